@@ -1,0 +1,2 @@
+//! hub-firmware/boards/host
+fn main() {}

@@ -1,0 +1,2 @@
+//! printhost-cli
+fn main() {}

@@ -1,0 +1,1 @@
+//! printhost-net-embassy
