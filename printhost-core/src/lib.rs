@@ -1,1 +1,40 @@
-//! printhost-core
+#![doc = include_str!("../README.md")]
+#![no_std]
+extern crate alloc;
+
+mod any_host;
+mod backoff;
+mod capabilities;
+mod clock;
+mod command;
+#[cfg(feature = "dyn")]
+pub mod dynamic;
+mod error;
+mod event;
+mod file;
+mod host;
+mod job_tracker;
+mod reader;
+mod secret;
+mod status;
+mod upload;
+
+pub use backoff::Backoff;
+pub use capabilities::Capabilities;
+pub use clock::{Clock, Entropy, within};
+pub use command::{Command, Confirmation, Outcome};
+pub use error::{Error, ErrorKind, Result, Retry};
+pub use event::{Event, EventBus, Events, JobEvent, SUBSCRIBERS};
+pub use file::{FileEntry, FilePage, Page, RemotePath};
+pub use host::{HostInfo, PrintHost, beside};
+pub use job_tracker::JobTracker;
+pub use reader::{Hashed, Progress, Throttle};
+pub use secret::Secret;
+pub use status::{Heater, Job, Phase, PrinterStatus};
+pub use upload::{IfExists, Started, Then, Upload, Uploaded, Verified, Verify};
+
+#[doc(hidden)]
+pub mod macro_support {
+    pub use core::{convert::Infallible, result};
+    pub use embedded_io_async::{Read, Write};
+}

@@ -1,0 +1,210 @@
+use alloc::string::String;
+
+use embassy_futures::select::{Either, select};
+use embassy_sync::{
+    blocking_mutex::raw::CriticalSectionRawMutex,
+    pubsub::{PubSubChannel, Subscriber, WaitResult},
+    watch::{Receiver, Watch},
+};
+
+use crate::{Error, ErrorKind, PrinterStatus, Result};
+
+/// How many [`Events`] can exist at once for one host. A program with more listeners fans out from one of them.
+pub const SUBSCRIBERS: usize = 4;
+
+/// How many happenings a slow listener may be behind before it is told that it missed some.
+const QUEUE: usize = 8;
+
+/// Something that happened to a printer or to the connection with its host.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The printer's status, when it changed. Only the newest is kept: a slow listener skips intermediate ones.
+    Status(PrinterStatus),
+    /// A job started, paused, ended. Queued, in order; none is lost without [`Event::Skipped`].
+    Job(JobEvent),
+    /// The connection to the host is gone. What follows may have a gap, until [`Event::Resynced`].
+    Lost(Error),
+    /// The connection is there (again), and the whole status has been read: the next [`Event::Status`] is true.
+    Resynced,
+    /// This listener was too slow and missed so many job or connection events. Read the status.
+    Skipped(u64),
+}
+
+/// A change of the job a printer has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JobEvent {
+    /// A job began.
+    Started {
+        /// The file's path on the host, if told.
+        path: Option<String>,
+    },
+    /// The job is paused; the machine stands still.
+    Paused,
+    /// The job continues.
+    Resumed,
+    /// The job ran to its end.
+    Finished,
+    /// Somebody cancelled the job.
+    Cancelled,
+    /// The job broke off.
+    Failed {
+        /// The host's own words, if it had any.
+        reason: Option<String>,
+    },
+    /// The job is over, and how it ended could not be seen (it ended while the connection was gone).
+    Ended,
+}
+
+impl JobEvent {
+    /// True for every event after which the job is over.
+    pub const fn is_end(&self) -> bool {
+        matches!(self, Self::Finished | Self::Cancelled | Self::Failed { .. } | Self::Ended)
+    }
+}
+
+/// Where a driver publishes and listeners subscribe. Needs no allocation beyond what the events hold.
+pub struct EventBus {
+    status: Watch<CriticalSectionRawMutex, PrinterStatus, SUBSCRIBERS>,
+    queue: PubSubChannel<CriticalSectionRawMutex, Event, QUEUE, SUBSCRIBERS, 0>,
+}
+
+impl EventBus {
+    /// A bus without listeners.
+    pub const fn new() -> Self {
+        Self { status: Watch::new(), queue: PubSubChannel::new() }
+    }
+
+    /// Publishes a status, if it differs from the last one.
+    pub fn publish_status(&self, status: PrinterStatus) {
+        self.status.sender().send_if_modified(|current| {
+            let changed = current.as_ref() != Some(&status);
+            if changed {
+                *current = Some(status.clone());
+            }
+            changed
+        });
+    }
+
+    /// Publishes a job event.
+    pub fn publish_job(&self, event: JobEvent) {
+        self.publish(Event::Job(event));
+    }
+
+    /// Publishes that the connection is gone.
+    pub fn publish_lost(&self, error: Error) {
+        self.publish(Event::Lost(error));
+    }
+
+    /// Publishes that the connection is there and the status was read.
+    pub fn publish_resynced(&self) {
+        self.publish(Event::Resynced);
+    }
+
+    /// The last published status.
+    pub fn last_status(&self) -> Option<PrinterStatus> {
+        self.status.try_get()
+    }
+
+    /// A new listener; [`ErrorKind::Busy`] when [`SUBSCRIBERS`] exist. Dropping it frees its place.
+    pub fn subscribe(&self) -> Result<Events<'_>> {
+        let busy = || Error::new(ErrorKind::Busy, "events");
+        let status = self.status.receiver().ok_or_else(busy)?;
+        let queue = self.queue.subscriber().map_err(|_| busy())?;
+        Ok(Events { status, queue })
+    }
+
+    fn publish(&self, event: Event) {
+        self.queue.immediate_publisher().publish_immediate(event);
+    }
+}
+
+impl Default for EventBus {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl core::fmt::Debug for EventBus {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("EventBus")
+    }
+}
+
+/// A listener: the same type for every driver.
+pub struct Events<'a> {
+    status: Receiver<'a, CriticalSectionRawMutex, PrinterStatus, SUBSCRIBERS>,
+    queue: Subscriber<'a, CriticalSectionRawMutex, Event, QUEUE, SUBSCRIBERS, 0>,
+}
+
+impl Events<'_> {
+    /// The next event. Job and connection events come in order and before a waiting status.
+    ///
+    /// Cancel-safe: dropping the future loses nothing. It stays pending for ever when nobody polls
+    /// [`crate::PrintHost::run`].
+    pub async fn next(&mut self) -> Event {
+        match select(self.queue.next_message(), self.status.changed()).await {
+            Either::First(WaitResult::Message(event)) => event,
+            Either::First(WaitResult::Lagged(missed)) => Event::Skipped(missed),
+            Either::Second(status) => Event::Status(status),
+        }
+    }
+}
+
+impl core::fmt::Debug for Events<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Events")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use embassy_futures::block_on;
+
+    use super::*;
+    use crate::Phase;
+
+    fn status(phase: Phase) -> PrinterStatus {
+        PrinterStatus { phase, ..Default::default() }
+    }
+
+    #[test]
+    fn slow_listener_sees_newest_status_and_every_job_event() {
+        let bus = EventBus::new();
+        let mut events = bus.subscribe().unwrap();
+        bus.publish_status(status(Phase::Idle));
+        bus.publish_job(JobEvent::Paused);
+        bus.publish_status(status(Phase::Printing));
+        bus.publish_job(JobEvent::Resumed);
+        let seen: [Event; 3] = core::array::from_fn(|_| block_on(events.next()));
+        assert_eq!(
+            seen,
+            [
+                Event::Job(JobEvent::Paused),
+                Event::Job(JobEvent::Resumed),
+                Event::Status(status(Phase::Printing))
+            ]
+        );
+    }
+
+    #[test]
+    fn overflowing_queue_says_how_many_were_missed() {
+        let bus = EventBus::new();
+        let mut events = bus.subscribe().unwrap();
+        for _ in 0..QUEUE + 3 {
+            bus.publish_job(JobEvent::Paused);
+        }
+        assert_eq!(block_on(events.next()), Event::Skipped(3));
+        assert_eq!(block_on(events.next()), Event::Job(JobEvent::Paused));
+    }
+
+    #[test]
+    fn listener_too_many_is_told_and_a_dropped_one_makes_room() {
+        let bus = EventBus::new();
+        let mut held: alloc::vec::Vec<_> = (0..SUBSCRIBERS).map(|_| bus.subscribe().unwrap()).collect();
+        assert_eq!(bus.subscribe().unwrap_err().kind(), ErrorKind::Busy);
+        held.pop();
+        assert!(bus.subscribe().is_ok());
+    }
+}

@@ -1,0 +1,122 @@
+use alloc::string::String;
+use core::convert::Infallible;
+
+use embassy_futures::select::{Either, select};
+use embedded_io_async::{Read, Write};
+
+use crate::{
+    Capabilities, Command, Error, Events, FilePage, Outcome, Page, PrinterStatus, Result, Upload, Uploaded,
+};
+
+/// Who answered [`PrintHost::connect`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HostInfo {
+    /// The software: `OctoPrint`.
+    pub software: String,
+    /// Its version, as it names itself. An unknown version is no error.
+    pub version: String,
+    /// The protocol's own version, if it has one.
+    pub api: Option<String>,
+}
+
+impl HostInfo {
+    /// Software and version.
+    pub fn new(software: impl Into<String>, version: impl Into<String>) -> Self {
+        Self { software: software.into(), version: version.into(), api: None }
+    }
+}
+
+/// One printer behind one host.
+///
+/// All calls take `&self` and may run at the same time. Nothing spawns: [`PrintHost::run`] is polled by the caller
+/// beside its work ([`beside`]) or in a task of its own.
+///
+/// # What holds for every call
+///
+/// - **Finding something out disturbs nothing.** `connect`, `status`, `events`, `run`, `files` and `download` never
+///   move, heat, start, stop or overwrite anything.
+/// - **Dropping the future** ends the work and closes a connection that was in the middle of an exchange. An upload
+///   that is dropped is never stored. A command that is dropped after it was sent may have been carried out.
+/// - **Nothing happens twice.** A request that changes something is sent once. When its answer is lost the driver
+///   reads the printer; if that does not settle it, the error is [`crate::ErrorKind::Unconfirmed`] with
+///   [`crate::Retry::ReadFirst`].
+/// - **No total deadline.** A call fails with [`crate::ErrorKind::Timeout`] only when nothing has moved for a while.
+///
+/// The futures are not bound to be `Send`, since a microcontroller's are not; the futures of a concrete driver over
+/// a thread-safe network are `Send`, and can be spawned.
+pub trait PrintHost {
+    /// What this host can do. Needs no connection; a driver that learns more from the host says so from then on.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Checks address, protocol and credentials by reading. Every other call does this first if it was not done.
+    async fn connect(&self) -> Result<HostInfo>;
+
+    /// Reads the printer's status now.
+    ///
+    /// A printer that is switched off while its host answers is no error: it is [`crate::Phase::Offline`].
+    async fn status(&self) -> Result<PrinterStatus>;
+
+    /// A listener for what happens from now on, fed while [`PrintHost::run`] is polled.
+    /// [`crate::ErrorKind::Busy`] when there are too many ([`crate::SUBSCRIBERS`]).
+    fn events(&self) -> Result<Events<'_>>;
+
+    /// Keeps the connection that brings events: connects, follows, reconnects after a backoff, for ever.
+    ///
+    /// Every gap is reported as [`crate::Event::Lost`], a full read and [`crate::Event::Resynced`]. Returns only
+    /// when going on makes no sense, with credentials refused for instance. Dropping the future closes the
+    /// connection; it may be called again. While it runs, a second `run` fails with [`crate::ErrorKind::Busy`].
+    async fn run(&self) -> Result<Infallible>;
+
+    /// Stores a file, verifies it and, if asked, starts it.
+    ///
+    /// On success the host has the whole file. On an error, or when the future is dropped, a partial file is never
+    /// listed by the host; with [`crate::ErrorKind::Unconfirmed`] the whole file may be there. A file that is
+    /// damaged on its way is [`crate::ErrorKind::Corrupted`] and is not started. A print that could not be started
+    /// is no error of the upload; see [`crate::Started`].
+    async fn upload<R: Read + ?Sized>(&self, upload: Upload<'_, R>) -> Result<Uploaded> {
+        let _ = upload;
+        Err(Error::unsupported("upload"))
+    }
+
+    /// Writes a stored file into `to` and returns its length in bytes.
+    ///
+    /// On an error `to` has received a part; the caller discards it.
+    async fn download<W: Write + ?Sized>(&self, path: &str, to: &mut W) -> Result<u64> {
+        let _ = (path, to);
+        Err(Error::unsupported("download"))
+    }
+
+    /// Starts printing a stored file. [`crate::ErrorKind::Conflict`] when the printer is not ready.
+    async fn start(&self, path: &str) -> Result<Outcome> {
+        let _ = path;
+        Err(Error::unsupported("start"))
+    }
+
+    /// Sends a command once.
+    async fn command(&self, command: Command<'_>) -> Result<Outcome> {
+        Err(Error::unsupported(command.name()))
+    }
+
+    /// Lists a folder, the root being the empty string, one page at a time, without descending.
+    async fn files(&self, folder: &str, page: Page) -> Result<FilePage> {
+        let _ = (folder, page);
+        Err(Error::unsupported("files"))
+    }
+
+    /// Deletes a stored file. [`crate::ErrorKind::Conflict`] while it is being printed.
+    async fn delete(&self, path: &str) -> Result<()> {
+        let _ = path;
+        Err(Error::unsupported("delete"))
+    }
+}
+
+/// Runs a host's connection beside some work, without spawning: ends with the work, or with the error that ended
+/// [`PrintHost::run`].
+pub async fn beside<H: PrintHost + ?Sized, T>(host: &H, work: impl Future<Output = T>) -> Result<T> {
+    match select(work, host.run()).await {
+        Either::First(value) => Ok(value),
+        Either::Second(Ok(never)) => match never {},
+        Either::Second(Err(error)) => Err(error),
+    }
+}

@@ -1,0 +1,110 @@
+use alloc::{string::String, vec::Vec};
+use core::time::Duration;
+
+/// What the printer is doing, in words common to all protocols.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Phase {
+    /// The host answers, its printer does not: switched off, unplugged, not connected.
+    Offline,
+    /// The host is opening the line to its printer.
+    Connecting,
+    /// Ready for a job.
+    Idle,
+    /// A job has been taken and has not begun to print: transfer, heating, calibration, where told apart.
+    Preparing,
+    /// Printing.
+    Printing,
+    /// Pausing; the machine still moves.
+    Pausing,
+    /// Paused.
+    Paused,
+    /// Continuing after a pause.
+    Resuming,
+    /// Cancelling; the machine still moves.
+    Cancelling,
+    /// The last moves of a job.
+    Finishing,
+    /// The job is done and the printer waits for somebody to take the part off.
+    Finished,
+    /// The job was cancelled and the printer waits for somebody.
+    Cancelled,
+    /// The printer waits for somebody: filament change, a question on its screen.
+    Attention,
+    /// Doing something that is not a job: homing, calibrating, a menu.
+    Busy,
+    /// The printer has failed and will not take a job before somebody looks at it.
+    Faulted,
+    /// A state this version does not know; [`PrinterStatus::state_text`] has the printer's own word.
+    #[default]
+    Unknown,
+}
+
+impl Phase {
+    /// True while a job holds the printer, from [`Phase::Preparing`] to [`Phase::Finishing`].
+    pub const fn has_job(self) -> bool {
+        matches!(
+            self,
+            Self::Preparing
+                | Self::Printing
+                | Self::Pausing
+                | Self::Paused
+                | Self::Resuming
+                | Self::Cancelling
+                | Self::Finishing
+        )
+    }
+}
+
+/// A heater. `None` is "the protocol did not say", never zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Heater {
+    /// Measured, °C.
+    pub actual: Option<f32>,
+    /// Target, °C; 0 is off.
+    pub target: Option<f32>,
+}
+
+impl Heater {
+    /// A heater with what is known of it, °C.
+    pub const fn new(actual: Option<f32>, target: Option<f32>) -> Self {
+        Self { actual, target }
+    }
+}
+
+/// The job the printer has, or had last where the protocol keeps showing it.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Job {
+    /// The file's path on the host.
+    pub path: Option<String>,
+    /// The file's size in bytes.
+    pub size: Option<u64>,
+    /// How far it is, 0.0 to 1.0, by the host's own measure.
+    pub progress: Option<f32>,
+    /// Time since the start of the print.
+    pub elapsed: Option<Duration>,
+    /// The host's estimate of the time left.
+    pub remaining: Option<Duration>,
+}
+
+/// The printer as last read. Every `None` means that the protocol did not say.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct PrinterStatus {
+    /// The normalised state.
+    pub phase: Phase,
+    /// The printer's own word for it.
+    pub state_text: String,
+    /// The current job, if one is selected or running.
+    pub job: Option<Job>,
+    /// Hot ends, by number.
+    pub tools: Vec<Heater>,
+    /// The heated bed.
+    pub bed: Option<Heater>,
+    /// The heated chamber.
+    pub chamber: Option<Heater>,
+    /// Why the printer is [`Phase::Faulted`], in its own words.
+    pub fault: Option<String>,
+}
