@@ -1,1 +1,18 @@
-//! printhost-net
+#![doc = include_str!("../README.md")]
+#![no_std]
+extern crate alloc;
+
+mod base_url;
+pub mod http;
+mod http1;
+mod net;
+mod pool;
+pub mod proto;
+mod seam;
+pub mod websocket;
+
+pub use base_url::{BaseUrl, Origin, Scheme, Trust};
+pub use http1::{Http1, Http1Conn};
+pub use net::{Limits, Net, Parts};
+pub use printhost_core::{Clock, Entropy, within};
+pub use seam::{Body, Conn, Dial, Head, HttpBackend, HttpConn, Meter, Method, NO_BODY, Pressure, Request};

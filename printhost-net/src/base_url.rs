@@ -1,0 +1,246 @@
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::fmt;
+
+use printhost_core::{Error, ErrorKind, Result};
+
+/// Plain or encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Scheme {
+    /// `http` and `ws`.
+    Http,
+    /// `https` and `wss`.
+    Https,
+}
+
+impl Scheme {
+    /// `http` or `https`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    /// 80 or 443.
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+}
+
+/// Whom to believe on an encrypted connection. There is no "anybody".
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Trust {
+    /// The public certificate authorities; the name must match.
+    #[default]
+    PublicRoots,
+    /// Only this authority (or self-signed certificate), DER or PEM; the name must match.
+    Ca(Vec<u8>),
+    /// Only a certificate with this public key: SHA-256 of its SubjectPublicKeyInfo, as in `curl --pinnedpubkey`.
+    /// Neither name nor dates are looked at.
+    PinnedKey([u8; 32]),
+}
+
+/// Where connections go: scheme, host, port, and whom to believe there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Origin {
+    /// Plain or encrypted.
+    pub scheme: Scheme,
+    /// A name or an address; an IPv6 address without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// Whom to believe when encrypted.
+    pub trust: Trust,
+}
+
+impl Origin {
+    /// A plain origin.
+    pub fn http(host: impl Into<String>, port: u16) -> Self {
+        Self { scheme: Scheme::Http, host: host.into(), port, trust: Trust::PublicRoots }
+    }
+
+    /// The value of a `Host` header.
+    pub fn authority(&self) -> impl fmt::Display + '_ {
+        Authority(self)
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme.as_str(), self.authority())
+    }
+}
+
+struct Authority<'a>(&'a Origin);
+
+impl fmt::Display for Authority<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Origin { scheme, host, port, .. } = self.0;
+        match host.contains(':') {
+            true => write!(f, "[{host}]")?,
+            false => f.write_str(host)?,
+        }
+        if *port != scheme.default_port() {
+            write!(f, ":{port}")?;
+        }
+        Ok(())
+    }
+}
+
+/// An origin and the path prefix under which a host lives there (behind a reverse proxy), without a final `/`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct BaseUrl {
+    /// Where to connect.
+    pub origin: Origin,
+    /// `""` or `/prefix`.
+    pub prefix: String,
+}
+
+impl BaseUrl {
+    /// A host at the root of an origin.
+    pub const fn new(origin: Origin) -> Self {
+        Self { origin, prefix: String::new() }
+    }
+
+    /// Reads `http://host[:port][/prefix]` or `https://…`. Credentials, a query or a fragment are refused, since
+    /// a URL ends up in logs.
+    pub fn parse(url: &str) -> Result<Self> {
+        let refuse = |why: &str| Error::new(ErrorKind::InvalidInput, "url").with_detail(why);
+        let (scheme, rest) = match url.split_once("://") {
+            Some((s, rest)) if s.eq_ignore_ascii_case("http") => (Scheme::Http, rest),
+            Some((s, rest)) if s.eq_ignore_ascii_case("https") => (Scheme::Https, rest),
+            _ => return Err(refuse("the address must begin with http:// or https://")),
+        };
+        if rest.chars().any(|c| c.is_control() || c.is_whitespace() || matches!(c, '\\' | '?' | '#')) {
+            return Err(refuse("the address contains a blank, a query or a fragment"));
+        }
+        let (authority, prefix) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        if authority.contains('@') {
+            return Err(refuse("the address contains credentials; pass them separately"));
+        }
+        let (host, port) = match authority.strip_prefix('[') {
+            Some(v6) => v6.split_once(']').ok_or_else(|| refuse("the address lacks a closing ]"))?,
+            None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+        };
+        if host.is_empty() || host.len() > 253 {
+            return Err(refuse("the address has no host name, or one that is too long"));
+        }
+        let port = match port.strip_prefix(':') {
+            Some(port) => {
+                port.parse().ok().filter(|p| *p != 0).ok_or_else(|| refuse("the port is no number"))?
+            }
+            None if port.is_empty() => scheme.default_port(),
+            None => return Err(refuse("there is something after the ]")),
+        };
+        let origin = Origin { scheme, host: host.into(), port, trust: Trust::PublicRoots };
+        Ok(Self { origin, prefix: prefix.trim_end_matches('/').into() })
+    }
+
+    /// With another trust.
+    pub fn with_trust(mut self, trust: Trust) -> Self {
+        self.origin.trust = trust;
+        self
+    }
+
+    /// The request target of a path on this host.
+    pub fn target(&self, path: &str) -> String {
+        self.prefix.clone() + path
+    }
+
+    /// Where this host lives after it answered `path` with a redirect to `location`.
+    ///
+    /// Only the same host counts, with a scheme that is not weaker: credentials are about to follow. Everything
+    /// else is [`ErrorKind::Redirected`] with the target's origin as detail.
+    pub fn redirected(&self, path: &str, location: &str) -> Result<Self> {
+        let refuse = || Error::new(ErrorKind::Redirected, "connect").with_detail(location);
+        let absolute = match location.strip_prefix("//") {
+            Some(rest) => self.origin.scheme.as_str().to_string() + "://" + rest,
+            None if location.starts_with('/') => self.origin.to_string() + location,
+            None => location.into(),
+        };
+        let cut = absolute.find(['?', '#']).unwrap_or(absolute.len());
+        let url = absolute[..cut].strip_suffix(path).ok_or_else(refuse)?;
+        let to = Self::parse(url).map_err(|_| refuse())?.with_trust(self.origin.trust.clone());
+        let weaker = self.origin.scheme == Scheme::Https && to.origin.scheme == Scheme::Http;
+        if weaker || !to.origin.host.eq_ignore_ascii_case(&self.origin.host) || to == *self {
+            return Err(refuse());
+        }
+        Ok(to)
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.origin, self.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn url_survives_a_round_trip() {
+        for (url, shown) in [
+            ("http://octopi.local", "http://octopi.local"),
+            ("HTTPS://h:443/octo/", "https://h/octo"),
+            ("http://[fe80::1]:5000/a/b", "http://[fe80::1]:5000/a/b"),
+        ] {
+            assert_eq!(BaseUrl::parse(url).unwrap().to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn bad_url_is_refused_with_a_reason() {
+        for url in [
+            "",
+            "octopi.local",
+            "ftp://h",
+            "http://",
+            "http://:80",
+            "http://h:0",
+            "http://h:99999",
+            "http://h:x",
+            "http://user:pw@h",
+            "http://h/a b",
+            "http://h/?q",
+            "http://h/#f",
+            "http://[::1",
+            "http://[::1]x",
+        ] {
+            let error = BaseUrl::parse(url).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{url}");
+            assert!(error.detail().is_some(), "{url}");
+        }
+    }
+
+    #[test]
+    fn redirect_is_followed_to_the_same_host_only_and_never_to_a_weaker_scheme() {
+        let plain = BaseUrl::parse("http://octopi.local").unwrap();
+        let to = plain.redirected("/api/version", "https://octopi.local/octo/api/version").unwrap();
+        assert_eq!(to.to_string(), "https://octopi.local/octo");
+        let to = plain.redirected("/api/version", "/octo/api/version").unwrap();
+        assert_eq!(to.to_string(), "http://octopi.local/octo");
+        for (from, location) in [
+            ("http://octopi.local", "https://evil.example/api/version"),
+            ("http://octopi.local", "https://octopi.local/login"),
+            ("http://octopi.local", "http://octopi.local/api/version"),
+            ("https://octopi.local", "http://octopi.local/api/version"),
+            ("http://octopi.local", "http://a@octopi.local/api/version"),
+            ("http://octopi.local", ""),
+        ] {
+            let error = BaseUrl::parse(from).unwrap().redirected("/api/version", location).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Redirected, "{from} -> {location}");
+        }
+    }
+}

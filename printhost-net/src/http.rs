@@ -1,0 +1,195 @@
+//! HTTP policy, written once above every back end: reuse, retries, early answers, no-progress timers.
+
+use alloc::vec::Vec;
+use core::{cmp::min, fmt, time::Duration};
+
+use embassy_futures::select::{Either, select};
+use embedded_io_async::{ErrorType, Read};
+use printhost_core::{Clock, Entropy, Error, ErrorKind, Result, Retry};
+
+use crate::{
+    Body, Dial, Head, HttpBackend, HttpConn, Meter, Net, Origin, Parts, Pressure, Request, pool::Pool,
+};
+
+/// The answer to a request made over `N`.
+pub type ResponseOf<'a, N> =
+    Response<'a, <N as Net>::Dial, <N as Net>::Http, <N as Net>::Clock, <N as Net>::Entropy>;
+
+impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Parts<D, H, C, E> {
+    /// Sends a request and returns its answer, whatever its status, once the head is there.
+    ///
+    /// - An idle connection is reused if it is still alive; if it then turns out to be dead before any byte of an
+    ///   answer, and the request only reads, it is sent once more on a fresh connection. Nothing else is repeated.
+    /// - A failure's [`Retry`] says what is known: `Safe` when the host cannot have acted (the request only reads,
+    ///   or its body was not complete), `ReadFirst` otherwise.
+    /// - Times out when no byte moves for [`crate::Limits::stall`], or the host thinks longer than
+    ///   [`crate::Limits::answer`]; there is no total deadline.
+    /// - Dropping the future closes the connection.
+    pub async fn send<'a, R: Read + ?Sized>(
+        &'a self,
+        request: &Request<'_>,
+        mut body: Body<'_, R>,
+    ) -> Result<Response<'a, D, H, C, E>> {
+        request.check()?;
+        let mut idle = self.take_idle(request.origin);
+        loop {
+            let reused = idle.is_some();
+            let mut conn = match idle.take() {
+                Some(conn) => conn,
+                None => {
+                    let conn =
+                        self.dial(request.origin).await.map_err(|e| e.in_operation(request.operation))?;
+                    self.http.open(conn).await?
+                }
+            };
+            let meter = Meter::new();
+            let failed =
+                match select(conn.send(request, &mut body, &meter), self.watch(request, &meter)).await {
+                    Either::First(Ok(head)) => {
+                        return Ok(Response { home: self, at: Some((request.origin.clone(), conn)), head });
+                    }
+                    Either::First(Err(error)) => error,
+                    Either::Second(error) => error,
+                };
+            let only_reads = request.method.is_safe() && !body.is_touched();
+            if reused && only_reads && failed.kind() == ErrorKind::Disconnected {
+                continue;
+            }
+            let failed = failed.in_operation(request.operation);
+            let local = matches!(failed.kind(), ErrorKind::Source | ErrorKind::InvalidInput);
+            return Err(match only_reads || local || !body.is_finished() {
+                true => failed,
+                false => failed.with_retry(Retry::ReadFirst),
+            });
+        }
+    }
+
+    fn take_idle(&self, origin: &Origin) -> Option<H::Conn> {
+        loop {
+            let mut conn = self.with_pool(|pool| pool.take(origin))?;
+            if conn.is_reusable() {
+                return Some(conn);
+            }
+        }
+    }
+
+    fn put_idle(&self, origin: Origin, conn: H::Conn) {
+        let surplus = match self.dial.pressure() {
+            Pressure::Waiting => Some(conn),
+            _ => self.with_pool(|pool| Pool::put(pool, origin, conn)),
+        };
+        drop(surplus);
+    }
+
+    /// Completes when nothing has moved for too long.
+    async fn watch(&self, request: &Request<'_>, meter: &Meter) -> Error {
+        let (mut ticks, mut since) = (meter.ticks(), self.clock.now());
+        let mut thinking = false;
+        loop {
+            let limit = match thinking {
+                true => request.answer.unwrap_or(self.limits.answer),
+                false => self.limits.stall,
+            };
+            let still = self.clock.now().saturating_sub(since);
+            if still >= limit {
+                let what =
+                    if thinking { "the host has everything and does not answer" } else { "nothing moves" };
+                return Error::new(ErrorKind::Timeout, request.operation)
+                    .with_detail(format_args!("{what} for {} s", limit.as_secs()));
+            }
+            self.clock.sleep(min(limit - still, Duration::from_secs(5))).await;
+            if meter.ticks() != ticks || meter.all_sent() != thinking {
+                (ticks, since, thinking) = (meter.ticks(), self.clock.now(), meter.all_sent());
+            }
+        }
+    }
+}
+
+/// An answer: its head, and its body to be read. Once the body is read to its end the connection becomes idle;
+/// dropped before, it is closed.
+pub struct Response<'a, D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> {
+    home: &'a Parts<D, H, C, E>,
+    at: Option<(Origin, H::Conn)>,
+    head: Head,
+}
+
+impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Response<'_, D, H, C, E> {
+    /// The status code.
+    pub fn status(&self) -> u16 {
+        self.head.status()
+    }
+
+    /// A header field.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.get(name)
+    }
+
+    /// The length the host announced, if it did.
+    pub fn content_length(&self) -> Option<u64> {
+        self.header("content-length")?.parse().ok()
+    }
+
+    /// The rest of the body; [`ErrorKind::TooLarge`] beyond `max` bytes, without reading further.
+    pub async fn read_to_end(&mut self, max: usize) -> Result<Vec<u8>> {
+        let mut bytes = self.read_start(max + 1).await?;
+        if bytes.len() > max {
+            return Err(Error::new(ErrorKind::TooLarge, "read")
+                .with_detail(format_args!("the answer has more than {max} bytes")));
+        }
+        bytes.shrink_to_fit();
+        Ok(bytes)
+    }
+
+    /// At most the first `max` bytes of the rest of the body; all of it when that is shorter.
+    pub async fn read_start(&mut self, max: usize) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let mut filled = 0;
+        while filled < max {
+            if bytes.len() == filled {
+                bytes.resize(min(max, filled + (filled / 2).max(512)), 0);
+            }
+            match self.read(&mut bytes[filled..]).await? {
+                0 => break,
+                n => filled += n,
+            }
+        }
+        bytes.truncate(filled);
+        Ok(bytes)
+    }
+}
+
+impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> ErrorType for Response<'_, D, H, C, E> {
+    type Error = Error;
+}
+
+impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Read for Response<'_, D, H, C, E> {
+    /// Reads the body; 0 at its end. A body that is cut short is [`ErrorKind::Disconnected`].
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        let Some((_, conn)) = &mut self.at else { return Ok(0) };
+        let n = match printhost_core::within(&self.home.clock, self.home.limits.stall, "read", conn.read(buf))
+            .await
+        {
+            Ok(n) => n,
+            Err(error) => {
+                self.at = None;
+                return Err(error);
+            }
+        };
+        if n == 0
+            && let Some((origin, mut conn)) = self.at.take()
+            && conn.is_reusable()
+        {
+            self.home.put_idle(origin, conn);
+        }
+        Ok(n)
+    }
+}
+
+impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> fmt::Debug for Response<'_, D, H, C, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Response({})", self.status())
+    }
+}

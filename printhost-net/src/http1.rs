@@ -1,0 +1,208 @@
+//! The portable HTTP/1.1 back end: a thin shell around [`crate::proto::http1`].
+
+use alloc::{vec, vec::Vec};
+use core::pin::pin;
+
+use embassy_futures::select::{Either, select};
+use embedded_io_async::{Read, Write};
+use printhost_core::{Error, ErrorKind, Result};
+
+use crate::{
+    Body, Conn, Head, HttpBackend, HttpConn, Meter, Request,
+    proto::http1::{BodyDecoder, ResponseHead, parse_head},
+    seam::encode_head,
+};
+
+/// HTTP/1.1 on any [`Conn`]; works wherever this crate does.
+#[derive(Clone, Copy, Debug)]
+pub struct Http1 {
+    chunk: usize,
+    max_head: usize,
+}
+
+impl Http1 {
+    /// Sends bodies in pieces of 2 KiB and takes heads of up to 4 KiB.
+    pub const DEVICE: Self = Self { chunk: 2 << 10, max_head: 4 << 10 };
+    /// Sends bodies in pieces of 128 KiB and takes heads of up to 32 KiB.
+    pub const HOST: Self = Self { chunk: 128 << 10, max_head: 32 << 10 };
+}
+
+impl<C: Conn> HttpBackend<C> for Http1 {
+    type Conn = Http1Conn<C>;
+
+    async fn open(&self, conn: C) -> Result<Http1Conn<C>> {
+        let inbox = Inbox { bytes: Vec::new(), at: 0, end: 0 };
+        Ok(Http1Conn { conn, config: *self, inbox, body: BodyDecoder::Broken, keep: false })
+    }
+}
+
+/// A connection of [`Http1`].
+#[derive(Debug)]
+pub struct Http1Conn<C> {
+    conn: C,
+    config: Http1,
+    inbox: Inbox,
+    body: BodyDecoder,
+    keep: bool,
+}
+
+/// What was read and not yet used: `bytes[at..end]`.
+#[derive(Debug)]
+struct Inbox {
+    bytes: Vec<u8>,
+    at: usize,
+    end: usize,
+}
+
+impl Inbox {
+    fn unread(&self) -> &[u8] {
+        &self.bytes[self.at..self.end]
+    }
+
+    /// Moves what is unread to the front and reads some more behind it.
+    async fn fill(&mut self, from: &mut impl Read, most: usize) -> Result<usize> {
+        self.bytes.copy_within(self.at..self.end, 0);
+        self.end -= self.at;
+        self.at = 0;
+        if self.bytes.len() < self.end + 512 {
+            self.bytes.resize((self.end + 512).min(most.max(512)), 0);
+        }
+        let n = from.read(&mut self.bytes[self.end..]).await.map_err(broke)?;
+        self.end += n;
+        Ok(n)
+    }
+}
+
+impl<C: Conn> HttpConn for Http1Conn<C> {
+    async fn send<R: Read + ?Sized>(
+        &mut self,
+        request: &Request<'_>,
+        body: &mut Body<'_, R>,
+        meter: &Meter,
+    ) -> Result<Head> {
+        let head = encode_head(request, body.len())?;
+        let Self { conn, config, inbox, .. } = self;
+        (self.body, self.keep) = (BodyDecoder::Broken, false);
+        let (mut reader, mut writer) = conn.split().await.map_err(broke)?;
+        let mut answer = pin!(receive_head(&mut reader, inbox, request, config.max_head, meter));
+        let mut pump = pin!(send_all(&mut writer, head.as_bytes(), body, config.chunk, meter));
+        let (parsed, whole_request) = match select(answer.as_mut(), pump.as_mut()).await {
+            // An answer can overtake the acknowledgement of the last bytes; then everything is handed over.
+            Either::First(answer) => (answer?, meter.all_sent()),
+            Either::Second(Ok(taken)) => (answer.await?, taken),
+            Either::Second(Err(source)) => return Err(source),
+        };
+        self.body = parsed.body;
+        self.keep = parsed.keep && whole_request;
+        Ok(parsed.head)
+    }
+
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
+        loop {
+            if let Some(most) = self.body.plain(buf.len()) {
+                // Bytes that need no decoding go straight into the caller's buffer.
+                let n = match self.inbox.unread() {
+                    [] if most == 0 => 0,
+                    [] => self.conn.read(&mut buf[..most]).await.map_err(broke)?,
+                    unread => {
+                        let n = most.min(unread.len());
+                        buf[..n].copy_from_slice(&unread[..n]);
+                        self.inbox.at += n;
+                        n
+                    }
+                };
+                self.body.took(n)?;
+                return Ok(n);
+            }
+            let (used, made) = self.body.decode(self.inbox.unread(), buf)?;
+            self.inbox.at += used;
+            if made > 0 || self.body.is_done() {
+                return Ok(made);
+            }
+            if self.inbox.unread().is_empty() && self.inbox.fill(&mut self.conn, 2048).await? == 0 {
+                self.body = BodyDecoder::Broken;
+                return Err(cut());
+            }
+        }
+    }
+
+    fn is_reusable(&mut self) -> bool {
+        self.keep && self.body.is_done() && self.inbox.unread().is_empty() && self.conn.is_quiet()
+    }
+}
+
+/// Reads until the head of a final answer is complete; interim ones are dropped.
+async fn receive_head(
+    reader: &mut impl Read,
+    inbox: &mut Inbox,
+    request: &Request<'_>,
+    max: usize,
+    meter: &Meter,
+) -> Result<ResponseHead> {
+    (inbox.at, inbox.end) = (0, 0);
+    let mut interim = 0;
+    loop {
+        while let Some((parsed, len)) = parse_head(inbox.unread(), request.method)? {
+            inbox.at += len;
+            if parsed.head.status() >= 200 {
+                return Ok(parsed);
+            }
+            interim += 1;
+            if parsed.head.status() == 101 || interim > 8 {
+                return Err(Error::new(ErrorKind::Protocol, "read").with_detail("unexpected interim answer"));
+            }
+        }
+        if inbox.unread().len() >= max {
+            return Err(Error::new(ErrorKind::Protocol, "read").with_detail("the answer's head is too large"));
+        }
+        if inbox.fill(reader, max).await? == 0 {
+            return Err(cut());
+        }
+        meter.tick();
+    }
+}
+
+/// Sends head and body; `Ok(false)` when the peer stopped taking bytes, which it may still explain.
+async fn send_all<R: Read + ?Sized>(
+    writer: &mut impl Write,
+    head: &[u8],
+    body: &mut Body<'_, R>,
+    chunk: usize,
+    meter: &Meter,
+) -> Result<bool> {
+    let total = head.len() as u64 + body.len().unwrap_or(0);
+    let mut buf = vec![0; usize::try_from(total).unwrap_or(usize::MAX).min(chunk.max(head.len()))];
+    buf[..head.len()].copy_from_slice(head);
+    let mut filled = head.len(); // head and first bytes of the body leave together
+    loop {
+        while filled < buf.len() && !body.is_finished() {
+            filled += body.read(&mut buf[filled..]).await?;
+            if filled * 2 > buf.len() {
+                break;
+            }
+        }
+        let mut rest = &buf[..filled];
+        while !rest.is_empty() {
+            match writer.write(rest).await {
+                Ok(n) if n > 0 => rest = &rest[n..],
+                _ => return Ok(false),
+            }
+            meter.tick();
+        }
+        if body.is_finished() {
+            break;
+        }
+        filled = 0;
+    }
+    meter.set_all_sent();
+    Ok(writer.flush().await.is_ok())
+}
+
+fn broke<E: core::error::Error>(error: E) -> Error {
+    Error::new(ErrorKind::Disconnected, "http").with_detail(error)
+}
+
+fn cut() -> Error {
+    Error::new(ErrorKind::Disconnected, "http")
+        .with_detail("the host closed the connection before its answer was complete")
+}

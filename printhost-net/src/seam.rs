@@ -1,0 +1,363 @@
+//! What a platform fills in, and the few types that cross the line.
+
+use alloc::{string::String, vec::Vec};
+use core::{
+    fmt::Write as _,
+    sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+    time::Duration,
+};
+
+use embedded_io_async::{Read, Write};
+use printhost_core::{Error, ErrorKind, Result};
+
+use crate::Origin;
+
+/// A connection.
+pub trait Conn: Read + Write {
+    /// The reading half. A named type: the futures of an `impl Read` are never known to be `Send`.
+    type Reader<'a>: Read<Error = Self::Error>
+    where
+        Self: 'a;
+    /// The writing half.
+    type Writer<'a>: Write<Error = Self::Error>
+    where
+        Self: 'a;
+
+    /// Both directions at once.
+    ///
+    /// Nothing in this crate drops a half-done `read` or `write` and then goes on using the connection, so a TLS
+    /// stack need not be cancel-safe.
+    async fn split(&mut self) -> Result<(Self::Reader<'_>, Self::Writer<'_>), Self::Error>;
+
+    /// Without waiting: there is no unread byte and no end, so that an idle connection may be used again.
+    fn is_quiet(&mut self) -> bool;
+}
+
+/// Whether another connection can be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Pressure {
+    /// There is a free socket, or no fixed number of them.
+    Free,
+    /// A dial would have to wait for a socket.
+    Full,
+    /// A dial is waiting for a socket: whoever can give one up, should.
+    Waiting,
+}
+
+/// Opens connections.
+pub trait Dial {
+    /// What it opens.
+    type Conn: Conn;
+
+    /// Resolves the name, connects, and for [`crate::Scheme::Https`] does the TLS handshake as [`crate::Trust`]
+    /// demands. Waits while no socket is free. Errors: [`ErrorKind::Unreachable`], [`ErrorKind::Untrusted`].
+    async fn dial(&self, to: &Origin) -> Result<Self::Conn>;
+
+    /// Whether `dial` would wait. Platforms with a fixed number of sockets say so, so that idle connections are
+    /// given up for dials of other printers.
+    fn pressure(&self) -> Pressure {
+        Pressure::Free
+    }
+}
+
+/// HTTP methods in use here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Reads the head only.
+    Head,
+    /// Changes something.
+    Post,
+    /// Stores something.
+    Put,
+    /// Deletes something.
+    Delete,
+}
+
+impl Method {
+    /// As on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+        }
+    }
+
+    /// True for methods that only read, and so may be repeated.
+    pub const fn is_safe(self) -> bool {
+        matches!(self, Self::Get | Self::Head)
+    }
+}
+
+/// The head of a request. `Host`, `Content-Length` and `Connection` are the back end's.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Request<'a> {
+    /// Where to.
+    pub origin: &'a Origin,
+    /// What to do.
+    pub method: Method,
+    /// Path and query, percent-encoded ([`crate::proto::percent`]).
+    pub target: &'a str,
+    /// Further fields. A value with a control character fails the request.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// How long the host may think after it has everything; `None` is [`crate::Limits::answer`].
+    pub answer: Option<Duration>,
+    /// The user's operation, for errors.
+    pub operation: &'static str,
+}
+
+impl<'a> Request<'a> {
+    /// A request without further header fields.
+    pub const fn new(operation: &'static str, method: Method, origin: &'a Origin, target: &'a str) -> Self {
+        Self { origin, method, target, headers: &[], answer: None, operation }
+    }
+
+    /// With header fields.
+    pub const fn headers(mut self, headers: &'a [(&'a str, &'a str)]) -> Self {
+        self.headers = headers;
+        self
+    }
+
+    /// With a longer time to think.
+    pub const fn answer_within(mut self, answer: Duration) -> Self {
+        self.answer = Some(answer);
+        self
+    }
+
+    /// Refuses what could break out of a line of the head.
+    pub fn check(&self) -> Result<()> {
+        let refuse = |what| Err(Error::new(ErrorKind::InvalidInput, self.operation).with_detail(what));
+        if self.target.is_empty() || !self.target.bytes().all(|b| b.is_ascii_graphic()) {
+            return refuse("the request target has a character that must be percent-encoded");
+        }
+        for (name, value) in self.headers {
+            if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+                return refuse("a header name has a character that is not allowed");
+            }
+            if !value.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) {
+                return refuse("a header value (a key, for instance) has a character that is not allowed");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The body of a request without one.
+pub const NO_BODY: Body<'static, &'static [u8]> =
+    Body { before: &[], stream: None, left: 0, after: &[], total: None, touched: false };
+
+/// The body of a request: some bytes, then a stream of known length, then some bytes. JSON is the first only, a PUT
+/// the second, a multipart form all three; so there is one client per reader type, not per driver.
+#[derive(Debug)]
+pub struct Body<'a, R: ?Sized> {
+    before: &'a [u8],
+    stream: Option<&'a mut R>,
+    left: u64,
+    after: &'a [u8],
+    total: Option<u64>,
+    touched: bool,
+}
+
+impl<'a> Body<'a, &'static [u8]> {
+    /// A body in memory.
+    pub const fn bytes(bytes: &'a [u8]) -> Self {
+        Body {
+            before: bytes,
+            stream: None,
+            left: 0,
+            after: &[],
+            total: Some(bytes.len() as u64),
+            touched: false,
+        }
+    }
+}
+
+impl<'a, R: Read + ?Sized> Body<'a, R> {
+    /// `before`, then exactly `len` bytes of `stream`, then `after`.
+    pub const fn stream(before: &'a [u8], stream: &'a mut R, len: u64, after: &'a [u8]) -> Self {
+        let total = Some(before.len() as u64 + len + after.len() as u64);
+        Self { before, stream: Some(stream), left: len, after, total, touched: false }
+    }
+
+    /// The exact length, or `None` for a request without a body.
+    pub const fn len(&self) -> Option<u64> {
+        self.total
+    }
+
+    /// True when there is no body.
+    pub const fn is_empty(&self) -> bool {
+        self.total.is_none()
+    }
+
+    /// True once the caller's reader has been read from: the request cannot be repeated any more.
+    pub const fn is_touched(&self) -> bool {
+        self.touched
+    }
+
+    /// True when everything has been read.
+    pub const fn is_finished(&self) -> bool {
+        self.before.is_empty() && self.left == 0 && self.after.is_empty()
+    }
+
+    /// For back ends: the next bytes; 0 at the end. A stream that ends early is [`ErrorKind::Source`], so a body is
+    /// never cut short silently.
+    pub async fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
+        if !self.before.is_empty() {
+            return Ok(take(&mut self.before, buf));
+        }
+        if self.left > 0
+            && let Some(stream) = &mut self.stream
+        {
+            self.touched = true;
+            let most = buf.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+            let n = stream.read(&mut buf[..most]).await.map_err(source_failed)?;
+            if n == 0 {
+                return Err(Error::new(ErrorKind::Source, "upload")
+                    .with_detail(format_args!("it ended {} bytes early", self.left)));
+            }
+            self.left -= n as u64;
+            return Ok(n);
+        }
+        Ok(take(&mut self.after, buf))
+    }
+}
+
+fn source_failed<E: core::error::Error>(error: E) -> Error {
+    Error::new(ErrorKind::Source, "upload").with_detail(error)
+}
+
+fn take(from: &mut &[u8], buf: &mut [u8]) -> usize {
+    let n = buf.len().min(from.len());
+    let (now, later) = from.split_at(n);
+    buf[..n].copy_from_slice(now);
+    *from = later;
+    n
+}
+
+/// Status and header fields of a response.
+#[derive(Clone, Debug, Default)]
+pub struct Head {
+    status: u16,
+    fields: Vec<u8>,
+}
+
+impl Head {
+    /// A head without fields.
+    pub const fn new(status: u16) -> Self {
+        Self { status, fields: Vec::new() }
+    }
+
+    /// The status code.
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Adds a field; a value that is not UTF-8 is left out.
+    pub fn push(&mut self, name: &str, value: &[u8]) {
+        if let Ok(value) = core::str::from_utf8(value) {
+            for part in [name, ":", value.trim(), "\n"] {
+                self.fields.extend_from_slice(part.as_bytes());
+            }
+        }
+    }
+
+    /// The first field of that name, in any case.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        core::str::from_utf8(&self.fields).ok()?.split('\n').find_map(|line| {
+            let (n, value) = line.split_once(':')?;
+            n.eq_ignore_ascii_case(name).then_some(value)
+        })
+    }
+}
+
+/// How a back end says that bytes move, so that one timer serves all of them.
+#[derive(Debug, Default)]
+pub struct Meter {
+    ticks: AtomicU32,
+    all_sent: AtomicBool,
+}
+
+impl Meter {
+    /// Nothing has moved.
+    pub const fn new() -> Self {
+        Self { ticks: AtomicU32::new(0), all_sent: AtomicBool::new(false) }
+    }
+
+    /// Some bytes were written or read.
+    pub fn tick(&self) {
+        // One writer, so load and store suffice; riscv32imc has nothing more.
+        self.ticks.store(self.ticks.load(Relaxed).wrapping_add(1), Relaxed);
+    }
+
+    /// The whole request is handed over; from here on the host thinks.
+    pub fn set_all_sent(&self) {
+        self.all_sent.store(true, Relaxed);
+    }
+
+    /// A number that changes when bytes move.
+    pub fn ticks(&self) -> u32 {
+        self.ticks.load(Relaxed)
+    }
+
+    /// Whether the whole request is handed over.
+    pub fn all_sent(&self) -> bool {
+        self.all_sent.load(Relaxed)
+    }
+}
+
+/// An HTTP/1.1 connection: one exchange at a time. Everything above it is [`crate::Parts::send`].
+pub trait HttpConn {
+    /// Sends a request and reads the head of the final answer, dropping interim ones.
+    ///
+    /// An answer that comes before the body is sent ends the sending and is returned. A peer that stops taking
+    /// bytes may have said why: what it said is returned. Ticks the meter with every byte that moves.
+    async fn send<R: Read + ?Sized>(
+        &mut self,
+        request: &Request<'_>,
+        body: &mut Body<'_, R>,
+        meter: &Meter,
+    ) -> Result<Head>;
+
+    /// The next bytes of the answer's body; 0 at its end. A body that is cut short is an error.
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize>;
+
+    /// Without waiting: the exchange is complete and the connection can take another request.
+    fn is_reusable(&mut self) -> bool;
+}
+
+/// Speaks HTTP/1.1 on a connection.
+pub trait HttpBackend<C> {
+    /// What it makes of a connection.
+    type Conn: HttpConn;
+
+    /// Takes over a fresh connection.
+    async fn open(&self, conn: C) -> Result<Self::Conn>;
+}
+
+/// The head of a request as bytes; for back ends and for the websocket handshake.
+pub(crate) fn encode_head(request: &Request<'_>, content_length: Option<u64>) -> Result<String> {
+    request.check()?;
+    let mut head = String::with_capacity(192 + request.target.len());
+    let _ = write!(
+        head,
+        "{} {} HTTP/1.1\r\nHost: {}\r\n",
+        request.method.as_str(),
+        request.target,
+        request.origin.authority()
+    );
+    for (name, value) in request.headers {
+        let _ = write!(head, "{name}: {value}\r\n");
+    }
+    if let Some(n) = content_length {
+        let _ = write!(head, "Content-Length: {n}\r\n");
+    }
+    head.push_str("\r\n");
+    Ok(head)
+}
