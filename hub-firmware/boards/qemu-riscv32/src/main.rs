@@ -1,0 +1,97 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![no_main]
+#![deny(unsafe_code)]
+#![feature(alloc_error_handler)] // tells an exhausted heap from other panics
+
+extern crate alloc;
+
+mod app;
+mod clock;
+mod config;
+mod console;
+mod entropy;
+mod ethernet;
+mod exit;
+mod faults;
+mod heap;
+mod interrupts;
+mod layout;
+mod memory_protection;
+mod probes;
+mod registers;
+mod stack;
+
+use embassy_executor::{Executor, Spawner};
+use embassy_net::{Runner, StackResources};
+use static_cell::StaticCell;
+
+use crate::{
+    config::Config,
+    console::println,
+    entropy::Entropy,
+    ethernet::Ethernet,
+    exit::{Exit, exit},
+};
+
+/// Sockets the application can have open at once, those of DHCP and DNS included.
+const SOCKETS: usize = 8;
+
+#[riscv_rt::entry]
+fn main() -> ! {
+    stack::paint();
+    memory_protection::enforce_budget();
+    heap::init();
+    static EXECUTOR: StaticCell<Executor> = StaticCell::new();
+    EXECUTOR.init(Executor::new()).run(|spawner| {
+        spawner.spawn(application(spawner).expect("it is spawned once"));
+    })
+}
+
+#[embassy_executor::task]
+async fn application(spawner: Spawner) {
+    let config = Config::parse(layout::config());
+    if let Some(probe) = config.get("probe") {
+        probes::run(probe);
+    }
+    let seed = config.get("seed").unwrap_or_default();
+    let entropy = Entropy::new(clock::now(), seed.as_bytes());
+    let mut network_seed = [0; 8];
+    entropy.fill(&mut network_seed);
+
+    static RESOURCES: StaticCell<StackResources<SOCKETS>> = StaticCell::new();
+    let (stack, runner) = embassy_net::new(
+        Ethernet::start(),
+        embassy_net::Config::dhcpv4(Default::default()),
+        RESOURCES.init(StackResources::new()),
+        u64::from_le_bytes(network_seed),
+    );
+    spawner.spawn(network(runner).expect("it is spawned once"));
+
+    let result = app::run(stack, spawner, config, entropy).await;
+    report_memory();
+    match result {
+        Ok(()) => exit(Exit::Success),
+        Err(error) => {
+            println!("error: {error}");
+            exit(Exit::Failure)
+        }
+    }
+}
+
+#[embassy_executor::task]
+async fn network(mut runner: Runner<'static, Ethernet>) {
+    runner.run().await
+}
+
+fn report_memory() {
+    println!(
+        "heap: used={} peak={} of {} allocations={}",
+        heap::used(),
+        heap::peak(),
+        heap::size(),
+        heap::allocations()
+    );
+    println!("stack: peak={} of {}", stack::peak(), stack::size());
+    println!("static: {}", layout::statics().len());
+}
