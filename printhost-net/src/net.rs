@@ -19,6 +19,8 @@ pub struct Limits {
     pub json: usize,
     /// The largest websocket message that is read into memory; larger ones are skipped, in bytes.
     pub message: usize,
+    /// How much of a download is held at a time, in bytes.
+    pub chunk: usize,
     /// How many idle connections are kept in all.
     pub idle: usize,
 }
@@ -31,11 +33,13 @@ impl Limits {
         answer: Duration::from_secs(60),
         json: 16 << 10,
         message: 4 << 10,
+        chunk: 2 << 10,
         idle: 4,
     };
 
     /// For a computer.
-    pub const HOST: Self = Self { json: 4 << 20, message: 1 << 20, idle: 256, ..Self::DEVICE };
+    pub const HOST: Self =
+        Self { json: 4 << 20, message: 1 << 20, chunk: 128 << 10, idle: 256, ..Self::DEVICE };
 }
 
 /// Everything a platform provides, and the idle connections that all drivers on it share.

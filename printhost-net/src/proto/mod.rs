@@ -1,6 +1,7 @@
 //! Codecs without input or output: bytes in, values out. Time and randomness come in as arguments.
 
 pub mod http1;
+pub mod json_items;
 pub mod multipart;
 pub mod percent;
 pub mod websocket;

@@ -1,0 +1,271 @@
+//! hyper as the HTTP back end.
+//!
+//! hyper wants a task that drives a connection and a body that owns its bytes. Here the future of the exchange does
+//! both: it polls hyper's connection beside the pump that reads the caller's borrowed source. So nothing is
+//! spawned, and dropping the exchange drops the connection.
+
+use std::{
+    future::poll_fn,
+    io,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    task::{Context, Poll, Waker},
+};
+
+use bytes::{Buf, Bytes, BytesMut};
+use embedded_io_async::Read;
+use http_body_util::{
+    Either, Empty,
+    channel::{Channel, Sender},
+};
+use hyper::{
+    body::{Body as _, Incoming},
+    client::conn::http1::{Builder, Connection, SendRequest},
+    rt::ReadBufCursor,
+};
+use hyper_util::rt::TokioIo;
+use printhost_core::{Error, ErrorKind, Result};
+use printhost_net::{Body, Head, HttpBackend, HttpConn, Meter, Request};
+
+use crate::{TokioConn, stream::Stream};
+
+/// How much of the source is read at a time.
+const CHUNK: usize = 128 << 10;
+
+type Outgoing = Either<Empty<Bytes>, Channel<Bytes, io::Error>>;
+
+/// HTTP/1.1 by hyper.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Hyper;
+
+impl HttpBackend<TokioConn> for Hyper {
+    type Conn = HyperConn;
+
+    async fn open(&self, conn: TokioConn) -> Result<HyperConn> {
+        let moved = Arc::new(AtomicU32::new(0));
+        let io = Metered { io: TokioIo::new(conn.0), moved: moved.clone() };
+        let (sender, connection) = Builder::new().handshake(io).await.map_err(failed)?;
+        let connection = Some(Box::pin(connection));
+        Ok(HyperConn { sender, connection, moved, unfinished: None, incoming: None, rest: Bytes::new() })
+    }
+}
+
+/// A connection of [`Hyper`].
+#[derive(Debug)]
+pub struct HyperConn {
+    sender: SendRequest<Outgoing>,
+    /// `None` once it has ended.
+    connection: Option<Pin<Box<Connection<Metered, Outgoing>>>>,
+    moved: Arc<AtomicU32>,
+    /// The end of a body that was answered before it was sent. Dropping it would end the connection before the
+    /// answer is read.
+    unfinished: Option<Sender<Bytes, io::Error>>,
+    incoming: Option<Incoming>,
+    rest: Bytes,
+}
+
+impl HyperConn {
+    fn drive(connection: &mut Option<Pin<Box<Connection<Metered, Outgoing>>>>, cx: &mut Context<'_>) {
+        if let Some(running) = connection
+            && running.as_mut().poll(cx).is_ready()
+        {
+            // Its error, if any, also reaches whoever waits for the answer.
+            *connection = None;
+        }
+    }
+}
+
+impl HttpConn for HyperConn {
+    async fn send<R: Read + ?Sized>(
+        &mut self,
+        request: &Request<'_>,
+        body: &mut Body<'_, R>,
+        meter: &Meter,
+    ) -> Result<Head> {
+        let (sender, outgoing) = match body.len() {
+            None | Some(0) => (None, Either::Left(Empty::new())),
+            Some(_) => {
+                let (sender, channel) = Channel::new(1);
+                (Some(sender), Either::Right(channel))
+            }
+        };
+        self.unfinished = sender;
+        let request = to_hyper(request, body.len(), outgoing)?;
+        let Self { sender, connection, moved, unfinished, .. } = self;
+        let mut answer = pin!(sender.send_request(request));
+        let mut pump = pin!(pump(body, unfinished, meter));
+        let mut pumping = true;
+        let mut seen = moved.load(Relaxed);
+        let response = poll_fn(|cx| {
+            Self::drive(connection, cx);
+            let now = moved.load(Relaxed);
+            if now != seen {
+                seen = now;
+                meter.tick();
+            }
+            if let Poll::Ready(response) = answer.as_mut().poll(cx) {
+                return Poll::Ready(response.map_err(failed));
+            }
+            if pumping && let Poll::Ready(pumped) = pump.as_mut().poll(cx) {
+                pumping = false;
+                if let Err(source) = pumped {
+                    return Poll::Ready(Err(source));
+                }
+            }
+            Poll::Pending
+        })
+        .await?;
+        let (parts, incoming) = response.into_parts();
+        let mut head = Head::new(parts.status.as_u16());
+        for (name, value) in &parts.headers {
+            head.push(name.as_str(), value.as_bytes());
+        }
+        self.incoming = Some(incoming);
+        Ok(head)
+    }
+
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
+        while self.rest.is_empty() {
+            let Some(incoming) = &mut self.incoming else { return Ok(0) };
+            let connection = &mut self.connection;
+            let frame = poll_fn(|cx| {
+                Self::drive(connection, cx);
+                Pin::new(&mut *incoming).poll_frame(cx)
+            });
+            match frame.await {
+                None => self.incoming = None,
+                Some(frame) => {
+                    if let Ok(data) = frame.map_err(failed)?.into_data() {
+                        self.rest = data;
+                    }
+                }
+            }
+        }
+        let n = buf.len().min(self.rest.len());
+        self.rest.copy_to_slice(&mut buf[..n]);
+        Ok(n)
+    }
+
+    fn is_reusable(&mut self) -> bool {
+        if self.unfinished.is_some() || self.incoming.is_some() || !self.rest.is_empty() {
+            return false;
+        }
+        // Nobody drives an idle connection, so this is where its end is noticed.
+        Self::drive(&mut self.connection, &mut Context::from_waker(Waker::noop()));
+        self.connection.is_some() && self.sender.is_ready()
+    }
+}
+
+/// Moves the body into hyper's channel. Ends early, without an error, when hyper has no more use for it.
+async fn pump<R: Read + ?Sized>(
+    body: &mut Body<'_, R>,
+    sender: &mut Option<Sender<Bytes, io::Error>>,
+    meter: &Meter,
+) -> Result<()> {
+    if let Some(channel) = sender {
+        let mut buf = BytesMut::new();
+        while !body.is_finished() {
+            buf.resize(CHUNK, 0);
+            let n = match body.read(&mut buf).await {
+                Ok(n) => n,
+                Err(source) => {
+                    // Without this the body would seem to end well.
+                    if let Some(channel) = sender.take() {
+                        channel.abort(io::Error::other("the source failed"));
+                    }
+                    return Err(source);
+                }
+            };
+            if channel.send_data(buf.split_to(n).freeze()).await.is_err() {
+                return Ok(());
+            }
+        }
+        *sender = None;
+    }
+    meter.set_all_sent();
+    Ok(())
+}
+
+fn to_hyper(request: &Request<'_>, length: Option<u64>, body: Outgoing) -> Result<hyper::Request<Outgoing>> {
+    let mut builder = hyper::Request::builder().method(request.method.as_str()).uri(request.target);
+    builder = builder.header("host", request.origin.authority().to_string());
+    for (name, value) in request.headers {
+        builder = builder.header(*name, *value);
+    }
+    if let Some(length) = length {
+        builder = builder.header("content-length", length);
+    }
+    builder.body(body).map_err(|e| Error::new(ErrorKind::InvalidInput, request.operation).with_detail(e))
+}
+
+fn failed(error: hyper::Error) -> Error {
+    let kind = if error.is_parse() { ErrorKind::Protocol } else { ErrorKind::Disconnected };
+    let cause = std::error::Error::source(&error).map(|c| format!(": {c}")).unwrap_or_default();
+    Error::new(kind, "http").with_detail(format_args!("{error}{cause}"))
+}
+
+/// The connection under hyper: counts what moves, and keeps a failed write to itself. A peer that has closed may
+/// have said why before, and hyper would give up reading at the first write error; the read then ends in any case.
+#[derive(Debug)]
+struct Metered {
+    io: TokioIo<Stream>,
+    moved: Arc<AtomicU32>,
+}
+
+impl Metered {
+    fn written<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        match result {
+            Poll::Ready(Ok(n)) => {
+                self.moved.fetch_add(1, Relaxed);
+                Poll::Ready(Ok(n))
+            }
+            Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl hyper::rt::Read for Metered {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let result = Pin::new(&mut self.io).poll_read(cx, buf);
+        if result.is_ready() {
+            self.moved.fetch_add(1, Relaxed);
+        }
+        result
+    }
+}
+
+impl hyper::rt::Write for Metered {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.written(result)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.written(result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+}

@@ -1,0 +1,142 @@
+//! The objects of a long JSON listing one by one, without holding the listing.
+
+use alloc::vec::Vec;
+
+use printhost_core::{Error, ErrorKind, Result};
+
+/// Cuts `{"…": [{…}, {…}], …}` into its inner objects: every object that stands in an array that stands in the
+/// root object. It only tracks strings and nesting; each object's own syntax is for a JSON parser to judge.
+#[derive(Debug)]
+pub struct JsonItems {
+    limit: usize,
+    depth: u16,
+    string: bool,
+    escape: bool,
+    item: Vec<u8>,
+    begun: bool,
+}
+
+/// Nesting deeper than this is refused.
+const MAX_DEPTH: u16 = 128;
+/// Root object, array.
+const ITEM_DEPTH: u16 = 2;
+
+impl JsonItems {
+    /// Objects of more than `limit` bytes are refused with [`ErrorKind::TooLarge`].
+    pub const fn new(limit: usize) -> Self {
+        Self { limit, depth: 0, string: false, escape: false, item: Vec::new(), begun: false }
+    }
+
+    /// Takes bytes and calls `take` with every object that became complete; ends early when it says `false`.
+    pub fn feed(&mut self, input: &[u8], mut take: impl FnMut(&[u8]) -> Result<bool>) -> Result<bool> {
+        for &byte in input {
+            if self.step(byte)? {
+                let more = take(&self.item);
+                self.item.clear();
+                if !more? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// To be called at the end of the input: an error when it was cut, or no JSON object at all.
+    pub fn finish(&self) -> Result<()> {
+        match self.begun && self.depth == 0 {
+            true => Ok(()),
+            false => Err(malformed("the listing is not complete JSON")),
+        }
+    }
+
+    /// True when an item is complete.
+    fn step(&mut self, byte: u8) -> Result<bool> {
+        let inside = self.depth > ITEM_DEPTH;
+        if self.string {
+            (self.string, self.escape) = (byte != b'"' || self.escape, byte == b'\\' && !self.escape);
+        } else {
+            match byte {
+                b'"' => self.string = true,
+                b'{' | b'[' => {
+                    if self.depth == 0 && (byte == b'[' || self.begun) || self.depth >= MAX_DEPTH {
+                        return Err(malformed("the listing is not a JSON object"));
+                    }
+                    self.begun = true;
+                    self.depth += 1;
+                }
+                b'}' | b']' => {
+                    self.depth =
+                        self.depth.checked_sub(1).ok_or_else(|| malformed("the listing is not JSON"))?;
+                }
+                b' ' | b'\t' | b'\r' | b'\n' => {}
+                _ if self.depth == 0 => return Err(malformed("the listing is not JSON")),
+                _ => {}
+            }
+        }
+        let item = inside || self.depth > ITEM_DEPTH && byte == b'{';
+        if !item || (self.item.is_empty() && byte != b'{') {
+            return Ok(false);
+        }
+        if self.item.len() >= self.limit {
+            return Err(Error::new(ErrorKind::TooLarge, "read")
+                .with_detail(format_args!("an entry of the listing has more than {} bytes", self.limit)));
+        }
+        self.item.push(byte);
+        Ok(self.depth == ITEM_DEPTH)
+    }
+}
+
+fn malformed(what: &str) -> Error {
+    Error::new(ErrorKind::Protocol, "read").with_detail(what)
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::{string::String, vec};
+
+    use super::*;
+
+    fn items(limit: usize, pieces: &[&[u8]]) -> Result<Vec<String>> {
+        let mut items = JsonItems::new(limit);
+        let mut seen = vec![];
+        for piece in pieces {
+            items.feed(piece, |item| {
+                seen.push(String::from_utf8(item.into()).unwrap());
+                Ok(true)
+            })?;
+        }
+        items.finish()?;
+        Ok(seen)
+    }
+
+    const LISTING: &[u8] = br#" {"free": 1, "t": ["a", [1]], "files": [ {"n": "a}\"]{", "c": [{"x": {}}]} , {} ], "o": {"p": [3]}} "#;
+
+    #[test]
+    fn any_split_gives_the_same_items() {
+        let expected = vec![r#"{"n": "a}\"]{", "c": [{"x": {}}]}"#, "{}"];
+        for at in 0..LISTING.len() {
+            let (a, b) = LISTING.split_at(at);
+            assert_eq!(items(100, &[a, b]).unwrap(), expected, "split at {at}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_listing_is_an_error_in_bounded_memory() {
+        let deep = [b"{\"a\":".as_slice(), &[b'['; 1000]].concat();
+        for bad in [&b"<html>"[..], b"[]", b"", b"{\"a\": [", b"}", b"{}{}", &deep] {
+            assert_eq!(items(100, &[bad]).unwrap_err().kind(), ErrorKind::Protocol, "{bad:?}");
+        }
+        let long = [b"{\"f\":[{\"x\":\"".as_slice(), &[b'x'; 1000], b"\"}]}"].concat();
+        assert_eq!(items(100, &[&long]).unwrap_err().kind(), ErrorKind::TooLarge);
+    }
+
+    #[test]
+    fn reading_ends_when_told() {
+        let mut seen = 0;
+        let more = JsonItems::new(100).feed(LISTING, |_| {
+            seen += 1;
+            Ok(false)
+        });
+        assert_eq!((more.unwrap(), seen), (false, 1));
+    }
+}

@@ -1,0 +1,174 @@
+//! Requests to OctoPrint's REST interface, and what its refusals mean.
+
+use alloc::{format, string::String, vec::Vec};
+use core::time::Duration;
+
+use embedded_io_async::Read;
+use printhost_core::{Error, ErrorKind, Result, Retry};
+use printhost_net::{BaseUrl, Body, Method, NO_BODY, Net, Request, http::ResponseOf};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{OctoPrint, wire};
+
+/// How much of a refusal is read, in bytes.
+const REFUSAL: usize = 1024;
+
+/// Beyond the usual.
+pub(crate) struct Call<'a> {
+    pub operation: &'static str,
+    pub method: Method,
+    pub path: &'a str,
+    pub content_type: Option<&'a str>,
+    pub answer: Option<Duration>,
+}
+
+impl<N: Net> OctoPrint<N> {
+    /// Sends one request to `base`; a status of 300 and above becomes an error, except that of a redirect.
+    pub(crate) async fn request_at<R: Read + ?Sized>(
+        &self,
+        base: &BaseUrl,
+        call: Call<'_>,
+        body: Body<'_, R>,
+    ) -> Result<ResponseOf<'_, N>> {
+        let key = self.config.api_key.expose();
+        let fields = [("X-Api-Key", key), ("Content-Type", call.content_type.unwrap_or_default())];
+        let fields = if call.content_type.is_some() { &fields[..] } else { &fields[..1] };
+        let target = base.target(call.path);
+        let mut request = Request::new(call.operation, call.method, &base.origin, &target).headers(fields);
+        request.answer = call.answer;
+        let sent = self.net.parts().send(&request, body).await;
+        let mut response = sent.map_err(|e| e.redacting(&[&self.config.api_key]))?;
+        if (200..300).contains(&response.status()) {
+            return Ok(response);
+        }
+        let json = response.header("content-type").is_some_and(|t| t.contains("json"));
+        let html = response.header("content-type").is_some_and(|t| t.contains("html"));
+        let location = response.header("location").map(String::from);
+        let seconds = response.header("retry-after").and_then(|v| v.parse().ok()).map(Duration::from_secs);
+        // A refusal without a readable body is still that refusal.
+        let text = response.read_start(REFUSAL).await.unwrap_or_default();
+        let detail = match serde_json::from_slice::<wire::Failure>(&text) {
+            Ok(failure) => failure.error,
+            Err(_) if json || html => String::new(),
+            Err(_) => String::from_utf8_lossy(&text).into_owned(),
+        };
+        let status = response.status();
+        let mut error = refusal(call.operation, call.method, status, &detail, text.is_empty());
+        if let (300..400, Some(location)) = (status, location) {
+            error = error.with_detail(location);
+        } else if html {
+            error = error.with_detail("the host answered with an HTML page");
+        }
+        if let Some(seconds) = seconds {
+            error = error.with_retry(Retry::After(seconds));
+        }
+        Err(error.redacting(&[&self.config.api_key]))
+    }
+
+    /// As [`Self::request_at`], where OctoPrint lives as far as known; finds that out first.
+    pub(crate) async fn request<R: Read + ?Sized>(
+        &self,
+        call: Call<'_>,
+        body: Body<'_, R>,
+    ) -> Result<ResponseOf<'_, N>> {
+        let base = self.base(call.operation).await?;
+        self.request_at(&base, call, body).await
+    }
+
+    /// GET, and the JSON of the answer.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, operation: &'static str, path: &str) -> Result<T> {
+        let call = Call { operation, method: Method::Get, path, content_type: None, answer: None };
+        let response = self.request(call, NO_BODY).await?;
+        self.json(operation, response).await
+    }
+
+    /// POST of some JSON; the answer's body is passed over.
+    pub(crate) async fn post(
+        &self,
+        operation: &'static str,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<()> {
+        self.post_response(operation, path, body).await?.read_start(REFUSAL).await.map(|_| ())
+    }
+
+    /// POST of some JSON.
+    pub(crate) async fn post_response(
+        &self,
+        operation: &'static str,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<ResponseOf<'_, N>> {
+        let json = serde_json::to_vec(body)
+            .map_err(|e| Error::new(ErrorKind::InvalidInput, operation).with_detail(e))?;
+        let content_type = Some("application/json");
+        let call = Call { operation, method: Method::Post, path, content_type, answer: None };
+        self.request(call, Body::bytes(&json)).await
+    }
+
+    /// The JSON of an answer, bounded by [`printhost_net::Limits::json`].
+    pub(crate) async fn json<T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        mut response: ResponseOf<'_, N>,
+    ) -> Result<T> {
+        let max = self.net.parts().limits().json;
+        let bytes: Vec<u8> = response.read_to_end(max).await.map_err(|e| e.in_operation(operation))?;
+        serde_json::from_slice(&bytes).map_err(|e| {
+            let html = bytes.trim_ascii_start().starts_with(b"<");
+            let what = if html { format!("an HTML page instead of JSON: {e}") } else { format!("{e}") };
+            Error::new(ErrorKind::Protocol, operation).with_http(response.status()).with_detail(what)
+        })
+    }
+}
+
+/// What a status means here. OctoPrint answers a missing or wrong key with 403 to a GET, but with 400 "CSRF
+/// validation failed" to everything else; and what is too large with a bare 400 (1.11.8).
+fn refusal(operation: &'static str, method: Method, status: u16, detail: &str, empty: bool) -> Error {
+    let kind = match status {
+        300..400 => ErrorKind::Redirected,
+        400 if detail.contains("CSRF") => ErrorKind::Unauthorized,
+        400 if empty && !method.is_safe() => ErrorKind::TooLarge,
+        401 => ErrorKind::Unauthorized,
+        403 if operation == "connect" => ErrorKind::Unauthorized,
+        403 => ErrorKind::Forbidden,
+        404 => ErrorKind::NotFound,
+        409 if detail.contains("already exist") => ErrorKind::Exists,
+        409 => ErrorKind::Conflict,
+        413 => ErrorKind::TooLarge,
+        400..=415 => ErrorKind::InvalidInput,
+        429 => ErrorKind::Busy,
+        507 => ErrorKind::StorageFull,
+        500.. => ErrorKind::HostFault,
+        _ => ErrorKind::Protocol,
+    };
+    let error = Error::new(kind, operation).with_http(status).with_detail(detail);
+    match kind {
+        // A proxy gives up on a host that may well have acted.
+        ErrorKind::HostFault if !method.is_safe() => error.with_retry(Retry::ReadFirst),
+        _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_say_what_to_do() {
+        let kind = |method, status, detail: &str| {
+            refusal("status", method, status, detail, detail.is_empty()).kind()
+        };
+        assert_eq!(kind(Method::Post, 400, "CSRF validation failed"), ErrorKind::Unauthorized);
+        assert_eq!(kind(Method::Post, 400, ""), ErrorKind::TooLarge);
+        assert_eq!(kind(Method::Get, 400, ""), ErrorKind::InvalidInput);
+        assert_eq!(kind(Method::Get, 403, "no permission"), ErrorKind::Forbidden);
+        assert_eq!(refusal("connect", Method::Get, 403, "", true).kind(), ErrorKind::Unauthorized);
+        assert_eq!(kind(Method::Post, 409, "File already exists and noOverwrite was set"), ErrorKind::Exists);
+        assert_eq!(kind(Method::Post, 409, "Printer is not operational"), ErrorKind::Conflict);
+        assert_eq!(kind(Method::Post, 415, "Could not upload file, invalid type"), ErrorKind::InvalidInput);
+        assert_eq!(kind(Method::Get, 302, ""), ErrorKind::Redirected);
+        assert_eq!(refusal("x", Method::Post, 502, "", true).retry(), Retry::ReadFirst);
+        assert_eq!(refusal("x", Method::Get, 502, "", true).retry(), Retry::Safe);
+    }
+}

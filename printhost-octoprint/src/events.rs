@@ -1,0 +1,190 @@
+//! The push connection: OctoPrint's raw websocket.
+
+use alloc::format;
+use core::{convert::Infallible, pin::pin, time::Duration};
+
+use embassy_futures::select::{Either, select};
+use embassy_sync::{blocking_mutex::raw::CriticalSectionRawMutex, signal::Signal};
+use printhost_core::{
+    Backoff, Clock, Error, ErrorKind, JobTracker, PrintHost as _, PrinterStatus, Result, within,
+};
+use printhost_net::{
+    Net,
+    websocket::{self, Message, Outbox},
+};
+
+use crate::{
+    OctoPrint, map,
+    wire::{Login, Push, PushEvent},
+};
+
+/// With a valid login something comes at once.
+const FIRST_DATA: Duration = Duration::from_secs(5);
+
+/// State, events and nothing of the logs and plugins, which can be large.
+const SUBSCRIBE: &str =
+    r#"{"subscribe":{"state":{"logs":false,"messages":false},"events":true,"plugins":false}}"#;
+
+/// What is known of the printer from the push connection.
+#[derive(Debug)]
+pub(crate) struct Live {
+    status: Option<PrinterStatus>,
+    /// Counts the statuses that were pushed.
+    pushed: u32,
+    jobs: JobTracker,
+}
+
+impl Live {
+    pub(crate) const fn new() -> Self {
+        Self { status: None, pushed: 0, jobs: JobTracker::new() }
+    }
+}
+
+/// Marks the driver as running while it lives.
+struct Running<'a, N: Net>(&'a OctoPrint<N>);
+
+impl<N: Net> Drop for Running<'_, N> {
+    fn drop(&mut self) {
+        self.0.running.lock(|r| r.set(false));
+    }
+}
+
+impl<N: Net> OctoPrint<N> {
+    /// Connects, follows, reconnects.
+    pub(crate) async fn follow(&self) -> Result<Infallible> {
+        if self.running.lock(|r| r.replace(true)) {
+            return Err(Error::new(ErrorKind::Busy, "run").with_detail("it is being run already"));
+        }
+        let _running = Running(self);
+        let parts = self.net.parts();
+        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
+        let mut told = None;
+        loop {
+            let (Err(error), synced) = self.session().await;
+            if synced {
+                backoff.reset();
+            }
+            if synced || told != Some(error.kind()) {
+                told = Some(error.kind());
+                self.bus.publish_lost(error.clone());
+            }
+            if matches!(
+                error.kind(),
+                ErrorKind::Unauthorized | ErrorKind::Forbidden | ErrorKind::InvalidInput
+            ) {
+                return Err(error);
+            }
+            parts.clock().sleep(backoff.delay(parts.entropy())).await;
+        }
+    }
+
+    /// One connection, from login to its end; also tells whether it came to bring anything.
+    async fn session(&self) -> (Result<Infallible>, bool) {
+        let synced: Signal<CriticalSectionRawMutex, ()> = Signal::new();
+        let result = self.session_until_end(&synced).await;
+        (result, synced.signaled())
+    }
+
+    async fn session_until_end(&self, synced: &Signal<CriticalSectionRawMutex, ()>) -> Result<Infallible> {
+        let login = self.login().await?;
+        let base = self.base("run").await?;
+        let socket = websocket::connect(&self.net, &base, "/sockjs/websocket", &[]).await?;
+        let outbox = Outbox::new();
+        for text in [SUBSCRIBE.into(), format!(r#"{{"auth":"{}:{}"}}"#, login.name, login.session)] {
+            let _ = outbox.try_send(text); // it is empty and has room for more
+        }
+        let authenticated: Signal<CriticalSectionRawMutex, ()> = Signal::new();
+        let run = pin!(socket.run(&self.net, &outbox, |message| self.take(&message, &authenticated)));
+        let resync = pin!(async {
+            within(self.net.parts().clock(), FIRST_DATA, "run", async {
+                authenticated.wait().await;
+                Ok(())
+            })
+            .await
+            .map_err(|e| e.with_detail("the login brought no data"))?;
+            self.resync().await?;
+            synced.signal(());
+            core::future::pending().await
+        });
+        match select(run, resync).await {
+            Either::First(end) | Either::Second(end) => end,
+        }
+    }
+
+    /// A session for the push connection, by the API key.
+    async fn login(&self) -> Result<Login> {
+        #[derive(serde::Serialize)]
+        struct Passive {
+            passive: bool,
+        }
+        let response = self.post_response("run", "/api/login", &Passive { passive: true }).await?;
+        self.json("run", response).await
+    }
+
+    /// Reads everything after a gap. What was pushed meanwhile is newer and wins.
+    async fn resync(&self) -> Result<()> {
+        let before = self.live.lock(|l| l.borrow().pushed);
+        let read = self.status().await?;
+        self.live.lock(|l| {
+            let mut live = l.borrow_mut();
+            let pushed = live.status.take().filter(|_| live.pushed != before);
+            let status = match pushed {
+                Some(mut status) => {
+                    if status.tools.is_empty() && status.bed.is_none() {
+                        (status.tools, status.bed, status.chamber) = (read.tools, read.bed, read.chamber);
+                    }
+                    status
+                }
+                None => read,
+            };
+            for event in live.jobs.observe(&status) {
+                self.bus.publish_job(event);
+            }
+            self.bus.publish_resynced();
+            self.bus.publish_status(status.clone());
+            live.status = Some(status);
+        });
+        Ok(())
+    }
+
+    /// Takes a message; an error ends the session.
+    fn take(&self, message: &Message, authenticated: &Signal<CriticalSectionRawMutex, ()>) -> Result<()> {
+        let text = match message {
+            Message::Text(text) => text,
+            // A long history: it is data, and everything in it is also read when resyncing.
+            Message::TooLarge { prefix, .. } => {
+                if !prefix.starts_with(br#"{"connected""#) {
+                    authenticated.signal(());
+                }
+                return Ok(());
+            }
+            _ => return Ok(()),
+        };
+        // Messages of plugins can look like anything and are none of ours.
+        let Ok(push) = serde_json::from_str::<Push>(text) else { return Ok(()) };
+        if push.reauth_required.is_some() {
+            return Err(
+                Error::new(ErrorKind::Disconnected, "run").with_detail("OctoPrint asks for a new login")
+            );
+        }
+        if let Some(current) = push.current.or(push.history) {
+            authenticated.signal(());
+            self.live.lock(|l| {
+                let mut live = l.borrow_mut();
+                let status = map::current(current, live.status.as_ref());
+                live.pushed = live.pushed.wrapping_add(1);
+                self.bus.publish_status(status.clone());
+                live.status = Some(status);
+            });
+        } else if let Some(head) = push.event {
+            let payload = || serde_json::from_str::<PushEvent>(text).ok()?.event.payload;
+            if let Some(event) = map::job_event(&head.kind, payload) {
+                let new = self.live.lock(|l| l.borrow_mut().jobs.announce(event));
+                if let Some(event) = new {
+                    self.bus.publish_job(event);
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,204 @@
+//! From OctoPrint's words to ours; the only place where that happens.
+
+use alloc::{string::String, vec::Vec};
+use core::time::Duration;
+
+use printhost_core::{FileEntry, Heater, Job, JobEvent, Phase, PrinterStatus};
+
+use crate::wire;
+
+/// `GET /api/printer` and `GET /api/job` together.
+pub(crate) fn status(printer: wire::Printer, job: wire::Job) -> PrinterStatus {
+    let mut status = from_state(printer.state, job.job.file, &job.progress);
+    set_temperatures(&mut status, &printer.temperature);
+    status.fault = status.fault.or(job.error);
+    status
+}
+
+/// `GET /api/job` alone, when `/api/printer` says 409: not operational.
+pub(crate) fn status_not_operational(job: wire::Job) -> PrinterStatus {
+    let flags = wire::Flags { closed_or_error: true, ..Default::default() };
+    let state = wire::State { text: job.state, flags, error: job.error };
+    from_state(state, job.job.file, &job.progress)
+}
+
+/// A `current` or `history` message. Temperatures come with some of them only; `last` fills in.
+pub(crate) fn current(current: wire::Current, last: Option<&PrinterStatus>) -> PrinterStatus {
+    let mut status = from_state(current.state, current.job.file, &current.progress);
+    if let Some(last) = last {
+        (status.tools, status.bed, status.chamber) = (last.tools.clone(), last.bed, last.chamber);
+    }
+    if matches!(status.phase, Phase::Offline | Phase::Faulted) {
+        (status.tools, status.bed, status.chamber) = (Vec::new(), None, None);
+    } else if let Some(newest) = current.temps.last() {
+        set_temperatures(&mut status, newest);
+    }
+    status
+}
+
+/// An `event` message that tells of a job. `PrintFailed` also follows every `PrintCancelled`.
+pub(crate) fn job_event(
+    kind: &str,
+    payload: impl FnOnce() -> Option<wire::EventPayload>,
+) -> Option<JobEvent> {
+    Some(match kind {
+        "PrintStarted" => JobEvent::Started { path: payload()?.path },
+        "PrintPaused" => JobEvent::Paused,
+        "PrintResumed" => JobEvent::Resumed,
+        "PrintDone" => JobEvent::Finished,
+        "PrintCancelled" => JobEvent::Cancelled,
+        "PrintFailed" => JobEvent::Failed { reason: payload().and_then(|p| p.reason) },
+        _ => return None,
+    })
+}
+
+/// An entry of a listing.
+pub(crate) fn file(file: wire::File) -> FileEntry {
+    let mut entry = FileEntry::default();
+    entry.is_folder = file.kind.as_deref() == Some("folder");
+    entry.sha1 = file.hash.as_deref().and_then(sha1);
+    entry.path = file.path;
+    // A folder's size is that of everything in it, and not wanted here.
+    entry.size = file.size.filter(|_| !entry.is_folder);
+    entry.modified = file.date;
+    entry
+}
+
+/// Forty hexadecimal digits.
+pub(crate) fn sha1(hex: &str) -> Option<[u8; 20]> {
+    if hex.len() != 40 || !hex.is_ascii() {
+        return None;
+    }
+    let mut bytes = [0; 20];
+    for (i, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).ok()?;
+    }
+    Some(bytes)
+}
+
+fn from_state(state: wire::State, file: wire::JobFile, progress: &wire::Progress) -> PrinterStatus {
+    let mut status = PrinterStatus::default();
+    status.phase = phase(state.flags, &state.text);
+    status.fault = state.error.filter(|error| !error.is_empty());
+    status.state_text = state.text;
+    status.job = file.path.map(|path| job(path, file.size, progress));
+    status
+}
+
+fn job(path: String, size: Option<u64>, progress: &wire::Progress) -> Job {
+    let seconds = |s: f32| Duration::try_from_secs_f32(s).ok();
+    let mut job = Job::default();
+    job.path = Some(path);
+    job.size = size;
+    job.progress = progress.completion.map(|percent| (percent / 100.0).clamp(0.0, 1.0));
+    job.elapsed = progress.print_time.and_then(seconds);
+    job.remaining = progress.print_time_left.and_then(seconds);
+    job
+}
+
+/// The flags overlap: `printing` is also set while pausing and cancelling, so the order matters.
+fn phase(flags: wire::Flags, text: &str) -> Phase {
+    match () {
+        () if flags.error || text.starts_with("Error") || text == "Offline after error" => Phase::Faulted,
+        () if flags.closed_or_error => Phase::Offline,
+        () if flags.cancelling => Phase::Cancelling,
+        () if flags.finishing => Phase::Finishing,
+        () if flags.pausing => Phase::Pausing,
+        () if flags.resuming => Phase::Resuming,
+        () if flags.paused => Phase::Paused,
+        () if flags.printing && text.starts_with("Starting") => Phase::Preparing,
+        () if flags.printing => Phase::Printing,
+        () if flags.operational => Phase::Idle,
+        () if text.contains("onnecting") || text.starts_with("Opening") || text.starts_with("Detecting") => {
+            Phase::Connecting
+        }
+        () => Phase::Unknown,
+    }
+}
+
+fn set_temperatures(status: &mut PrinterStatus, all: &wire::Temperatures) {
+    let heater = |t: &wire::Temperature| Heater::new(t.actual, t.target);
+    let present = |t: &&wire::Temperature| t.actual.is_some();
+    status.tools = all.tools.iter().map(heater).collect();
+    status.bed = all.bed.as_ref().filter(present).map(heater);
+    status.chamber = all.chamber.as_ref().filter(present).map(heater);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Shortened from what OctoPrint 1.11.8 sent.
+    const PAUSING: &str = r#"{"current": {"state": {"text": "Pausing", "flags": {"operational": true,
+        "printing": true, "cancelling": false, "pausing": true, "resuming": false, "finishing": false,
+        "closedOrError": false, "error": false, "paused": false, "ready": false, "sdReady": true}, "error": ""},
+        "job": {"file": {"name": "slow.gcode", "path": "sub/slow.gcode", "size": 1008, "origin": "local"},
+        "filament": null}, "currentZ": 0.2, "progress": {"completion": 18.35, "filepos": 185, "printTime": 3,
+        "printTimeLeft": null}, "temps": [{"time": 1795206349, "tool0": {"actual": 30.0, "target": 31.0},
+        "bed": {"actual": 35.5, "target": 0.0}, "chamber": {"actual": null, "target": null}}], "logs": []}}"#;
+
+    fn current_of(json: &str, last: Option<&PrinterStatus>) -> PrinterStatus {
+        current(serde_json::from_str::<wire::Push>(json).unwrap().current.unwrap(), last)
+    }
+
+    #[test]
+    fn pausing_wins_over_printing_and_every_field_is_mapped() {
+        let status = current_of(PAUSING, None);
+        let job = status.job.unwrap();
+        assert_eq!(
+            (status.phase, status.state_text.as_str(), status.fault),
+            (Phase::Pausing, "Pausing", None)
+        );
+        assert_eq!((job.path.as_deref(), job.size), (Some("sub/slow.gcode"), Some(1008)));
+        assert_eq!((job.elapsed, job.remaining), (Some(Duration::from_secs(3)), None));
+        assert!((job.progress.unwrap() - 0.1835).abs() < 1e-6);
+        assert_eq!(status.tools, [Heater::new(Some(30.0), Some(31.0))]);
+        assert_eq!((status.bed, status.chamber), (Some(Heater::new(Some(35.5), Some(0.0))), None));
+    }
+
+    #[test]
+    fn message_without_temperatures_keeps_the_last_ones_unless_offline() {
+        let first = current_of(PAUSING, None);
+        let without = r#"{"current": {"state": {"text": "Paused", "flags": {"operational": true, "paused": true}},
+            "temps": []}}"#;
+        assert_eq!(current_of(without, Some(&first)).tools, first.tools);
+        let offline =
+            r#"{"current": {"state": {"text": "Offline", "flags": {"closedOrError": true}}, "temps": []}}"#;
+        let status = current_of(offline, Some(&first));
+        assert_eq!((status.phase, status.tools.len(), status.bed), (Phase::Offline, 0, None));
+    }
+
+    #[test]
+    fn every_state_octoprint_names_has_a_phase() {
+        let f = |set: fn(&mut wire::Flags)| {
+            let mut flags = wire::Flags::default();
+            set(&mut flags);
+            flags
+        };
+        for (flags, text, expected) in [
+            (f(|_| ()), "Opening serial connection", Phase::Connecting),
+            (f(|_| ()), "Connecting", Phase::Connecting),
+            (f(|x| x.operational = true), "Operational", Phase::Idle),
+            (f(|x| x.printing = true), "Starting print from SD", Phase::Preparing),
+            (f(|x| x.printing = true), "Printing", Phase::Printing),
+            (f(|x| (x.printing, x.cancelling) = (true, true)), "Cancelling", Phase::Cancelling),
+            (f(|x| x.paused = true), "Paused", Phase::Paused),
+            (f(|x| x.resuming = true), "Resuming", Phase::Resuming),
+            (f(|x| x.finishing = true), "Finishing", Phase::Finishing),
+            (f(|x| x.closed_or_error = true), "Offline", Phase::Offline),
+            (f(|x| x.closed_or_error = true), "Offline after error", Phase::Faulted),
+            (f(|x| (x.closed_or_error, x.error) = (true, true)), "Error: MINTEMP", Phase::Faulted),
+            (f(|_| ()), "Levitating", Phase::Unknown),
+        ] {
+            assert_eq!(phase(flags, text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn hash_is_forty_hexadecimal_digits_or_nothing() {
+        assert_eq!(sha1("ab2243017f124839f8a753812de37edc09373b62").unwrap()[..2], [0xab, 0x22]);
+        for bad in ["", "ab", "gb2243017f124839f8a753812de37edc09373b62", &"ü".repeat(20)] {
+            assert_eq!(sha1(bad), None, "{bad}");
+        }
+    }
+}

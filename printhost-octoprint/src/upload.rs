@@ -1,0 +1,129 @@
+use alloc::string::String;
+use core::time::Duration;
+
+use embedded_io_async::{ErrorType, Read};
+use printhost_core::{
+    Entropy, Error, ErrorKind, FileEntry, IfExists, RemotePath, Result, Retry, Started, Then, Upload,
+    Uploaded, Verified, Verify,
+};
+use printhost_net::{Body, Method, Net, proto::multipart::Form};
+use sha1::{Digest, Sha1};
+
+use crate::{OctoPrint, api::Call, wire};
+
+impl<N: Net> OctoPrint<N> {
+    /// Stores without `print`, verifies, and only then starts: a damaged file never prints.
+    pub(crate) async fn store<R: Read + ?Sized>(&self, upload: Upload<'_, R>) -> Result<Uploaded> {
+        let path = RemotePath::parse(upload.path)?;
+        if upload.if_exists == IfExists::Fail {
+            // Asked first, since OctoPrint before 1.9 does not know `noOverwrite`, and to spare the transfer.
+            match self.info(path).await {
+                Ok(_) => return Err(Error::new(ErrorKind::Exists, "upload").with_detail(upload.path)),
+                Err(e) if e.kind() == ErrorKind::NotFound => {}
+                Err(e) => return Err(e.in_operation("upload")),
+            }
+        }
+        let digest = (upload.verify == Verify::Strongest).then(Sha1::new);
+        let mut body = Sent { reader: upload.body, digest };
+        let sent = self.transfer(path, upload.len, upload.if_exists, &mut body).await;
+        let sha1 = body.digest.map(|d| <[u8; 20]>::from(d.finalize()));
+        let stored = match sent {
+            Ok(stored) => stored,
+            // The host has everything and its answer is lost: the file's hash tells.
+            Err(e) if e.retry() == Retry::ReadFirst => match self.info(path).await {
+                Ok(file) if sha1.is_some() && file.sha1 == sha1 && file.size == Some(upload.len) => file.path,
+                _ => return Err(e.unconfirmed()),
+            },
+            Err(e) => return Err(e),
+        };
+        let verified = self.verify(&stored, upload.len, sha1).await?;
+        let mut uploaded = Uploaded::new(stored, upload.len, verified);
+        if upload.then == Then::Print {
+            uploaded.started = match self.start_file(&uploaded.path).await {
+                Ok(outcome) => Started::Yes(outcome.confirmation),
+                Err(e) => Started::No(e),
+            };
+        }
+        Ok(uploaded)
+    }
+
+    /// Sends the form; returns the path under which the host stored the file.
+    async fn transfer<R: Read + ?Sized>(
+        &self,
+        path: RemotePath<'_>,
+        len: u64,
+        if_exists: IfExists,
+        body: &mut Sent<'_, R>,
+    ) -> Result<String> {
+        let mut random = [0; 16];
+        self.net.parts().entropy().fill(&mut random);
+        let mut form = Form::new(random).text("print", "false");
+        if !path.folder().is_empty() {
+            form = form.text("path", path.folder());
+        }
+        if if_exists == IfExists::Fail {
+            form = form.text("noOverwrite", "true");
+        }
+        let content_type = form.content_type();
+        let (before, after) = form.file("file", path.name());
+        let call = Call {
+            operation: "upload",
+            method: Method::Post,
+            path: "/api/files/local",
+            content_type: Some(&content_type),
+            // Moving and hashing the file takes a small host a while: 4 MiB/s is what an SD card does.
+            answer: Some(self.net.parts().limits().answer + Duration::from_secs(len >> 22)),
+        };
+        let body = Body::stream(before.as_bytes(), body, len, after.as_bytes());
+        let response = self.request(call, body).await?;
+        // From here on the host has the file; an answer that cannot be read does not undo that.
+        let done: Result<wire::UploadDone> = self.json("upload", response).await;
+        match done {
+            Ok(done) if done.done => Ok(done.files.local.path),
+            Ok(_) => Err(Error::new(ErrorKind::Unconfirmed, "upload")
+                .with_detail("the host has not finished storing the file")),
+            Err(e) => Err(e.with_retry(Retry::ReadFirst)),
+        }
+    }
+
+    /// Compares what the host says it has with what was sent. A damaged file is taken off the host again.
+    async fn verify(&self, path: &str, len: u64, sha1: Option<[u8; 20]>) -> Result<Verified> {
+        let path = RemotePath::parse(path)?;
+        let file: FileEntry = self.info(path).await.map_err(|e| e.in_operation("upload").unconfirmed())?;
+        let same = match (sha1, file.sha1) {
+            (Some(ours), Some(theirs)) if ours == theirs => return Ok(Verified::Sha1(ours)),
+            (Some(_), Some(_)) => false,
+            _ => match file.size {
+                None => return Ok(Verified::No),
+                Some(size) => size == len,
+            },
+        };
+        if same {
+            return Ok(Verified::Size);
+        }
+        let removed = self.remove(path.as_str()).await;
+        let detail =
+            if removed.is_ok() { "it has been deleted again" } else { "it could not be deleted again" };
+        Err(Error::new(ErrorKind::Corrupted, "upload").with_detail(detail))
+    }
+}
+
+/// The caller's reader, hashed on its way if wanted: one type for both, so that the client exists once.
+struct Sent<'a, R: ?Sized> {
+    reader: &'a mut R,
+    digest: Option<Sha1>,
+}
+
+impl<R: ErrorType + ?Sized> ErrorType for Sent<'_, R> {
+    type Error = R::Error;
+}
+
+impl<R: Read + ?Sized> Read for Sent<'_, R> {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, R::Error> {
+        let n = self.reader.read(buf).await?;
+        if let Some(digest) = &mut self.digest {
+            digest.update(&buf[..n]);
+        }
+        Ok(n)
+    }
+}
