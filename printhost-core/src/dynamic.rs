@@ -89,48 +89,52 @@ macro_rules! dyn_host {
         $(#[$meta])*
         $vis struct $name(pub $host);
 
-        #[$crate::dynamic::async_trait]
-        impl $crate::dynamic::DynPrintHost for $name {
-            fn capabilities(&self) -> $crate::Capabilities {
-                $crate::PrintHost::capabilities(&self.0)
+        const _: () = {
+            use $crate::macro_support::Box; // async-trait names it
+
+            #[$crate::dynamic::async_trait]
+            impl $crate::dynamic::DynPrintHost for $name {
+                fn capabilities(&self) -> $crate::Capabilities {
+                    $crate::PrintHost::capabilities(&self.0)
+                }
+                async fn connect(&self) -> $crate::Result<$crate::HostInfo> {
+                    $crate::PrintHost::connect(&self.0).await
+                }
+                async fn status(&self) -> $crate::Result<$crate::PrinterStatus> {
+                    $crate::PrintHost::status(&self.0).await
+                }
+                fn events(&self) -> $crate::Result<$crate::Events<'_>> {
+                    $crate::PrintHost::events(&self.0)
+                }
+                async fn run(&self) -> $crate::Result<$crate::macro_support::Infallible> {
+                    $crate::PrintHost::run(&self.0).await
+                }
+                async fn upload<'a>(
+                    &self,
+                    upload: $crate::Upload<'a, dyn $crate::dynamic::DynRead + 'a>,
+                ) -> $crate::Result<$crate::Uploaded> {
+                    $crate::PrintHost::upload(&self.0, upload).await
+                }
+                async fn download<'a>(
+                    &self,
+                    path: &str,
+                    to: &mut (dyn $crate::dynamic::DynWrite + 'a),
+                ) -> $crate::Result<u64> {
+                    $crate::PrintHost::download(&self.0, path, to).await
+                }
+                async fn start(&self, path: &str) -> $crate::Result<$crate::Outcome> {
+                    $crate::PrintHost::start(&self.0, path).await
+                }
+                async fn command(&self, command: $crate::Command<'_>) -> $crate::Result<$crate::Outcome> {
+                    $crate::PrintHost::command(&self.0, command).await
+                }
+                async fn files(&self, folder: &str, page: $crate::Page) -> $crate::Result<$crate::FilePage> {
+                    $crate::PrintHost::files(&self.0, folder, page).await
+                }
+                async fn delete(&self, path: &str) -> $crate::Result<()> {
+                    $crate::PrintHost::delete(&self.0, path).await
+                }
             }
-            async fn connect(&self) -> $crate::Result<$crate::HostInfo> {
-                $crate::PrintHost::connect(&self.0).await
-            }
-            async fn status(&self) -> $crate::Result<$crate::PrinterStatus> {
-                $crate::PrintHost::status(&self.0).await
-            }
-            fn events(&self) -> $crate::Result<$crate::Events<'_>> {
-                $crate::PrintHost::events(&self.0)
-            }
-            async fn run(&self) -> $crate::Result<$crate::macro_support::Infallible> {
-                $crate::PrintHost::run(&self.0).await
-            }
-            async fn upload<'a>(
-                &self,
-                upload: $crate::Upload<'a, dyn $crate::dynamic::DynRead + 'a>,
-            ) -> $crate::Result<$crate::Uploaded> {
-                $crate::PrintHost::upload(&self.0, upload).await
-            }
-            async fn download<'a>(
-                &self,
-                path: &str,
-                to: &mut (dyn $crate::dynamic::DynWrite + 'a),
-            ) -> $crate::Result<u64> {
-                $crate::PrintHost::download(&self.0, path, to).await
-            }
-            async fn start(&self, path: &str) -> $crate::Result<$crate::Outcome> {
-                $crate::PrintHost::start(&self.0, path).await
-            }
-            async fn command(&self, command: $crate::Command<'_>) -> $crate::Result<$crate::Outcome> {
-                $crate::PrintHost::command(&self.0, command).await
-            }
-            async fn files(&self, folder: &str, page: $crate::Page) -> $crate::Result<$crate::FilePage> {
-                $crate::PrintHost::files(&self.0, folder, page).await
-            }
-            async fn delete(&self, path: &str) -> $crate::Result<()> {
-                $crate::PrintHost::delete(&self.0, path).await
-            }
-        }
+        };
     };
 }

@@ -35,6 +35,7 @@ pub use upload::{IfExists, Started, Then, Upload, Uploaded, Verified, Verify};
 
 #[doc(hidden)]
 pub mod macro_support {
+    pub use alloc::boxed::Box;
     pub use core::{convert::Infallible, result};
     pub use embedded_io_async::{Read, Write};
 }

@@ -1,1 +1,29 @@
-//! printhost
+#![cfg_attr(feature = "tokio", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "tokio"),
+    doc = "Talk to networked 3D printers; see the feature `tokio` for hosts."
+)]
+#![no_std]
+extern crate alloc;
+
+mod any_host;
+mod follow;
+mod printer_url;
+
+pub use any_host::AnyHost;
+#[cfg(feature = "tokio")]
+pub use any_host::{DynHost, Host};
+pub use follow::{JobEnd, follow};
+pub use printer_url::{PrinterUrl, PrinterUrlError, Protocol};
+#[cfg(feature = "tokio")]
+pub use printhost_core::dynamic::{DynPrintHost, DynRead, DynWrite};
+pub use printhost_core::{
+    Backoff, Capabilities, Clock, Command, Confirmation, Entropy, Error, ErrorKind, Event, EventBus, Events,
+    FileEntry, FilePage, Hashed, Heater, HostInfo, IfExists, Job, JobEvent, JobTracker, Outcome, Page, Phase,
+    PrintHost, PrinterStatus, Progress, RemotePath, Result, Retry, SUBSCRIBERS, Secret, Started, Then,
+    Throttle, Upload, Uploaded, Verified, Verify, beside,
+};
+pub use printhost_net::{self as net, BaseUrl, Net, Trust};
+#[cfg(feature = "tokio")]
+pub use printhost_net_tokio::{self as net_tokio, HyperNet};
+pub use printhost_octoprint as octoprint;

@@ -1,2 +1,44 @@
-//! xtask
-fn main() {}
+//! Development tasks of printhost, run as `cargo xtask <command>`.
+
+mod features;
+mod octoprint;
+mod peers;
+mod portable;
+mod setup;
+mod steps;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+  setup                 install what the other commands need (Debian packages, cargo-deny, OctoPrint)
+  test                  everything a change must pass
+  peers [-- ARGS...]    tests against real servers; ARGS go to the test programs
+  peers --keep          start the real servers and keep them until Ctrl-C
+  full                  test, and every feature of every package alone
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let passed = match args.as_slice() {
+        ["setup"] => setup::setup(),
+        ["test"] => test::test(),
+        ["peers"] => peers::peers(&[]),
+        ["peers", "--keep"] => peers::keep(),
+        ["peers", "--", extra @ ..] => peers::peers(extra),
+        ["full"] => test::full(),
+        ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,46 @@
+//! Checks that the portable packages build for microcontrollers.
+
+use std::process::Command;
+
+use crate::steps::{Result, Steps};
+use crate::workspace;
+
+/// Packages that need nothing but `core` and `alloc`.
+pub(crate) const PACKAGES: [&str; 6] = [
+    "printhost-core",
+    "printhost-net",
+    "printhost-net-embassy",
+    "printhost-octoprint",
+    "printhost",
+    "hub-firmware",
+];
+
+/// ESP32-C6 and C5, then ESP32-C3.
+pub(crate) const TARGETS: [&str; 2] = ["riscv32imac-unknown-none-elf", "riscv32imc-unknown-none-elf"];
+
+/// Each package alone, since features unify when packages build together.
+pub(crate) fn run(steps: &mut Steps) -> Result {
+    for target in TARGETS {
+        for package in PACKAGES {
+            let mut check = debian_cargo("check");
+            check.args(["--package", package, "--no-default-features", "--target", target]);
+            steps.command(format!("{package} alone for {target}"), &mut check)?;
+        }
+    }
+    Ok(())
+}
+
+/// Debian's compiler can build `core` for these targets from its own package of sources.
+pub(crate) fn debian_cargo(subcommand: &str) -> Command {
+    let mut cargo = workspace::command("/usr/bin/cargo");
+    cargo
+        // Else /usr/bin/cargo takes the first rustc in PATH, for which the sources do not fit.
+        .env("RUSTC", "/usr/bin/rustc")
+        .env("RUSTC_BOOTSTRAP", "1")
+        // Set by the cargo that runs this program, for its own compiler.
+        .env_remove("LD_LIBRARY_PATH")
+        .env_remove("RUSTFLAGS")
+        .args([subcommand, "-Zbuild-std=core,alloc", "--target-dir"])
+        .arg(workspace::target_dir().join("portable"));
+    cargo
+}

@@ -1,0 +1,153 @@
+//! Runs named steps one after another and reports how long each took.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The error is a message for the person at the terminal.
+pub(crate) type Result<T = ()> = std::result::Result<T, String>;
+
+/// The steps run so far. The first failure ends the run.
+pub(crate) struct Steps {
+    started: Instant,
+    done: Vec<Step>,
+}
+
+struct Step {
+    name: String,
+    passed: bool,
+    took: Duration,
+}
+
+impl Steps {
+    /// Starts the clock of the total time.
+    pub(crate) fn new() -> Self {
+        Self { started: Instant::now(), done: Vec::new() }
+    }
+
+    /// Runs one step and hands on what it returns.
+    pub(crate) fn run<T>(&mut self, name: impl Into<String>, step: impl FnOnce() -> Result<T>) -> Result<T> {
+        let name = name.into();
+        println!("\n==> {name}");
+        let started = Instant::now();
+        let result = step();
+        let took = started.elapsed();
+        let passed = result.is_ok();
+        println!("<== {name}: {}, {:.1} s", verdict(passed), took.as_secs_f64());
+        self.done.push(Step { name, passed, took });
+        result
+    }
+
+    /// A step that is one command.
+    pub(crate) fn command(&mut self, name: impl Into<String>, command: &mut Command) -> Result {
+        self.run(name, || run(command))
+    }
+
+    /// Prints the table of steps, and the error that ended the run if there was one.
+    pub(crate) fn table(&self, result: &Result) {
+        let width = self.done.iter().map(|step| step.name.len()).max().unwrap_or(0).max("total".len());
+        println!();
+        for Step { name, passed, took } in &self.done {
+            println!("{name:width$}  {:6}  {:7.1} s", verdict(*passed), took.as_secs_f64());
+        }
+        println!("{:width$}  {:6}  {:7.1} s", "total", "", self.started.elapsed().as_secs_f64());
+        if let Err(error) = result {
+            println!("\nerror: {error}");
+        }
+    }
+
+    /// As [`Self::table`], then counts the steps on a line of their own. Returns whether all passed.
+    pub(crate) fn summary(&self, result: &Result) -> bool {
+        self.table(result);
+        let passed = self.done.iter().filter(|step| step.passed).count();
+        // An error between two steps counts as a failure too.
+        let failed = (self.done.len() - passed).max(usize::from(result.is_err()));
+        println!("\n{passed} passed, {failed} failed");
+        failed == 0
+    }
+}
+
+/// Runs a command to its end, showing it and its output.
+pub(crate) fn run(command: &mut Command) -> Result {
+    println!("  $ {}", display(command));
+    let status = command
+        .stdin(Stdio::null())
+        .status()
+        .map_err(|error| format!("cannot run `{}`: {error}", display(command)))?;
+    if status.success() { Ok(()) } else { Err(format!("`{}` failed: {status}", display(command))) }
+}
+
+/// The standard output of a command; its standard error stays visible.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("cannot run `{}`: {error}", display(command)))?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err(format!("`{}` failed: {}", display(command), output.status))
+    }
+}
+
+/// Whether a command can be started and succeeds; nothing is shown.
+pub(crate) fn succeeds(command: &mut Command) -> bool {
+    let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// A command as one would type it.
+fn display(command: &Command) -> String {
+    let mut line = String::new();
+    for (name, value) in command.get_envs() {
+        if let Some(value) = value {
+            line.push_str(&format!("{}={} ", name.display(), quoted(&value.to_string_lossy())));
+        }
+    }
+    line.push_str(&quoted(&command.get_program().to_string_lossy()));
+    for arg in command.get_args() {
+        line.push(' ');
+        line.push_str(&quoted(&arg.to_string_lossy()));
+    }
+    line
+}
+
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+./:,@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+fn verdict(passed: bool) -> &'static str {
+    if passed { "ok" } else { "FAILED" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_shown_as_one_would_type_it() {
+        let mut command = Command::new("cargo");
+        command.env("RUSTDOCFLAGS", "-D warnings").args(["doc", "it's", ""]);
+        assert_eq!(display(&command), r"RUSTDOCFLAGS='-D warnings' cargo doc 'it'\''s' ''");
+    }
+
+    #[test]
+    fn one_failed_step_fails_the_run() {
+        let mut steps = Steps::new();
+        assert_eq!(steps.run("first", || Ok(7)), Ok(7));
+        assert!(steps.summary(&Ok(())));
+        let result = steps.run("second", || Err::<(), _>("broken".to_owned()));
+        assert_eq!(result, Err("broken".to_owned()));
+        assert!(!steps.summary(&result));
+    }
+
+    #[test]
+    fn an_error_between_two_steps_fails_the_run() {
+        assert!(!Steps::new().summary(&Err("broken".to_owned())));
+    }
+}

@@ -1,0 +1,61 @@
+//! Everything a change must pass.
+
+use crate::steps::{Result, Steps};
+use crate::workspace::{self, cargo, command};
+use crate::{features, peers, portable, setup};
+
+/// The gate of every change.
+pub(crate) fn test() -> bool {
+    let mut steps = Steps::new();
+    let result = run(&mut steps);
+    steps.summary(&result)
+}
+
+/// [`test`], and what takes too long for every change.
+pub(crate) fn full() -> bool {
+    let mut steps = Steps::new();
+    let result = run(&mut steps).and_then(|()| features::run(&mut steps));
+    steps.summary(&result)
+}
+
+fn run(steps: &mut Steps) -> Result {
+    steps.command("formatting", &mut cargo(["fmt", "--all", "--check"]))?;
+    steps.command(
+        "clippy",
+        &mut cargo(["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]),
+    )?;
+    steps.command("tests", &mut cargo(["test", "--lib", "--bins", "--examples", "--tests"]))?;
+    steps.command("documentation tests", &mut cargo(["test", "--doc"]))?;
+    // The command and the library of the same name would write to the same page.
+    steps.command(
+        "documentation",
+        cargo(["doc", "--workspace", "--lib", "--no-deps", "--all-features"])
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    )?;
+    // Advisories would need a database from the network.
+    steps.command(
+        "licences, bans and sources",
+        command(setup::cargo_deny()).args([
+            "--workspace",
+            "--all-features",
+            "check",
+            "bans",
+            "licenses",
+            "sources",
+        ]),
+    )?;
+    steps.run("packaging", package)?;
+    portable::run(steps)?;
+    peers::run(steps, &[])
+}
+
+fn package() -> Result {
+    let mut package = cargo(["package", "--workspace"]);
+    for unpublished in workspace::packages()?.iter().filter(|package| !package.published) {
+        package.args(["--exclude", &unpublished.name]);
+    }
+    if std::env::var_os("CI").is_none() {
+        package.arg("--allow-dirty");
+    }
+    crate::steps::run(&mut package)
+}
