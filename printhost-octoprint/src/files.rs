@@ -13,8 +13,18 @@ const FILES: &str = "/api/files/local/";
 
 impl<N: Net> OctoPrint<N> {
     /// What the host knows of a file.
+    ///
+    /// Asked for a file in a folder that does not exist, OctoPrint answers 500 (1.11.8); so then the folders above
+    /// are asked for, from the top, where a missing one is a clean 404.
     pub(crate) async fn info(&self, path: RemotePath<'_>) -> Result<FileEntry> {
-        self.get("files", &route(FILES, path)).await.map(map::file)
+        let asked = self.get("files", &route(FILES, path)).await.map(map::file);
+        if asked.as_ref().is_err_and(|e| e.http_status() == Some(500)) {
+            for (end, _) in path.as_str().match_indices('/') {
+                let folder = RemotePath::parse(&path.as_str()[..end])?;
+                self.get::<wire::File>("files", &route(FILES, folder)).await?;
+            }
+        }
+        asked
     }
 
     /// OctoPrint sends whole listings; the entries are taken out one by one, and never is the whole held.

@@ -60,7 +60,7 @@ pub(crate) fn file(file: wire::File) -> FileEntry {
     entry.path = file.path;
     // A folder's size is that of everything in it, and not wanted here.
     entry.size = file.size.filter(|_| !entry.is_folder);
-    entry.modified = file.date;
+    entry.modified = file.date.map(|seconds| seconds as u64);
     entry
 }
 

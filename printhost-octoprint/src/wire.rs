@@ -126,7 +126,8 @@ pub(crate) struct File {
     #[serde(rename = "type")]
     pub kind: Option<String>,
     pub size: Option<u64>,
-    pub date: Option<u64>,
+    /// Seconds, whole or not.
+    pub date: Option<f64>,
     pub hash: Option<String>,
 }
 
