@@ -10,6 +10,8 @@ use printhost_core::{Error, ErrorKind, Result};
 pub struct JsonItems {
     limit: usize,
     depth: u16,
+    /// What stands in the root object just now is an array.
+    array: bool,
     string: bool,
     escape: bool,
     item: Vec<u8>,
@@ -24,7 +26,7 @@ const ITEM_DEPTH: u16 = 2;
 impl JsonItems {
     /// Objects of more than `limit` bytes are refused with [`ErrorKind::TooLarge`].
     pub const fn new(limit: usize) -> Self {
-        Self { limit, depth: 0, string: false, escape: false, item: Vec::new(), begun: false }
+        Self { limit, depth: 0, array: false, string: false, escape: false, item: Vec::new(), begun: false }
     }
 
     /// Takes bytes and calls `take` with every object that became complete; ends early when it says `false`.
@@ -63,6 +65,9 @@ impl JsonItems {
                     }
                     self.begun = true;
                     self.depth += 1;
+                    if self.depth == ITEM_DEPTH {
+                        self.array = byte == b'[';
+                    }
                 }
                 b'}' | b']' => {
                     self.depth =
@@ -74,7 +79,7 @@ impl JsonItems {
             }
         }
         let item = inside || self.depth > ITEM_DEPTH && byte == b'{';
-        if !item || (self.item.is_empty() && byte != b'{') {
+        if !item || !self.array || (self.item.is_empty() && byte != b'{') {
             return Ok(false);
         }
         if self.item.len() >= self.limit {
@@ -109,7 +114,7 @@ mod tests {
         Ok(seen)
     }
 
-    const LISTING: &[u8] = br#" {"free": 1, "t": ["a", [1]], "files": [ {"n": "a}\"]{", "c": [{"x": {}}]} , {} ], "o": {"p": [3]}} "#;
+    const LISTING: &[u8] = br#" {"free": 1, "t": ["a", [1]], "files": [ {"n": "a}\"]{", "c": [{"x": {}}]} , {} ], "o": {"p": {"q": [{}]}}} "#;
 
     #[test]
     fn any_split_gives_the_same_items() {
