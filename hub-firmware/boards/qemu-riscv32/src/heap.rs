@@ -47,7 +47,6 @@ pub(crate) fn allocations() -> usize {
 }
 
 /// Makes [`peak`] start again from what is in use now.
-#[expect(dead_code, reason = "for measuring one operation of the application")]
 pub(crate) fn reset_peak() {
     PEAK.store(used(), Relaxed);
 }

@@ -24,6 +24,7 @@ mod stack;
 
 use embassy_executor::{Executor, Spawner};
 use embassy_net::{Runner, StackResources};
+use printhost::Entropy as _;
 use static_cell::StaticCell;
 
 use crate::{

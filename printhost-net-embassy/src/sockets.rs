@@ -1,0 +1,145 @@
+use core::{cell::Cell, fmt};
+
+use embassy_net::{
+    Stack,
+    tcp::{Error as TcpError, TcpReader, TcpSocket, TcpWriter},
+};
+use embassy_sync::{blocking_mutex::raw::NoopRawMutex, channel::Channel};
+use embedded_io_async::{ErrorType, Read, Write};
+use printhost_net::{Conn, Pressure};
+
+/// A fixed number of TCP sockets. They are lent to connections and come back; none is ever made or dropped later,
+/// so the memory of all connections together is what the buffers are.
+pub struct Sockets<'d, const N: usize> {
+    pub(crate) stack: Stack<'d>,
+    free: Channel<NoopRawMutex, TcpSocket<'d>, N>,
+    waiting: Cell<u32>,
+    dials: Cell<u32>,
+}
+
+impl<'d, const N: usize> Sockets<'d, N> {
+    /// One socket per pair of a receive and a send buffer.
+    pub fn new<const RECEIVE: usize, const SEND: usize>(
+        stack: Stack<'d>,
+        buffers: &'d mut [([u8; RECEIVE], [u8; SEND]); N],
+    ) -> Self {
+        let free = Channel::new();
+        for (receive, send) in buffers {
+            let _ = free.try_send(TcpSocket::new(stack, receive, send)); // it has room for exactly these
+        }
+        Self { stack, free, waiting: Cell::new(0), dials: Cell::new(0) }
+    }
+
+    /// How many connections have been opened since the start.
+    pub fn dials(&self) -> u32 {
+        self.dials.get()
+    }
+
+    pub(crate) fn pressure(&self) -> Pressure {
+        match self.free.is_empty() {
+            _ if self.waiting.get() > 0 => Pressure::Waiting,
+            true => Pressure::Full,
+            false => Pressure::Free,
+        }
+    }
+
+    /// Waits for a free socket.
+    pub(crate) async fn borrow(&self) -> EmbassyConn<'_, 'd, N> {
+        let _waiting = Waiting::new(&self.waiting);
+        let socket = self.free.receive().await;
+        self.dials.set(self.dials.get().wrapping_add(1));
+        EmbassyConn { socket: Some(socket), home: self }
+    }
+}
+
+impl<const N: usize> fmt::Debug for Sockets<'_, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sockets({} of {N} free)", self.free.len())
+    }
+}
+
+/// Counts a dial that waits, also when it is dropped.
+struct Waiting<'a>(&'a Cell<u32>);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a Cell<u32>) -> Self {
+        count.set(count.get() + 1);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+/// A connection. Dropping it resets it at once and gives its socket back.
+pub struct EmbassyConn<'h, 'd, const N: usize> {
+    socket: Option<TcpSocket<'d>>,
+    home: &'h Sockets<'d, N>,
+}
+
+impl<'d, const N: usize> EmbassyConn<'_, 'd, N> {
+    pub(crate) fn socket(&mut self) -> &mut TcpSocket<'d> {
+        match &mut self.socket {
+            Some(socket) => socket,
+            None => unreachable!("only drop takes it"),
+        }
+    }
+}
+
+impl<const N: usize> Drop for EmbassyConn<'_, '_, N> {
+    fn drop(&mut self) {
+        if let Some(mut socket) = self.socket.take() {
+            socket.abort();
+            let _ = self.home.free.try_send(socket); // there is room: it was borrowed from here
+        }
+    }
+}
+
+impl<const N: usize> Conn for EmbassyConn<'_, '_, N> {
+    type Reader<'a>
+        = TcpReader<'a>
+    where
+        Self: 'a;
+    type Writer<'a>
+        = TcpWriter<'a>
+    where
+        Self: 'a;
+
+    async fn split(&mut self) -> Result<(TcpReader<'_>, TcpWriter<'_>), TcpError> {
+        Ok(self.socket().split())
+    }
+
+    fn is_quiet(&mut self) -> bool {
+        let socket = self.socket();
+        socket.may_recv() && socket.may_send() && !socket.can_recv()
+    }
+}
+
+impl<const N: usize> ErrorType for EmbassyConn<'_, '_, N> {
+    type Error = TcpError;
+}
+
+impl<const N: usize> Read for EmbassyConn<'_, '_, N> {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, TcpError> {
+        self.socket().read(buf).await
+    }
+}
+
+impl<const N: usize> Write for EmbassyConn<'_, '_, N> {
+    async fn write(&mut self, buf: &[u8]) -> Result<usize, TcpError> {
+        self.socket().write(buf).await
+    }
+
+    async fn flush(&mut self) -> Result<(), TcpError> {
+        self.socket().flush().await
+    }
+}
+
+impl<const N: usize> fmt::Debug for EmbassyConn<'_, '_, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EmbassyConn")
+    }
+}
