@@ -93,6 +93,12 @@ impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Parts<D, H, C, E> {
         within(&self.clock, self.limits.dial, "connect", self.dial.dial(to)).await
     }
 
+    /// Closes all idle connections.
+    pub fn close_idle(&self) {
+        while self.with_pool(Pool::take_oldest).is_some() {}
+        self.with_pool(Pool::shrink);
+    }
+
     /// Connections must be dropped outside of this, never inside: closing one may take the critical section.
     pub(crate) fn with_pool<T>(&self, act: impl FnOnce(&mut Pool<H::Conn>) -> T) -> T {
         self.pool.lock(|pool| act(&mut pool.borrow_mut()))

@@ -27,6 +27,11 @@ impl<C> Pool<C> {
         self.idle.pop_front().map(|(_, conn)| conn)
     }
 
+    /// Gives back the memory of an empty pool.
+    pub(crate) fn shrink(&mut self) {
+        self.idle.shrink_to_fit();
+    }
+
     /// Keeps a connection; returns one that has to go.
     pub(crate) fn put(&mut self, origin: Origin, conn: C) -> Option<C> {
         let same = self.idle.iter().filter(|(o, _)| *o == origin).count();

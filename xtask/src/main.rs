@@ -4,6 +4,7 @@ mod features;
 mod octoprint;
 mod peers;
 mod portable;
+mod qemu;
 mod setup;
 mod steps;
 mod test;
@@ -18,6 +19,7 @@ usage: cargo xtask <command>
   test                  everything a change must pass
   peers [-- ARGS...]    tests against real servers; ARGS go to the test programs
   peers --keep          start the real servers and keep them until Ctrl-C
+  qemu                  the hub on an emulated microcontroller, against a real OctoPrint
   full                  test, and every feature of every package alone
 ";
 
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         ["peers"] => peers::peers(&[]),
         ["peers", "--keep"] => peers::keep(),
         ["peers", "--", extra @ ..] => peers::peers(extra),
+        ["qemu"] => qemu::qemu(),
         ["full"] => test::full(),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

@@ -122,7 +122,7 @@ impl OctoPrint {
     }
 
     /// The JSON answer to a GET, if the status is a success.
-    fn get(&self, path: &str) -> Option<serde_json::Value> {
+    pub(crate) fn get(&self, path: &str) -> Option<serde_json::Value> {
         let output = Command::new("curl")
             .args(["--silent", "--fail", "--max-time", "5", "--noproxy", "*", "--header"])
             .arg(format!("X-Api-Key: {API_KEY}"))

@@ -2,7 +2,7 @@
 
 use crate::steps::{Result, Steps};
 use crate::workspace::{self, cargo, command};
-use crate::{features, peers, portable, setup};
+use crate::{features, peers, portable, qemu, setup};
 
 /// The gate of every change.
 pub(crate) fn test() -> bool {
@@ -24,8 +24,11 @@ fn run(steps: &mut Steps) -> Result {
         "clippy",
         &mut cargo(["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]),
     )?;
-    steps.command("tests", &mut cargo(["test", "--lib", "--bins", "--examples", "--tests"]))?;
-    steps.command("documentation tests", &mut cargo(["test", "--doc"]))?;
+    steps.command(
+        "tests",
+        &mut cargo(["test", "--features=printhost/tokio", "--lib", "--bins", "--examples", "--tests"]),
+    )?;
+    steps.command("documentation tests", &mut cargo(["test", "--features=printhost/tokio", "--doc"]))?;
     // The command and the library of the same name would write to the same page.
     steps.command(
         "documentation",
@@ -46,7 +49,8 @@ fn run(steps: &mut Steps) -> Result {
     )?;
     steps.run("packaging", package)?;
     portable::run(steps)?;
-    peers::run(steps, &[])
+    peers::run(steps, &[])?;
+    qemu::run(steps)
 }
 
 fn package() -> Result {

@@ -10,11 +10,11 @@ use embassy_executor::Spawner;
 use embassy_net::Stack;
 use embassy_time::Instant;
 use hub_firmware::{Relay, RelayEvent, relay};
-use printhost::{AnyHost, Event, JobEnd, PrinterUrl, Started, net::BaseUrl};
+use printhost::{AnyHost, Event, JobEnd, JobEvent, PrinterUrl, Started, Verified, net::BaseUrl};
 use printhost_net_embassy::{Sockets, embassy_net};
 use static_cell::ConstStaticCell;
 
-use crate::{config::Config, console::println, entropy::Entropy, heap, stack};
+use crate::{config::Config, console::println, entropy::Entropy, heap};
 
 /// One for the server, one for requests to the printer, one for what it pushes.
 const CONNECTIONS: usize = 3;
@@ -44,44 +44,63 @@ pub(crate) async fn run(
     let buffers = BUFFERS.take();
     let sockets = Sockets::new(network, buffers);
     let net = embassy_net(&sockets, entropy);
-    let host = AnyHost::new(&net, &printer, get("key")?);
 
     let before = heap::used();
     heap::reset_peak();
+    let host = AnyHost::new(&net, &printer, get("key")?);
     let started = Instant::now();
     let mut stored = started;
     let order = Relay::new(&source, &source_path, get("path")?);
     let work = relay(&net, &host, order, |event| match event {
         RelayEvent::Uploaded(uploaded) => {
             stored = Instant::now();
-            println!("uploaded: {} {} bytes {:?}", uploaded.path, uploaded.len, uploaded.verified);
+            println!("uploaded: {} {} bytes {}", uploaded.path, uploaded.len, verified(uploaded.verified));
         }
-        RelayEvent::Printer(Event::Job(job)) => println!("job: {job:?}"),
+        RelayEvent::Printer(Event::Job(job)) => println!("{}", in_words(job)),
         RelayEvent::Printer(Event::Lost(error)) => println!("lost: {error}"),
         _ => {}
     });
-    println!("future: relay={} host={}", size_of_val(&work), size_of_val(&host));
+    println!("future of the relay: {}", size_of_val(&work));
+    println!("host: {}", size_of_val(&host));
     let relayed = work.await.map_err(describe)?;
 
     let millis = (stored - started).as_millis().max(1);
-    println!("rate: {} KiB/s", relayed.uploaded.len * 1000 / 1024 / millis);
-    println!(
-        "relay: heap before={before} peak={} after={} stack peak={}",
-        heap::peak(),
-        heap::used(),
-        stack::peak()
-    );
-    println!("dials: {}", sockets.dials());
-    match (relayed.uploaded.started, relayed.end) {
-        (Started::Yes(_), Some(JobEnd::Finished)) => {
-            println!("finished");
-            Ok(())
-        }
+    println!("KiB per second: {}", relayed.uploaded.len * 1000 / 1024 / millis);
+    let result = match (relayed.uploaded.started, relayed.end) {
+        (Started::Yes(_), Some(JobEnd::Finished)) => Ok(()),
         (Started::No(error), _) => Err(format!("not started: {error}")),
-        (_, end) => Err(format!("the print did not finish: {end:?}")),
-    }
+        _ => Err("the print did not finish".into()),
+    };
+    println!("heap before: {before}");
+    println!("heap peak: {}", heap::peak());
+    drop((host, relayed.uploaded.path));
+    net.close_idle();
+    println!("heap after: {}", heap::used());
+    println!("dials: {}", sockets.dials());
+    result
 }
 
 fn describe(error: impl Display) -> String {
     error.to_string()
+}
+
+/// Derived `Debug` would cost 20 KiB of flash.
+fn in_words(job: &JobEvent) -> &'static str {
+    match job {
+        JobEvent::Started { .. } => "the print has started",
+        JobEvent::Paused => "the print is paused",
+        JobEvent::Resumed => "the print goes on",
+        JobEvent::Finished => "the print has finished",
+        JobEvent::Cancelled => "the print was cancelled",
+        JobEvent::Failed { .. } => "the print has failed",
+        _ => "the print is over",
+    }
+}
+
+fn verified(verified: Verified) -> String {
+    match verified {
+        Verified::Sha1(hash) => hash.iter().fold("SHA-1 ".into(), |text, byte| format!("{text}{byte:02x}")),
+        Verified::Size => "size".into(),
+        _ => "not verified".into(),
+    }
 }

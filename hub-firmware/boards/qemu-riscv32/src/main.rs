@@ -86,13 +86,9 @@ async fn network(mut runner: Runner<'static, Ethernet>) {
 }
 
 fn report_memory() {
-    println!(
-        "heap: used={} peak={} of {} allocations={}",
-        heap::used(),
-        heap::peak(),
-        heap::size(),
-        heap::allocations()
-    );
-    println!("stack: peak={} of {}", stack::peak(), stack::size());
+    println!("heap size: {}", heap::size());
+    println!("heap allocations: {}", heap::allocations());
+    println!("stack peak: {}", stack::peak());
+    println!("stack size: {}", stack::size());
     println!("static: {}", layout::statics().len());
 }
