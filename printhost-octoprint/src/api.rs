@@ -1,6 +1,6 @@
 //! Requests to OctoPrint's REST interface, and what its refusals mean.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 use core::time::Duration;
 
 use embedded_io_async::Read;
@@ -77,9 +77,14 @@ impl<N: Net> OctoPrint<N> {
 
     /// GET, and the JSON of the answer.
     pub(crate) async fn get<T: DeserializeOwned>(&self, operation: &'static str, path: &str) -> Result<T> {
+        parse(operation, &self.get_bytes(operation, path).await?)
+    }
+
+    /// Apart from [`Self::get`], so that it exists once and not for every type of answer.
+    async fn get_bytes(&self, operation: &'static str, path: &str) -> Result<Vec<u8>> {
         let call = Call { operation, method: Method::Get, path, content_type: None, answer: None };
         let response = self.request(call, NO_BODY).await?;
-        self.json(operation, response).await
+        self.body(operation, response).await
     }
 
     /// POST of some JSON; the answer's body is passed over.
@@ -106,20 +111,24 @@ impl<N: Net> OctoPrint<N> {
         self.request(call, Body::bytes(&json)).await
     }
 
-    /// The JSON of an answer, bounded by [`printhost_net::Limits::json`].
-    pub(crate) async fn json<T: DeserializeOwned>(
+    /// The body of an answer, bounded by [`printhost_net::Limits::json`].
+    pub(crate) async fn body(
         &self,
         operation: &'static str,
         mut response: ResponseOf<'_, N>,
-    ) -> Result<T> {
+    ) -> Result<Vec<u8>> {
         let max = self.net.parts().limits().json;
-        let bytes: Vec<u8> = response.read_to_end(max).await.map_err(|e| e.in_operation(operation))?;
-        serde_json::from_slice(&bytes).map_err(|e| {
-            let html = bytes.trim_ascii_start().starts_with(b"<");
-            let what = if html { format!("an HTML page instead of JSON: {e}") } else { format!("{e}") };
-            Error::new(ErrorKind::Protocol, operation).with_http(response.status()).with_detail(what)
-        })
+        response.read_to_end(max).await.map_err(|e| e.in_operation(operation))
     }
+}
+
+/// The JSON of an answer.
+pub(crate) fn parse<T: DeserializeOwned>(operation: &'static str, bytes: &[u8]) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|e| {
+        let html = bytes.trim_ascii_start().starts_with(b"<");
+        let what = if html { "an HTML page instead of JSON: " } else { "" };
+        Error::new(ErrorKind::Protocol, operation).with_detail(format_args!("{what}{e}"))
+    })
 }
 
 /// What a status means here. OctoPrint answers a missing or wrong key with 403 to a GET, but with 400 "CSRF

@@ -14,7 +14,9 @@ use printhost_net::{
 };
 
 use crate::{
-    OctoPrint, map,
+    OctoPrint,
+    api::parse,
+    map,
     wire::{Login, Push, PushEvent},
 };
 
@@ -118,7 +120,7 @@ impl<N: Net> OctoPrint<N> {
             passive: bool,
         }
         let response = self.post_response("run", "/api/login", &Passive { passive: true }).await?;
-        self.json("run", response).await
+        parse("run", &self.body("run", response).await?)
     }
 
     /// Reads everything after a gap. What was pushed meanwhile is newer and wins.
@@ -161,7 +163,7 @@ impl<N: Net> OctoPrint<N> {
             _ => return Ok(()),
         };
         // Messages of plugins can look like anything and are none of ours.
-        let Ok(push) = serde_json::from_str::<Push>(text) else { return Ok(()) };
+        let Ok(push) = serde_json::from_slice::<Push>(text.as_bytes()) else { return Ok(()) };
         if push.reauth_required.is_some() {
             return Err(
                 Error::new(ErrorKind::Disconnected, "run").with_detail("OctoPrint asks for a new login")
@@ -177,7 +179,7 @@ impl<N: Net> OctoPrint<N> {
                 live.status = Some(status);
             });
         } else if let Some(head) = push.event {
-            let payload = || serde_json::from_str::<PushEvent>(text).ok()?.event.payload;
+            let payload = || serde_json::from_slice::<PushEvent>(text.as_bytes()).ok()?.event.payload;
             if let Some(event) = map::job_event(&head.kind, payload) {
                 let new = self.live.lock(|l| l.borrow_mut().jobs.announce(event));
                 if let Some(event) = new {

@@ -11,7 +11,12 @@ use printhost_core::{
 };
 use printhost_net::{BaseUrl, Method, NO_BODY, Net};
 
-use crate::{Config, api::Call, events::Live, map, wire};
+use crate::{
+    Config,
+    api::{Call, parse},
+    events::Live,
+    map, wire,
+};
 
 /// How many redirects lead to an OctoPrint at most.
 const MAX_REDIRECTS: usize = 3;
@@ -66,7 +71,7 @@ impl<N: Net> OctoPrint<N> {
                 Call { operation: "connect", method: Method::Get, path, content_type: None, answer: None };
             match self.request_at(&base, call, NO_BODY).await {
                 Ok(response) => {
-                    let version: wire::Version = self.json("connect", response).await?;
+                    let version: wire::Version = parse("connect", &self.body("connect", response).await?)?;
                     if version.server.is_none() && version.text.is_none() {
                         return Err(
                             Error::new(ErrorKind::Protocol, "connect").with_detail("this is not OctoPrint")

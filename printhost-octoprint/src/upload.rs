@@ -9,7 +9,11 @@ use printhost_core::{
 use printhost_net::{Body, Method, Net, proto::multipart::Form};
 use sha1::{Digest, Sha1};
 
-use crate::{OctoPrint, api::Call, wire};
+use crate::{
+    OctoPrint,
+    api::{Call, parse},
+    wire,
+};
 
 impl<N: Net> OctoPrint<N> {
     /// Stores without `print`, verifies, and only then starts: a damaged file never prints.
@@ -77,7 +81,8 @@ impl<N: Net> OctoPrint<N> {
         let body = Body::stream(before.as_bytes(), body, len, after.as_bytes());
         let response = self.request(call, body).await?;
         // From here on the host has the file; an answer that cannot be read does not undo that.
-        let done: Result<wire::UploadDone> = self.json("upload", response).await;
+        let body = self.body("upload", response).await;
+        let done: Result<wire::UploadDone> = body.and_then(|bytes| parse("upload", &bytes));
         match done {
             Ok(done) if done.done => Ok(done.files.local.path),
             Ok(_) => Err(Error::new(ErrorKind::Unconfirmed, "upload")

@@ -6,6 +6,7 @@ mod peers;
 mod portable;
 mod qemu;
 mod setup;
+mod sizes;
 mod steps;
 mod test;
 mod workspace;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::octoprint::{self, OctoPrint};
 use crate::portable;
+use crate::sizes;
 use crate::steps::{Result, Steps};
 use crate::workspace;
 
@@ -39,6 +40,7 @@ pub(crate) fn run(steps: &mut Steps) -> Result {
     let fmt = ["fmt", "--check", "--manifest-path", "hub-firmware/boards/qemu-riscv32/Cargo.toml"];
     steps.command("formatting of the board", &mut workspace::cargo(fmt))?;
     steps.command("firmware for QEMU", &mut build())?;
+    steps.run("sizes by crate", || sizes::print(&image()))?;
     steps.run("a write past the RAM budget is stopped", || expect_exit(&[("probe", "ram-end")], 102))?;
     steps.run("an allocation past the heap is stopped", || expect_exit(&[("probe", "heap")], 103))?;
     let server = steps.run(format!("OctoPrint {} starts", octoprint::VERSION), OctoPrint::start)?;

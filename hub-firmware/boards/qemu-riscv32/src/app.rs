@@ -10,7 +10,9 @@ use embassy_executor::Spawner;
 use embassy_net::Stack;
 use embassy_time::Instant;
 use hub_firmware::{Relay, RelayEvent, relay};
-use printhost::{AnyHost, Event, JobEnd, JobEvent, PrinterUrl, Started, Verified, net::BaseUrl};
+use printhost::{
+    AnyHost, Event, JobEnd, JobEvent, PrintHost as _, PrinterUrl, Started, Upload, Verified, net::BaseUrl,
+};
 use printhost_net_embassy::{Sockets, embassy_net};
 use static_cell::ConstStaticCell;
 
@@ -61,6 +63,9 @@ pub(crate) async fn run(
         _ => {}
     });
     println!("future of the relay: {}", size_of_val(&work));
+    println!("future of run: {}", size_of_val(&host.run()));
+    println!("future of status: {}", size_of_val(&host.status()));
+    println!("future of upload: {}", size_of_val(&host.upload(Upload::new("", 0, &mut &[][..]))));
     println!("host: {}", size_of_val(&host));
     let relayed = work.await.map_err(describe)?;
 
