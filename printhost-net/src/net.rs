@@ -1,7 +1,7 @@
 use core::{cell::RefCell, fmt, time::Duration};
 
 use embassy_sync::blocking_mutex::{Mutex, raw::CriticalSectionRawMutex};
-use printhost_core::{Clock, Entropy, Result, within};
+use printhost_core::{Clock, Entropy, Error, ErrorKind, Result, within};
 
 use crate::{Dial, HttpBackend, Origin, Pressure, pool::Pool};
 
@@ -82,6 +82,8 @@ impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Parts<D, H, C, E> {
     }
 
     /// Opens a connection, giving up the longest idle one when there is no free socket.
+    ///
+    /// [`ErrorKind::Busy`] when all sockets stay in use for [`Limits::dial`].
     pub async fn dial(&self, to: &Origin) -> Result<D::Conn> {
         while self.dial.pressure() != Pressure::Free {
             let oldest = self.with_pool(Pool::take_oldest);
@@ -90,7 +92,15 @@ impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Parts<D, H, C, E> {
             }
             drop(oldest);
         }
-        within(&self.clock, self.limits.dial, "connect", self.dial.dial(to)).await
+        let dialled = within(&self.clock, self.limits.dial, "connect", self.dial.dial(to)).await;
+        dialled.map_err(|error| match (error.kind(), self.dial.pressure()) {
+            (ErrorKind::Timeout, Pressure::Free) => Error::new(ErrorKind::Unreachable, "connect")
+                .with_detail(format_args!("{to} does not answer within {} s", self.limits.dial.as_secs())),
+            (ErrorKind::Timeout, _) => {
+                Error::new(ErrorKind::Busy, "connect").with_detail("all sockets are in use")
+            }
+            _ => error,
+        })
     }
 
     /// Closes all idle connections.

@@ -1,5 +1,6 @@
 //! Development tasks of printhost, run as `cargo xtask <command>`.
 
+mod bench;
 mod features;
 mod octoprint;
 mod peers;
@@ -21,6 +22,7 @@ usage: cargo xtask <command>
   peers [-- ARGS...]    tests against real servers; ARGS go to the test programs
   peers --keep          start the real servers and keep them until Ctrl-C
   qemu                  the hub on an emulated microcontroller, against a real OctoPrint
+  bench                 how fast and in how much memory a host uploads, beside curl
   full                  test, and every feature of every package alone
 ";
 
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         ["peers", "--keep"] => peers::keep(),
         ["peers", "--", extra @ ..] => peers::peers(extra),
         ["qemu"] => qemu::qemu(),
+        ["bench"] => bench::bench(),
         ["full"] => test::full(),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

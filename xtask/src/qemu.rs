@@ -15,6 +15,8 @@ use crate::steps::{Result, Steps};
 use crate::workspace;
 
 const BOARD: &str = "hub-firmware/boards/qemu-riscv32";
+/// The board is a workspace of its own.
+pub(crate) const MANIFEST: &str = "hub-firmware/boards/qemu-riscv32/Cargo.toml";
 const TARGET: &str = "riscv32imac-unknown-none-elf";
 /// Where the board reads its configuration: the last 4 KiB of its flash.
 const CONFIG_ADDRESS: &str = "0x803ff000";
@@ -37,7 +39,7 @@ pub(crate) fn qemu() -> bool {
 
 /// The steps of [`qemu`].
 pub(crate) fn run(steps: &mut Steps) -> Result {
-    let fmt = ["fmt", "--check", "--manifest-path", "hub-firmware/boards/qemu-riscv32/Cargo.toml"];
+    let fmt = ["fmt", "--check", "--manifest-path", MANIFEST];
     steps.command("formatting of the board", &mut workspace::cargo(fmt))?;
     steps.command("firmware for QEMU", &mut build())?;
     steps.run("sizes by crate", || sizes::print(&image()))?;
