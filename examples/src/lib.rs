@@ -6,3 +6,8 @@ mod watch;
 
 pub use print_and_follow::print_and_follow;
 pub use watch::watch;
+
+/// The example of the repository's README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
