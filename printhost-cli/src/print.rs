@@ -1,0 +1,218 @@
+//! `printhost print`: upload, verify, start, follow.
+
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
+
+use printhost::{
+    Event, JobEnd, JobEvent, Net, Phase, PrintHost as _, PrinterStatus, Started, beside, follow,
+    net_tokio::TokioClock,
+};
+use serde_json::json;
+
+use crate::{
+    args,
+    failure::{Code, Failure},
+    net::{Session, Target},
+    output::{Bar, Output, duration, event_json, progress_text, word},
+    upload::{LocalFile, store},
+};
+
+/// The pause between two lines about the same phase, where there is no bar.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// What was going on when it was interrupted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Connecting,
+    Uploading,
+    Following,
+}
+
+/// Runs the command.
+pub(crate) async fn run<N: Net + Clone>(session: &Session<N>, args: &args::Print) -> Result<Code, Failure> {
+    let out = &session.out;
+    let file = LocalFile::open(&args.file).await?;
+    let len = file.len;
+    let target = session.open(&args.printer).await?;
+    let (stage, sent) = (Cell::new(Stage::Connecting), Cell::new(0));
+    let result = tokio::select! {
+        result = work(out, &target, file, args, &stage, &sent) => result,
+        // Everything above is dropped by now: the upload has ended and the bar is gone.
+        _ = tokio::signal::ctrl_c() => {
+            match stage.get() {
+                Stage::Following => stopped_watching(out, &target),
+                stage => cancelled(out, &target.name, stage == Stage::Uploading && sent.get() >= len),
+            }
+            return Ok(Code::Interrupted);
+        }
+    };
+    if result.is_err() && stage.get() == Stage::Following {
+        out.warn("Note", "only the connection failed: the print was started and goes on by itself.");
+    }
+    result
+}
+
+async fn work<N: Net>(
+    out: &Output,
+    target: &Target<N>,
+    file: LocalFile,
+    args: &args::Print,
+    stage: &Cell<Stage>,
+    sent: &Cell<u64>,
+) -> Result<Code, Failure> {
+    target.connect(out).await?;
+    let upload = async {
+        stage.set(Stage::Uploading);
+        let uploaded = store(out, target, file, &args.upload, !args.no_start, sent).await?;
+        match uploaded.started {
+            Started::No(error) => {
+                out.warn("Idle", "the file is stored, but its print was not started.");
+                return Err(error.into());
+            }
+            Started::Yes(_) => {
+                out.say("Started", &uploaded.path);
+                out.event(&target.name, "started", json!({ "path": uploaded.path }));
+            }
+            _ => {}
+        }
+        Ok::<_, Failure>(uploaded.path)
+    };
+    if args.no_start || args.no_wait {
+        upload.await?;
+        return Ok(Code::Success);
+    }
+    let events = target.host.events()?;
+    beside(&target.host, async {
+        let path = upload.await?;
+        stage.set(Stage::Following);
+        let mut view = View::new(out, &target.name);
+        let end =
+            follow(&target.host, events, &path, &TokioClock::default(), |event| view.show(event)).await?;
+        Ok(view.end(&path, &end))
+    })
+    .await?
+}
+
+/// After Ctrl-C during an upload.
+pub(crate) fn cancelled(out: &Output, printer: &str, all_sent: bool) {
+    match all_sent {
+        false => out.warn("Cancelled", "the upload; nothing is stored on the printer."),
+        true => out.warn(
+            "Cancelled",
+            "after everything was sent: the file may be stored, and started if that was asked for. Look at the printer.",
+        ),
+    }
+    out.event(printer, "interrupted", json!({ "stored": if all_sent { json!(null) } else { json!(false) } }));
+}
+
+fn stopped_watching<N: Net>(out: &Output, target: &Target<N>) {
+    match target.is_simulated() {
+        true => out.warn("Stopped", "watching; the simulated printer ends with this program."),
+        false => {
+            let name = &target.name;
+            out.warn(
+                "Stopped",
+                "watching; the print goes on. To end it, cancel it at the printer or its host.",
+            );
+            out.plain(format_args!("{:>10} Watch it again with: printhost watch {name}", ""));
+        }
+    }
+    out.event(&target.name, "interrupted", json!({ "stored": true }));
+}
+
+/// The print as it goes on: a bar, or lines.
+struct View<'a> {
+    out: &'a Output,
+    printer: &'a str,
+    bar: Option<Bar>,
+    told: Option<(Phase, Instant)>,
+    elapsed: Option<Duration>,
+    lost: bool,
+}
+
+impl<'a> View<'a> {
+    /// Thousandths are enough for any bar.
+    const LENGTH: u64 = 1000;
+
+    fn new(out: &'a Output, printer: &'a str) -> Self {
+        let bar = out.bar(Self::LENGTH, "Preparing", "{prefix:>10.bold.green} {wide_bar} {msg}");
+        Self { out, printer, bar, told: None, elapsed: None, lost: false }
+    }
+
+    fn show(&mut self, event: &Event) {
+        let (name, fields) = event_json(event);
+        self.out.event(self.printer, name, fields);
+        match event {
+            Event::Status(status) => self.status(status),
+            Event::Job(JobEvent::Paused) => self.line("Paused", &"the machine stands still"),
+            Event::Job(JobEvent::Resumed) => self.line("Resumed", &""),
+            Event::Lost(error) => {
+                self.lost = true;
+                self.line("Lost", &format_args!("{error}; trying again"));
+            }
+            Event::Resynced if self.lost => {
+                self.lost = false;
+                self.line("Connected", &"again");
+            }
+            _ => {}
+        }
+    }
+
+    fn status(&mut self, status: &PrinterStatus) {
+        // Before the start and after the end there is nothing of this job to show.
+        if matches!(status.phase, Phase::Idle | Phase::Finished | Phase::Cancelled) {
+            return;
+        }
+        let job = status.job.as_ref();
+        self.elapsed = job.and_then(|job| job.elapsed).or(self.elapsed);
+        if let Some(Bar(bar)) = &self.bar {
+            let progress = job.and_then(|job| job.progress).unwrap_or(0.0);
+            bar.set_prefix(format!("{:?}", status.phase));
+            bar.set_message(progress_text(status));
+            bar.set_position((progress * Self::LENGTH as f32) as u64);
+            return;
+        }
+        let same = |(phase, at): &(Phase, Instant)| *phase == status.phase && at.elapsed() < PAUSE;
+        if !self.told.as_ref().is_some_and(same) {
+            self.told = Some((status.phase, Instant::now()));
+            self.out.say(&format!("{:?}", status.phase), progress_text(status));
+        }
+    }
+
+    fn line(&self, verb: &str, text: &dyn std::fmt::Display) {
+        match &self.bar {
+            Some(Bar(bar)) => bar.suspend(|| self.out.say(verb, text)),
+            None => self.out.say(verb, text),
+        }
+    }
+
+    fn end(self, path: &str, end: &JobEnd) -> Code {
+        drop(self.bar);
+        let time = self.elapsed.map(|elapsed| format!(" after {}", duration(elapsed))).unwrap_or_default();
+        let (reason, code) = match end {
+            JobEnd::Finished => (None, Code::Success),
+            JobEnd::Failed { reason } => (reason.as_deref(), Code::Failed),
+            JobEnd::Cancelled => (None, Code::Failed),
+            _ => (None, Code::Unconfirmed),
+        };
+        match end {
+            JobEnd::Finished => self.out.say("Finished", format_args!("{path}{time}")),
+            JobEnd::Cancelled => {
+                self.out.warn("Cancelled", format_args!("{path}{time}, by somebody else than this program"));
+            }
+            JobEnd::Failed { .. } => {
+                let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+                self.out.warn("Failed", format_args!("{path}{time}{reason}"));
+            }
+            _ => {
+                self.out.warn("Over", format_args!("{path}; how it ended was not seen. Look at the printer."))
+            }
+        }
+        let elapsed = self.elapsed.map(|elapsed| elapsed.as_secs());
+        let fields = json!({ "end": word(end), "path": path, "reason": reason, "elapsed": elapsed });
+        self.out.event(self.printer, "end", fields);
+        code
+    }
+}
