@@ -37,7 +37,8 @@ impl HostInfo {
 /// - **Finding something out disturbs nothing.** `connect`, `status`, `events`, `run`, `files` and `download` never
 ///   move, heat, start, stop or overwrite anything.
 /// - **Dropping the future** ends the work and closes a connection that was in the middle of an exchange. An upload
-///   that is dropped is never stored. A command that is dropped after it was sent may have been carried out.
+///   that is dropped before its last byte was handed over is never stored. What is dropped after it was sent whole,
+///   with only the answer missing, may have been carried out.
 /// - **Nothing happens twice.** A request that changes something is sent once. When its answer is lost the driver
 ///   reads the printer; if that does not settle it, the error is [`crate::ErrorKind::Unconfirmed`] with
 ///   [`crate::Retry::ReadFirst`].

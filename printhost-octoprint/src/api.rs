@@ -151,6 +151,8 @@ fn refusal(operation: &'static str, method: Method, status: u16, detail: &str, e
         500.. => ErrorKind::HostFault,
         _ => ErrorKind::Protocol,
     };
+    // Of a 404 OctoPrint says no more than its web framework does, which is about typing addresses.
+    let detail = if status == 404 && detail.starts_with("The requested URL") { "" } else { detail };
     let error = Error::new(kind, operation).with_http(status).with_detail(detail);
     match kind {
         // A proxy gives up on a host that may well have acted.

@@ -71,7 +71,7 @@ pub async fn follow<H: PrintHost>(
                 if let Ok(status) = host.status().await {
                     if is_active(&status, path) {
                         begun = true;
-                    } else if begun {
+                    } else if begun || seen_after(&status, path) == JobEnd::Finished {
                         return Ok(seen_after(&status, path));
                     }
                 }
