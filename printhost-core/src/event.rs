@@ -25,7 +25,7 @@ pub enum Event {
     Job(JobEvent),
     /// The connection to the host is gone. What follows may have a gap, until [`Event::Resynced`].
     Lost(Error),
-    /// The connection is there (again), and the whole status has been read: the next [`Event::Status`] is true.
+    /// The connection is there (again), and the whole status has been read: an [`Event::Status`] follows.
     Resynced,
     /// This listener was too slow and missed so many job or connection events. Read the status.
     Skipped(u64),
@@ -97,9 +97,11 @@ impl EventBus {
         self.publish(Event::Lost(error));
     }
 
-    /// Publishes that the connection is there and the status was read.
-    pub fn publish_resynced(&self) {
+    /// Publishes that the connection is there, and the status that was read on it, even if it is the last one again.
+    /// What a driver hears before that is not the truth yet, and is not published.
+    pub fn publish_resynced(&self, status: PrinterStatus) {
         self.publish(Event::Resynced);
+        self.status.sender().send(status);
     }
 
     /// The last published status.

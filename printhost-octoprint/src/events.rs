@@ -31,6 +31,8 @@ const SUBSCRIBE: &str =
 #[derive(Debug)]
 pub(crate) struct Live {
     status: Option<PrinterStatus>,
+    /// The status was read on this connection.
+    synced: bool,
     /// Counts the statuses that were pushed.
     pushed: u32,
     jobs: JobTracker,
@@ -38,7 +40,7 @@ pub(crate) struct Live {
 
 impl Live {
     pub(crate) const fn new() -> Self {
-        Self { status: None, pushed: 0, jobs: JobTracker::new() }
+        Self { status: None, synced: false, pushed: 0, jobs: JobTracker::new() }
     }
 }
 
@@ -88,6 +90,7 @@ impl<N: Net> OctoPrint<N> {
     }
 
     async fn session_until_end(&self, synced: &Signal<CriticalSectionRawMutex, ()>) -> Result<Infallible> {
+        self.live.lock(|l| l.borrow_mut().synced = false);
         let login = self.login().await?;
         let base = self.base("run").await?;
         let socket = websocket::connect(&self.net, &base, "/sockjs/websocket", &[]).await?;
@@ -142,9 +145,8 @@ impl<N: Net> OctoPrint<N> {
             for event in live.jobs.observe(&status) {
                 self.bus.publish_job(event);
             }
-            self.bus.publish_resynced();
-            self.bus.publish_status(status.clone());
-            live.status = Some(status);
+            self.bus.publish_resynced(status.clone());
+            (live.status, live.synced) = (Some(status), true);
         });
         Ok(())
     }
@@ -175,7 +177,9 @@ impl<N: Net> OctoPrint<N> {
                 let mut live = l.borrow_mut();
                 let status = map::current(current, live.status.as_ref());
                 live.pushed = live.pushed.wrapping_add(1);
-                self.bus.publish_status(status.clone());
+                if live.synced {
+                    self.bus.publish_status(status.clone());
+                }
                 live.status = Some(status);
             });
         } else if let Some(head) = push.event {
