@@ -64,10 +64,18 @@ impl JobEvent {
     }
 }
 
-/// Where a driver publishes and listeners subscribe. Needs no allocation beyond what the events hold.
+/// What is queued: an [`Event`] without the room for a status.
+#[derive(Clone)]
+enum Happening {
+    Job(JobEvent),
+    Lost(Error),
+    Resynced,
+}
+
+/// Where a driver publishes and listeners subscribe. A driver does not subscribe to itself: the places are few. Needs no allocation beyond what the events hold.
 pub struct EventBus {
     status: Watch<CriticalSectionRawMutex, PrinterStatus, SUBSCRIBERS>,
-    queue: PubSubChannel<CriticalSectionRawMutex, Event, QUEUE, SUBSCRIBERS, 0>,
+    queue: PubSubChannel<CriticalSectionRawMutex, Happening, QUEUE, SUBSCRIBERS, 0>,
 }
 
 impl EventBus {
@@ -89,18 +97,18 @@ impl EventBus {
 
     /// Publishes a job event.
     pub fn publish_job(&self, event: JobEvent) {
-        self.publish(Event::Job(event));
+        self.publish(Happening::Job(event));
     }
 
     /// Publishes that the connection is gone.
     pub fn publish_lost(&self, error: Error) {
-        self.publish(Event::Lost(error));
+        self.publish(Happening::Lost(error));
     }
 
     /// Publishes that the connection is there, and the status that was read on it, even if it is the last one again.
     /// What a driver hears before that is not the truth yet, and is not published.
     pub fn publish_resynced(&self, status: PrinterStatus) {
-        self.publish(Event::Resynced);
+        self.publish(Happening::Resynced);
         self.status.sender().send(status);
     }
 
@@ -117,7 +125,7 @@ impl EventBus {
         Ok(Events { status, queue })
     }
 
-    fn publish(&self, event: Event) {
+    fn publish(&self, event: Happening) {
         self.queue.immediate_publisher().publish_immediate(event);
     }
 }
@@ -137,7 +145,7 @@ impl core::fmt::Debug for EventBus {
 /// A listener: the same type for every driver.
 pub struct Events<'a> {
     status: Receiver<'a, CriticalSectionRawMutex, PrinterStatus, SUBSCRIBERS>,
-    queue: Subscriber<'a, CriticalSectionRawMutex, Event, QUEUE, SUBSCRIBERS, 0>,
+    queue: Subscriber<'a, CriticalSectionRawMutex, Happening, QUEUE, SUBSCRIBERS, 0>,
 }
 
 impl Events<'_> {
@@ -147,7 +155,9 @@ impl Events<'_> {
     /// [`crate::PrintHost::run`].
     pub async fn next(&mut self) -> Event {
         match select(self.queue.next_message(), self.status.changed()).await {
-            Either::First(WaitResult::Message(event)) => event,
+            Either::First(WaitResult::Message(Happening::Job(job))) => Event::Job(job),
+            Either::First(WaitResult::Message(Happening::Lost(error))) => Event::Lost(error),
+            Either::First(WaitResult::Message(Happening::Resynced)) => Event::Resynced,
             Either::First(WaitResult::Lagged(missed)) => Event::Skipped(missed),
             Either::Second(status) => Event::Status(status),
         }

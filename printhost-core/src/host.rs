@@ -1,7 +1,10 @@
 use alloc::string::String;
-use core::convert::Infallible;
+use core::{convert::Infallible, pin::pin, task::Poll};
 
-use embassy_futures::select::{Either, select};
+use embassy_futures::{
+    poll_once,
+    select::{Either, select},
+};
 use embedded_io_async::{Read, Write};
 
 use crate::{
@@ -51,6 +54,10 @@ pub trait PrintHost {
     fn capabilities(&self) -> Capabilities;
 
     /// Checks address, protocol and credentials by reading. Every other call does this first if it was not done.
+    ///
+    /// Where a printer takes one connection only, this and every other call need [`PrintHost::run`] to be polled, and
+    /// fail with [`crate::ErrorKind::NotRunning`] otherwise; calls wait while it is connecting, and fail at once
+    /// between its attempts.
     async fn connect(&self) -> Result<HostInfo>;
 
     /// Reads the printer's status now.
@@ -115,7 +122,12 @@ pub trait PrintHost {
 /// Runs a host's connection beside some work, without spawning: ends with the work, or with the error that ended
 /// [`PrintHost::run`].
 pub async fn beside<H: PrintHost + ?Sized, T>(host: &H, work: impl Future<Output = T>) -> Result<T> {
-    match select(work, host.run()).await {
+    let mut run = pin!(host.run());
+    // First, so that the work finds the connection being run.
+    if let Poll::Ready(Err(error)) = poll_once(run.as_mut()) {
+        return Err(error);
+    }
+    match select(work, run).await {
         Either::First(value) => Ok(value),
         Either::Second(Ok(never)) => match never {},
         Either::Second(Err(error)) => Err(error),

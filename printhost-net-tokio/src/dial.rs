@@ -70,10 +70,11 @@ fn tune(tcp: &TcpStream) -> io::Result<()> {
 }
 
 fn refused(error: io::Error) -> Error {
-    let certificate = error
-        .get_ref()
-        .and_then(|e| e.downcast_ref::<rustls::Error>())
-        .is_some_and(|e| matches!(e, rustls::Error::InvalidCertificate(_)));
-    let kind = if certificate { ErrorKind::Untrusted } else { ErrorKind::Unreachable };
+    let kind = match error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidCertificate(_)) => ErrorKind::Untrusted,
+        // It answers, but not with TLS as we know it.
+        Some(_) => ErrorKind::Protocol,
+        None => ErrorKind::Unreachable,
+    };
     Error::new(kind, "connect").with_detail(format_args!("TLS: {error}"))
 }

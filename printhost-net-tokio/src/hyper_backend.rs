@@ -24,6 +24,7 @@ use http_body_util::{
 use hyper::{
     body::{Body as _, Incoming},
     client::conn::http1::{Builder, Connection, SendRequest},
+    ext::on_informational,
     rt::ReadBufCursor,
 };
 use hyper_util::rt::TokioIo;
@@ -32,8 +33,11 @@ use printhost_net::{Body, Head, HttpBackend, HttpConn, Meter, Request};
 
 use crate::{TokioConn, stream::Stream};
 
-/// How much of the source is read at a time.
-const CHUNK: usize = 128 << 10;
+/// How much of the source is read at a time. Files are read on another thread, and the way there and back is long;
+/// but several pieces are held at once.
+const CHUNK: usize = 256 << 10;
+/// How many interim answers are passed over.
+const MAX_INTERIM: u32 = 8;
 
 type Outgoing = Either<Empty<Bytes>, Channel<Bytes, io::Error>>;
 
@@ -50,7 +54,15 @@ impl HttpBackend<TokioConn> for Hyper {
         let io = Metered { io: TokioIo::new(conn.0), moved: moved.clone() };
         let (sender, connection) = Builder::new().handshake(io).await.map_err(failed)?;
         let connection = Some(Box::pin(connection));
-        Ok(HyperConn { sender, connection, moved, unfinished: None, incoming: None, rest: Bytes::new() })
+        Ok(HyperConn {
+            sender,
+            connection,
+            moved,
+            used: false,
+            unfinished: None,
+            incoming: None,
+            rest: Bytes::new(),
+        })
     }
 }
 
@@ -61,6 +73,8 @@ pub struct HyperConn {
     /// `None` once it has ended.
     connection: Option<Pin<Box<Connection<Metered, Outgoing>>>>,
     moved: Arc<AtomicU32>,
+    /// It has been asked something before.
+    used: bool,
     /// The end of a body that was answered before it was sent. Dropping it would end the connection before the
     /// answer is read.
     unfinished: Option<Sender<Bytes, io::Error>>,
@@ -94,8 +108,14 @@ impl HttpConn for HyperConn {
             }
         };
         self.unfinished = sender;
-        let request = to_hyper(request, body.len(), outgoing)?;
-        let Self { sender, connection, moved, unfinished, .. } = self;
+        let mut request = to_hyper(request, body.len(), outgoing)?;
+        let interim = Arc::new(AtomicU32::new(0));
+        let count = interim.clone();
+        on_informational(&mut request, move |_| {
+            count.fetch_add(1, Relaxed);
+        });
+        let Self { sender, connection, moved, unfinished, used, .. } = self;
+        let fresh = !std::mem::replace(used, true);
         let mut answer = pin!(sender.send_request(request));
         let mut pump = pin!(pump(body, unfinished, meter));
         let mut pumping = true;
@@ -108,7 +128,15 @@ impl HttpConn for HyperConn {
                 meter.tick();
             }
             if let Poll::Ready(response) = answer.as_mut().poll(cx) {
-                return Poll::Ready(response.map_err(failed));
+                return Poll::Ready(response.map_err(|e| match fresh && spoke_first(&e) {
+                    true => not_http(),
+                    false => failed(e),
+                }));
+            }
+            if interim.load(Relaxed) > MAX_INTERIM {
+                return Poll::Ready(Err(
+                    Error::new(ErrorKind::Protocol, "http").with_detail("too many interim answers")
+                ));
             }
             if pumping && let Poll::Ready(pumped) = pump.as_mut().poll(cx) {
                 pumping = false;
@@ -168,8 +196,9 @@ async fn pump<R: Read + ?Sized>(
 ) -> Result<()> {
     if let Some(channel) = sender {
         let mut buf = BytesMut::new();
+        let chunk = body.len().and_then(|n| usize::try_from(n).ok()).unwrap_or(CHUNK).min(CHUNK);
         while !body.is_finished() {
-            buf.resize(CHUNK, 0);
+            buf.resize(chunk, 0);
             let n = match body.read(&mut buf).await {
                 Ok(n) => n,
                 Err(source) => {
@@ -203,9 +232,29 @@ fn to_hyper(request: &Request<'_>, length: Option<u64>, body: Outgoing) -> Resul
 }
 
 fn failed(error: hyper::Error) -> Error {
-    let kind = if error.is_parse() { ErrorKind::Protocol } else { ErrorKind::Disconnected };
+    let framing =
+        std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<io::Error>()).is_some_and(
+            |cause| matches!(cause.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData),
+        );
+    let kind = if error.is_parse() || framing { ErrorKind::Protocol } else { ErrorKind::Disconnected };
     let cause = std::error::Error::source(&error).map(|c| format!(": {c}")).unwrap_or_default();
     Error::new(kind, "http").with_detail(format_args!("{error}{cause}"))
+}
+
+/// Whether a server spoke before it was asked: SSH or SMTP, for instance. hyper has no predicate for that.
+fn spoke_first(error: &hyper::Error) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        if error.to_string().starts_with("received unexpected message") {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+fn not_http() -> Error {
+    Error::new(ErrorKind::Protocol, "http").with_detail("the host speaks first, so this is not HTTP")
 }
 
 /// The connection under hyper: counts what moves, and keeps a failed write to itself. A peer that has closed may
@@ -249,7 +298,11 @@ impl hyper::rt::Write for Metered {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        // With TLS this writes too.
+        match Pin::new(&mut self.io).poll_flush(cx) {
+            Poll::Ready(Err(_)) => Poll::Pending,
+            flushed => flushed,
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -39,7 +39,7 @@ impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Parts<D, H, C, E> {
                 None => {
                     let conn =
                         self.dial(request.origin).await.map_err(|e| e.in_operation(request.operation))?;
-                    self.http.open(conn).await?
+                    self.http.open(conn).await.map_err(|e| e.in_operation(request.operation))?
                 }
             };
             let meter = Meter::new();
@@ -131,10 +131,17 @@ impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Response<'_, D, H, 
 
     /// The rest of the body; [`ErrorKind::TooLarge`] beyond `max` bytes, without reading further.
     pub async fn read_to_end(&mut self, max: usize) -> Result<Vec<u8>> {
-        let mut bytes = self.read_start(max + 1).await?;
+        let too_large = || {
+            Error::new(ErrorKind::TooLarge, "read")
+                .with_detail(format_args!("the answer has more than {max} bytes"))
+        };
+        if self.content_length().is_some_and(|n| n > max as u64) {
+            self.at = None;
+            return Err(too_large());
+        }
+        let mut bytes = self.read_start(max.saturating_add(1)).await?;
         if bytes.len() > max {
-            return Err(Error::new(ErrorKind::TooLarge, "read")
-                .with_detail(format_args!("the answer has more than {max} bytes")));
+            return Err(too_large());
         }
         bytes.shrink_to_fit();
         Ok(bytes)
@@ -169,13 +176,16 @@ impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Read for Response<'
             return Ok(0);
         }
         let Some((_, conn)) = &mut self.at else { return Ok(0) };
-        let n = match printhost_core::within(&self.home.clock, self.home.limits.stall, "read", conn.read(buf))
-            .await
-        {
-            Ok(n) => n,
-            Err(error) => {
+        let stall = self.home.limits.stall;
+        let n = match select(conn.read(buf), self.home.clock.sleep(stall)).await {
+            Either::First(Ok(n)) => n,
+            failed => {
                 self.at = None;
-                return Err(error);
+                return Err(match failed {
+                    Either::First(Err(error)) => error,
+                    _ => Error::new(ErrorKind::Timeout, "read")
+                        .with_detail(format_args!("the answer stopped coming for {} s", stall.as_secs())),
+                });
             }
         };
         if n == 0

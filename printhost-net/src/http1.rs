@@ -23,8 +23,9 @@ pub struct Http1 {
 impl Http1 {
     /// Sends bodies in pieces of 2 KiB and takes heads of up to 4 KiB.
     pub const DEVICE: Self = Self { chunk: 2 << 10, max_head: 4 << 10 };
-    /// Sends bodies in pieces of 128 KiB and takes heads of up to 32 KiB.
-    pub const HOST: Self = Self { chunk: 128 << 10, max_head: 32 << 10 };
+    /// Sends bodies in pieces of 512 KiB (a host reads files on another thread, and the way there and back is long)
+    /// and takes heads of up to 32 KiB.
+    pub const HOST: Self = Self { chunk: 512 << 10, max_head: 32 << 10 };
 }
 
 impl<C: Conn> HttpBackend<C> for Http1 {
@@ -177,7 +178,8 @@ async fn send_all<R: Read + ?Sized>(
     loop {
         while filled < buf.len() && !body.is_finished() {
             filled += body.read(&mut buf[filled..]).await?;
-            if filled * 2 > buf.len() {
+            // A slow source must not fill the whole piece first: until then nothing would move.
+            if filled > 1024 {
                 break;
             }
         }

@@ -85,11 +85,8 @@ impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Parts<D, H, C, E> {
     ///
     /// [`ErrorKind::Busy`] when all sockets stay in use for [`Limits::dial`].
     pub async fn dial(&self, to: &Origin) -> Result<D::Conn> {
-        while self.dial.pressure() != Pressure::Free {
+        if self.dial.pressure() != Pressure::Free {
             let oldest = self.with_pool(Pool::take_oldest);
-            if oldest.is_none() {
-                break;
-            }
             drop(oldest);
         }
         let dialled = within(&self.clock, self.limits.dial, "connect", self.dial.dial(to)).await;

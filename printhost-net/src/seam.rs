@@ -51,7 +51,8 @@ pub trait Dial {
     type Conn: Conn;
 
     /// Resolves the name, connects, and for [`crate::Scheme::Https`] does the TLS handshake as [`crate::Trust`]
-    /// demands. Waits while no socket is free. Errors: [`ErrorKind::Unreachable`], [`ErrorKind::Untrusted`].
+    /// demands. Waits while no socket is free. Errors: [`ErrorKind::Unreachable`], [`ErrorKind::Untrusted`], and
+    /// [`ErrorKind::Protocol`] when the other side does not speak TLS.
     async fn dial(&self, to: &Origin) -> Result<Self::Conn>;
 
     /// Whether `dial` would wait. Platforms with a fixed number of sockets say so, so that idle connections are

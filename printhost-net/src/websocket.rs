@@ -3,10 +3,10 @@
 use alloc::{format, string::String, vec, vec::Vec};
 use core::{convert::Infallible, fmt, pin::pin, time::Duration};
 
-use embassy_futures::select::{Either3, select3};
+use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_sync::{blocking_mutex::raw::CriticalSectionRawMutex, channel::Channel, signal::Signal};
 use embedded_io_async::{Read, Write};
-use printhost_core::{Clock, Entropy, Error, ErrorKind, Result, within};
+use printhost_core::{Clock, Entropy, Error, ErrorKind, Result};
 
 pub use crate::proto::websocket::Message;
 use crate::{
@@ -70,7 +70,14 @@ pub async fn connect<N: Net>(
         conn.flush().await.map_err(broke)?;
         read_head(&mut conn).await
     };
-    let (response, early) = within(&parts.clock, parts.limits.answer, "websocket", handshake).await?;
+    let limit = parts.limits.answer;
+    let (response, early) = match select(handshake, parts.clock.sleep(limit)).await {
+        Either::First(result) => result?,
+        Either::Second(()) => {
+            return Err(Error::new(ErrorKind::Timeout, "websocket")
+                .with_detail(format_args!("no answer to the handshake for {} s", limit.as_secs())));
+        }
+    };
     if response.status() != 101 {
         let kind = match response.status() {
             401 | 403 => ErrorKind::Unauthorized,
@@ -93,7 +100,8 @@ pub async fn connect<N: Net>(
 impl<C: Conn> WebSocket<C> {
     /// Drives the connection until it ends, and says why it did.
     ///
-    /// Every message goes to `take`, which must not wait; texts put into the outbox are sent; pings are answered; a
+    /// Every message goes to `take`, in order, and must not wait; several may come before anybody woken by the first
+    /// one runs, so state belongs into `take` itself; texts put into the outbox are sent; pings are answered; a
     /// host that is silent for 10 s is pinged, and after 20 s declared dead ([`ErrorKind::Timeout`]). Dropping the
     /// future closes the connection.
     pub async fn run<N: Net>(

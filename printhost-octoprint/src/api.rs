@@ -1,6 +1,6 @@
 //! Requests to OctoPrint's REST interface, and what its refusals mean.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 use core::time::Duration;
 
 use embedded_io_async::Read;
@@ -12,6 +12,8 @@ use crate::{OctoPrint, wire};
 
 /// How much of a refusal is read, in bytes.
 const REFUSAL: usize = 1024;
+/// The longest wait a host can ask for.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Beyond the usual.
 pub(crate) struct Call<'a> {
@@ -23,7 +25,7 @@ pub(crate) struct Call<'a> {
 }
 
 impl<N: Net> OctoPrint<N> {
-    /// Sends one request to `base`; a status of 300 and above becomes an error, except that of a redirect.
+    /// Sends one request to `base`; a status of 300 and above becomes an error.
     pub(crate) async fn request_at<R: Read + ?Sized>(
         &self,
         base: &BaseUrl,
@@ -43,8 +45,8 @@ impl<N: Net> OctoPrint<N> {
         }
         let json = response.header("content-type").is_some_and(|t| t.contains("json"));
         let html = response.header("content-type").is_some_and(|t| t.contains("html"));
-        let location = response.header("location").map(String::from);
-        let seconds = response.header("retry-after").and_then(|v| v.parse().ok()).map(Duration::from_secs);
+        let location = response.header("location").filter(|l| !l.is_empty()).map(|l| self.without_key(l));
+        let seconds = response.header("retry-after").and_then(|v| v.parse().ok());
         // A refusal without a readable body is still that refusal.
         let text = response.read_start(REFUSAL).await.unwrap_or_default();
         let detail = match serde_json::from_slice::<wire::Failure>(&text) {
@@ -52,17 +54,30 @@ impl<N: Net> OctoPrint<N> {
             Err(_) if json || html => String::new(),
             Err(_) => String::from_utf8_lossy(&text).into_owned(),
         };
+        let detail = self.without_key(&detail);
         let status = response.status();
         let mut error = refusal(call.operation, call.method, status, &detail, text.is_empty());
-        if let (300..400, Some(location)) = (status, location) {
-            error = error.with_detail(location);
-        } else if html {
-            error = error.with_detail("the host answered with an HTML page");
+        match (status, location) {
+            (300..400, Some(location)) => {
+                error =
+                    Error::new(ErrorKind::Redirected, call.operation).with_http(status).with_detail(location);
+            }
+            _ if html => error = error.with_detail("the host answered with an HTML page"),
+            _ => {}
         }
-        if let Some(seconds) = seconds {
-            error = error.with_retry(Retry::After(seconds));
+        // When to come back says nothing about whether the host has acted.
+        if let (Some(seconds), Retry::Safe) = (seconds, error.retry()) {
+            error = error.with_retry(Retry::After(Duration::from_secs(seconds).min(LONGEST_WAIT)));
         }
-        Err(error.redacting(&[&self.config.api_key]))
+        Err(error)
+    }
+
+    /// A host may repeat what it was sent. Done before a text is cut, so that no part of the key stays.
+    pub(crate) fn without_key(&self, text: &str) -> String {
+        match self.config.api_key.expose() {
+            key if key.len() >= 4 => text.replace(key, "***"),
+            _ => text.into(),
+        }
     }
 
     /// As [`Self::request_at`], where OctoPrint lives as far as known; finds that out first.
@@ -77,7 +92,7 @@ impl<N: Net> OctoPrint<N> {
 
     /// GET, and the JSON of the answer.
     pub(crate) async fn get<T: DeserializeOwned>(&self, operation: &'static str, path: &str) -> Result<T> {
-        parse(operation, &self.get_bytes(operation, path).await?)
+        self.parse(operation, &self.get_bytes(operation, path).await?)
     }
 
     /// Apart from [`Self::get`], so that it exists once and not for every type of answer.
@@ -117,38 +132,61 @@ impl<N: Net> OctoPrint<N> {
         operation: &'static str,
         mut response: ResponseOf<'_, N>,
     ) -> Result<Vec<u8>> {
+        self.uncompressed(operation, &response)?;
         let max = self.net.parts().limits().json;
         response.read_to_end(max).await.map_err(|e| e.in_operation(operation))
     }
+
+    /// The JSON of an answer.
+    pub(crate) fn parse<T: DeserializeOwned>(&self, operation: &'static str, bytes: &[u8]) -> Result<T> {
+        serde_json::from_slice(bytes).map_err(|e| self.not_json(operation, bytes, &e))
+    }
+
+    /// What is wrong with some JSON may quote it.
+    pub(crate) fn not_json(&self, operation: &'static str, bytes: &[u8], error: &serde_json::Error) -> Error {
+        let what = match bytes.trim_ascii_start().starts_with(b"<") {
+            true => HTML.into(),
+            false => self.without_key(&format!("{error}")),
+        };
+        Error::new(ErrorKind::Protocol, operation).with_detail(what)
+    }
+
+    /// Refuses an answer that a proxy has compressed although nobody asked for that.
+    pub(crate) fn uncompressed(&self, operation: &'static str, response: &ResponseOf<'_, N>) -> Result<()> {
+        match response.header("content-encoding") {
+            Some(coding) if !coding.is_empty() && !coding.eq_ignore_ascii_case("identity") => {
+                let what = self.without_key(&format!("the answer is compressed ({coding}) unasked"));
+                Err(Error::new(ErrorKind::Protocol, operation).with_detail(what))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
-/// The JSON of an answer.
-pub(crate) fn parse<T: DeserializeOwned>(operation: &'static str, bytes: &[u8]) -> Result<T> {
-    serde_json::from_slice(bytes).map_err(|e| {
-        let html = bytes.trim_ascii_start().starts_with(b"<");
-        let what = if html { "an HTML page instead of JSON: " } else { "" };
-        Error::new(ErrorKind::Protocol, operation).with_detail(format_args!("{what}{e}"))
-    })
-}
+/// What a login page or a foreign server is called.
+pub(crate) const HTML: &str = "an HTML page instead of JSON";
 
 /// What a status means here. OctoPrint answers a missing or wrong key with 403 to a GET, but with 400 "CSRF
 /// validation failed" to everything else; and what is too large with a bare 400 (1.11.8).
 fn refusal(operation: &'static str, method: Method, status: u16, detail: &str, empty: bool) -> Error {
+    // Whatever answers like that has not been found to be OctoPrint yet.
+    let connecting = operation == "connect";
     let kind = match status {
-        300..400 => ErrorKind::Redirected,
         400 if detail.contains("CSRF") => ErrorKind::Unauthorized,
         400 if empty && !method.is_safe() => ErrorKind::TooLarge,
         401 => ErrorKind::Unauthorized,
-        403 if operation == "connect" => ErrorKind::Unauthorized,
+        403 if connecting => ErrorKind::Unauthorized,
         403 => ErrorKind::Forbidden,
-        404 => ErrorKind::NotFound,
-        409 if detail.contains("already exist") => ErrorKind::Exists,
-        409 => ErrorKind::Conflict,
+        408 => ErrorKind::Timeout,
         413 => ErrorKind::TooLarge,
-        400..=415 => ErrorKind::InvalidInput,
         429 => ErrorKind::Busy,
         507 => ErrorKind::StorageFull,
         500.. => ErrorKind::HostFault,
+        _ if connecting => ErrorKind::Protocol,
+        404 => ErrorKind::NotFound,
+        409 if detail.contains("already exist") => ErrorKind::Exists,
+        409 => ErrorKind::Conflict,
+        400 | 414 | 415 => ErrorKind::InvalidInput,
         _ => ErrorKind::Protocol,
     };
     // Of a 404 OctoPrint says no more than its web framework does, which is about typing addresses.
@@ -156,7 +194,7 @@ fn refusal(operation: &'static str, method: Method, status: u16, detail: &str, e
     let error = Error::new(kind, operation).with_http(status).with_detail(detail);
     match kind {
         // A proxy gives up on a host that may well have acted.
-        ErrorKind::HostFault if !method.is_safe() => error.with_retry(Retry::ReadFirst),
+        ErrorKind::HostFault | ErrorKind::Timeout if !method.is_safe() => error.with_retry(Retry::ReadFirst),
         _ => error,
     }
 }
@@ -178,7 +216,8 @@ mod tests {
         assert_eq!(kind(Method::Post, 409, "File already exists and noOverwrite was set"), ErrorKind::Exists);
         assert_eq!(kind(Method::Post, 409, "Printer is not operational"), ErrorKind::Conflict);
         assert_eq!(kind(Method::Post, 415, "Could not upload file, invalid type"), ErrorKind::InvalidInput);
-        assert_eq!(kind(Method::Get, 302, ""), ErrorKind::Redirected);
+        assert_eq!(kind(Method::Get, 405, ""), ErrorKind::Protocol);
+        assert_eq!(refusal("connect", Method::Get, 404, "", true).kind(), ErrorKind::Protocol);
         assert_eq!(refusal("x", Method::Post, 502, "", true).retry(), Retry::ReadFirst);
         assert_eq!(refusal("x", Method::Get, 502, "", true).retry(), Retry::Safe);
     }

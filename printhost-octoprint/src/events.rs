@@ -6,7 +6,7 @@ use core::{convert::Infallible, pin::pin, time::Duration};
 use embassy_futures::select::{Either, select};
 use embassy_sync::{blocking_mutex::raw::CriticalSectionRawMutex, signal::Signal};
 use printhost_core::{
-    Backoff, Clock, Error, ErrorKind, JobTracker, PrintHost as _, PrinterStatus, Result, within,
+    Clock, Error, ErrorKind, JobTracker, PrintHost as _, PrinterStatus, Reconnect, Result, within,
 };
 use printhost_net::{
     Net,
@@ -14,10 +14,8 @@ use printhost_net::{
 };
 
 use crate::{
-    OctoPrint,
-    api::parse,
-    map,
-    wire::{Login, Push, PushEvent},
+    OctoPrint, map,
+    wire::{Auth, Login, Push, PushEvent},
 };
 
 /// With a valid login something comes at once.
@@ -61,24 +59,11 @@ impl<N: Net> OctoPrint<N> {
         }
         let _running = Running(self);
         let parts = self.net.parts();
-        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
-        let mut told = None;
+        let mut reconnect = Reconnect::new();
         loop {
             let (Err(error), synced) = self.session().await;
-            if synced {
-                backoff.reset();
-            }
-            if synced || told != Some(error.kind()) {
-                told = Some(error.kind());
-                self.bus.publish_lost(error.clone());
-            }
-            if matches!(
-                error.kind(),
-                ErrorKind::Unauthorized | ErrorKind::Forbidden | ErrorKind::InvalidInput
-            ) {
-                return Err(error);
-            }
-            parts.clock().sleep(backoff.delay(parts.entropy())).await;
+            let delay = reconnect.after(error, synced, &self.bus, parts.entropy())?;
+            parts.clock().sleep(delay).await;
         }
     }
 
@@ -95,7 +80,10 @@ impl<N: Net> OctoPrint<N> {
         let base = self.base("run").await?;
         let socket = websocket::connect(&self.net, &base, "/sockjs/websocket", &[]).await?;
         let outbox = Outbox::new();
-        for text in [SUBSCRIBE.into(), format!(r#"{{"auth":"{}:{}"}}"#, login.name, login.session)] {
+        let auth = Auth { auth: format!("{}:{}", login.name, login.session) };
+        let auth = serde_json::to_string(&auth)
+            .map_err(|e| Error::new(ErrorKind::InvalidInput, "run").with_detail(e))?;
+        for text in [SUBSCRIBE.into(), auth] {
             let _ = outbox.try_send(text); // it is empty and has room for more
         }
         let authenticated: Signal<CriticalSectionRawMutex, ()> = Signal::new();
@@ -123,7 +111,7 @@ impl<N: Net> OctoPrint<N> {
             passive: bool,
         }
         let response = self.post_response("run", "/api/login", &Passive { passive: true }).await?;
-        parse("run", &self.body("run", response).await?)
+        self.parse("run", &self.body("run", response).await?)
     }
 
     /// Reads everything after a gap. What was pushed meanwhile is newer and wins.

@@ -7,7 +7,11 @@ use printhost_net::{
     proto::{json_items::JsonItems, percent::encode_path},
 };
 
-use crate::{OctoPrint, api::Call, map, wire};
+use crate::{
+    OctoPrint,
+    api::{Call, HTML},
+    map, wire,
+};
 
 const FILES: &str = "/api/files/local/";
 
@@ -37,16 +41,21 @@ impl<N: Net> OctoPrint<N> {
         let call =
             Call { operation: "files", method: Method::Get, path: &path, content_type: None, answer: None };
         let mut response = self.request(call, NO_BODY).await?;
+        self.uncompressed("files", &response)?;
         let limits = self.net.parts().limits();
         let mut items = JsonItems::new(limits.json);
         let mut listing = FilePage::default();
         let (mut skip, mut room) = (page.offset, page.limit);
         let mut buf = vec![0; limits.chunk];
+        let mut first = true;
         loop {
             let n = response.read(&mut buf).await.map_err(|e| e.in_operation("files"))?;
             if n == 0 {
                 items.finish().map_err(|e| e.in_operation("files"))?;
                 return Ok(listing);
+            }
+            if core::mem::take(&mut first) && buf[..n].trim_ascii_start().starts_with(b"<") {
+                return Err(Error::new(ErrorKind::Protocol, "files").with_detail(HTML));
             }
             let more = items.feed(&buf[..n], |item| {
                 if skip > 0 {
@@ -54,8 +63,7 @@ impl<N: Net> OctoPrint<N> {
                 } else if room == 0 {
                     listing.more = true;
                 } else {
-                    let file: wire::File = serde_json::from_slice(item)
-                        .map_err(|e| Error::new(ErrorKind::Protocol, "files").with_detail(e))?;
+                    let file: wire::File = self.parse("files", item)?;
                     listing.entries.push(map::file(file));
                     room -= 1;
                 }
@@ -77,6 +85,7 @@ impl<N: Net> OctoPrint<N> {
             answer: None,
         };
         let mut response = self.request(call, NO_BODY).await?;
+        self.uncompressed("download", &response)?;
         let mut buf = vec![0; self.net.parts().limits().chunk];
         let mut total = 0;
         loop {

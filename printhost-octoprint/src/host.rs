@@ -11,12 +11,7 @@ use printhost_core::{
 };
 use printhost_net::{BaseUrl, Method, NO_BODY, Net};
 
-use crate::{
-    Config,
-    api::{Call, parse},
-    events::Live,
-    map, wire,
-};
+use crate::{Config, api::Call, events::Live, map, wire};
 
 /// How many redirects lead to an OctoPrint at most.
 const MAX_REDIRECTS: usize = 3;
@@ -71,7 +66,8 @@ impl<N: Net> OctoPrint<N> {
                 Call { operation: "connect", method: Method::Get, path, content_type: None, answer: None };
             match self.request_at(&base, call, NO_BODY).await {
                 Ok(response) => {
-                    let version: wire::Version = parse("connect", &self.body("connect", response).await?)?;
+                    let version: wire::Version =
+                        self.parse("connect", &self.body("connect", response).await?)?;
                     if version.server.is_none() && version.text.is_none() {
                         return Err(
                             Error::new(ErrorKind::Protocol, "connect").with_detail("this is not OctoPrint")
@@ -81,7 +77,11 @@ impl<N: Net> OctoPrint<N> {
                     return Ok((base, version));
                 }
                 Err(e) if e.kind() == ErrorKind::Redirected => {
-                    base = base.redirected(path, e.detail().unwrap_or_default())?;
+                    let to = base.redirected(path, e.detail().unwrap_or_default());
+                    base = to.map_err(|refused| match e.http_status() {
+                        Some(status) => refused.with_http(status),
+                        None => refused,
+                    })?;
                 }
                 Err(e) => return Err(e),
             }

@@ -9,11 +9,7 @@ use printhost_core::{
 use printhost_net::{Body, Method, Net, proto::multipart::Form};
 use sha1::{Digest, Sha1};
 
-use crate::{
-    OctoPrint,
-    api::{Call, parse},
-    wire,
-};
+use crate::{OctoPrint, api::Call, wire};
 
 impl<N: Net> OctoPrint<N> {
     /// Stores without `print`, verifies, and only then starts: a damaged file never prints.
@@ -82,7 +78,7 @@ impl<N: Net> OctoPrint<N> {
         let response = self.request(call, body).await?;
         // From here on the host has the file; an answer that cannot be read does not undo that.
         let body = self.body("upload", response).await;
-        let done: Result<wire::UploadDone> = body.and_then(|bytes| parse("upload", &bytes));
+        let done: Result<wire::UploadDone> = body.and_then(|bytes| self.parse("upload", &bytes));
         match done {
             Ok(done) if done.done => Ok(done.files.local.path),
             Ok(_) => Err(Error::new(ErrorKind::Unconfirmed, "upload")
@@ -93,7 +89,7 @@ impl<N: Net> OctoPrint<N> {
 
     /// Compares what the host says it has with what was sent. A damaged file is taken off the host again.
     async fn verify(&self, path: &str, len: u64, sha1: Option<[u8; 20]>) -> Result<Verified> {
-        let path = RemotePath::parse(path)?;
+        let path = RemotePath::parse(path).map_err(|e| e.in_operation("upload").unconfirmed())?;
         let file: FileEntry = self.info(path).await.map_err(|e| e.in_operation("upload").unconfirmed())?;
         let same = match (sha1, file.sha1) {
             (Some(ours), Some(theirs)) if ours == theirs => return Ok(Verified::Sha1(ours)),

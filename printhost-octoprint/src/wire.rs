@@ -138,6 +138,12 @@ pub(crate) struct Login {
     pub session: String,
 }
 
+/// The login to the push connection: a user's name (which may have quotes in it) and session.
+#[derive(Serialize)]
+pub(crate) struct Auth {
+    pub auth: String,
+}
+
 /// `POST /api/files/local/{path}`, `/api/job`, `/api/connection`
 #[derive(Serialize)]
 pub(crate) struct CommandBody<'a> {

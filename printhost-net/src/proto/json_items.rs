@@ -16,6 +16,9 @@ pub struct JsonItems {
     escape: bool,
     item: Vec<u8>,
     begun: bool,
+    listed: bool,
+    /// How many bytes have brought no item.
+    between: usize,
 }
 
 /// Nesting deeper than this is refused.
@@ -24,15 +27,27 @@ const MAX_DEPTH: u16 = 128;
 const ITEM_DEPTH: u16 = 2;
 
 impl JsonItems {
-    /// Objects of more than `limit` bytes are refused with [`ErrorKind::TooLarge`].
+    /// Objects of more than `limit` bytes, and more than that between two of them, are refused with
+    /// [`ErrorKind::TooLarge`].
     pub const fn new(limit: usize) -> Self {
-        Self { limit, depth: 0, array: false, string: false, escape: false, item: Vec::new(), begun: false }
+        Self {
+            limit,
+            depth: 0,
+            array: false,
+            string: false,
+            escape: false,
+            item: Vec::new(),
+            begun: false,
+            listed: false,
+            between: 0,
+        }
     }
 
     /// Takes bytes and calls `take` with every object that became complete; ends early when it says `false`.
     pub fn feed(&mut self, input: &[u8], mut take: impl FnMut(&[u8]) -> Result<bool>) -> Result<bool> {
         for &byte in input {
             if self.step(byte)? {
+                self.between = 0;
                 let more = take(&self.item);
                 self.item.clear();
                 if !more? {
@@ -43,10 +58,11 @@ impl JsonItems {
         Ok(true)
     }
 
-    /// To be called at the end of the input: an error when it was cut, or no JSON object at all.
+    /// To be called at the end of the input: an error when it was cut, or has no list in it at all.
     pub fn finish(&self) -> Result<()> {
         match self.begun && self.depth == 0 {
-            true => Ok(()),
+            true if self.listed => Ok(()),
+            true => Err(malformed("there is no list in the answer")),
             false => Err(malformed("the listing is not complete JSON")),
         }
     }
@@ -67,6 +83,7 @@ impl JsonItems {
                     self.depth += 1;
                     if self.depth == ITEM_DEPTH {
                         self.array = byte == b'[';
+                        self.listed |= self.array;
                     }
                 }
                 b'}' | b']' => {
@@ -80,7 +97,12 @@ impl JsonItems {
         }
         let item = inside || self.depth > ITEM_DEPTH && byte == b'{';
         if !item || !self.array || (self.item.is_empty() && byte != b'{') {
-            return Ok(false);
+            self.between += 1;
+            return match self.between > self.limit {
+                true => Err(Error::new(ErrorKind::TooLarge, "read")
+                    .with_detail(format_args!("{} bytes of the listing list nothing", self.limit))),
+                false => Ok(false),
+            };
         }
         if self.item.len() >= self.limit {
             return Err(Error::new(ErrorKind::TooLarge, "read")
@@ -128,11 +150,15 @@ mod tests {
     #[test]
     fn what_is_no_listing_is_an_error_in_bounded_memory() {
         let deep = [b"{\"a\":".as_slice(), &[b'['; 1000]].concat();
-        for bad in [&b"<html>"[..], b"[]", b"", b"{\"a\": [", b"}", b"{}{}", &deep] {
+        for bad in [&b"<html>"[..], b"[]", b"", b"{\"a\": [", b"}", b"{}", b"{\"a\": []}{}", &deep] {
             assert_eq!(items(100, &[bad]).unwrap_err().kind(), ErrorKind::Protocol, "{bad:?}");
         }
         let long = [b"{\"f\":[{\"x\":\"".as_slice(), &[b'x'; 1000], b"\"}]}"].concat();
-        assert_eq!(items(100, &[&long]).unwrap_err().kind(), ErrorKind::TooLarge);
+        let empty = [b"{\"f\":[{},".as_slice(), &b"[],".repeat(1000), b"{}]}"].concat();
+        let blank = [b"{\"f\":[]}".as_slice(), &[b' '; 1000]].concat();
+        for large in [long, empty, blank] {
+            assert_eq!(items(100, &[&large]).unwrap_err().kind(), ErrorKind::TooLarge);
+        }
     }
 
     #[test]

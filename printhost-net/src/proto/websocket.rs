@@ -119,6 +119,9 @@ impl Decoder {
         if header.mask_key.is_some() {
             return Err(malformed("the host masks its frames"));
         }
+        if header.payload_len > i64::MAX as u64 {
+            return Err(malformed("a frame's length has its highest bit set"));
+        }
         let kind = header.frame_type;
         match kind {
             FrameType::Text(_) | FrameType::Binary(_) => {
@@ -292,6 +295,7 @@ mod tests {
             b"\x89\x7e\x00\x7e",           // long ping
             b"\x88\x01\x03",               // half a close code
             b"\x81\x02\xff\xff",           // not UTF-8
+            b"\x81\x7f\x80\0\0\0\0\0\0\0", // a length beyond 63 bits
         ] {
             assert_eq!(decode_all(100, &[wire]).unwrap_err().kind(), ErrorKind::Protocol, "{wire:02x?}");
         }
