@@ -1,10 +1,7 @@
 use alloc::string::String;
-use core::{convert::Infallible, pin::pin, task::Poll};
+use core::{convert::Infallible, future::poll_fn, pin::pin, task::Poll};
 
-use embassy_futures::{
-    poll_once,
-    select::{Either, select},
-};
+use embassy_futures::select::{Either, select};
 use embedded_io_async::{Read, Write};
 
 use crate::{
@@ -123,8 +120,8 @@ pub trait PrintHost {
 /// [`PrintHost::run`].
 pub async fn beside<H: PrintHost + ?Sized, T>(host: &H, work: impl Future<Output = T>) -> Result<T> {
     let mut run = pin!(host.run());
-    // First, so that the work finds the connection being run.
-    if let Poll::Ready(Err(error)) = poll_once(run.as_mut()) {
+    // Once before the work, so that it finds the connection being run.
+    if let Poll::Ready(Err(error)) = poll_fn(|cx| Poll::Ready(run.as_mut().poll(cx))).await {
         return Err(error);
     }
     match select(work, run).await {
