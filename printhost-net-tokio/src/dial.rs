@@ -49,7 +49,9 @@ impl Dial for TokioDial {
                     Error::new(ErrorKind::InvalidInput, "connect")
                         .with_detail("the host name is not valid for TLS")
                 })?;
-                let stream = tls.connector(&to.trust)?.connect(name, tcp).await.map_err(refused)?;
+                // Boxed: the state of a handshake is large, and would be part of every future that may dial.
+                let handshake = Box::pin(tls.connector(&to.trust)?.connect(name, tcp));
+                let stream = handshake.await.map_err(refused)?;
                 Ok(TokioConn(Stream::Tls(Box::new(stream))))
             }
             _ => Err(Error::unsupported("connect")),

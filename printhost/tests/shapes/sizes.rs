@@ -44,7 +44,7 @@ macro_rules! sizes {
 #[test]
 fn futures_stay_as_small_as_they_are() {
     // host, connect, status, upload, command, run, supervise
-    sizes!(HyperNet::new(), "hyper", HyperNet, [3800, 7000, 7000, 7300, 6500, 8150, 8450]);
-    sizes!(PortableNet::new(), "portable", PortableNet, [3800, 7000, 7000, 7300, 6550, 8200, 8450]);
-    sizes!(network(), "memory", TestNet, [3800, 4200, 4200, 5050, 4300, 5900, 6150]);
+    sizes!(HyperNet::new(), "hyper", HyperNet, [2450, 4450, 4700, 5950, 5150, 6850, 7100]);
+    sizes!(PortableNet::new(), "portable", PortableNet, [2450, 4450, 4450, 5150, 4400, 6100, 6350]);
+    sizes!(network(), "memory", TestNet, [2450, 4150, 4150, 5100, 4350, 5950, 6250]);
 }
