@@ -55,12 +55,23 @@ impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Parts<D, H, C, E> {
             if reused && only_reads && failed.kind() == ErrorKind::Disconnected {
                 continue;
             }
+            if failed.kind() == ErrorKind::Timeout {
+                self.forget_idle(request.origin);
+            }
             let failed = failed.in_operation(request.operation);
             let local = matches!(failed.kind(), ErrorKind::Source | ErrorKind::InvalidInput);
             return Err(match only_reads || local || !body.is_finished() {
                 true => failed,
                 false => failed.with_retry(Retry::ReadFirst),
             });
+        }
+    }
+
+    /// Closes the idle connections to an origin: where one connection has fallen silent, the others are as dead, and
+    /// would only be found out one by one.
+    pub fn forget_idle(&self, origin: &Origin) {
+        while let Some(conn) = self.with_pool(|pool| pool.take(origin)) {
+            drop(conn);
         }
     }
 

@@ -99,9 +99,11 @@ impl<N: Net> OctoPrint<N> {
             synced.signal(());
             core::future::pending().await
         });
-        match select(run, resync).await {
-            Either::First(end) | Either::Second(end) => end,
+        let (Either::First(end) | Either::Second(end)) = select(run, resync).await;
+        if end.as_ref().is_err_and(|e| e.kind() == ErrorKind::Timeout) {
+            self.net.parts().forget_idle(&base.origin);
         }
+        end
     }
 
     /// A session for the push connection, by the API key.

@@ -1,6 +1,10 @@
 //! Against a real OctoPrint with its virtual printer; `cargo xtask peers` starts one and sets the environment.
 
 mod real {
+    pub(crate) mod cuts;
+    pub(crate) mod fault_proxy;
     pub(crate) mod lifecycle;
+    pub(crate) mod names;
     pub(crate) mod peer;
+    pub(crate) mod sockets;
 }

@@ -26,15 +26,29 @@ impl Peer {
 
     /// GET by curl: the status, and the JSON if it is any.
     pub(crate) fn curl(&self, path: &str) -> (u16, Value) {
+        self.curl_with(&[], path)
+    }
+
+    /// As [`Peer::curl`], with further options.
+    pub(crate) fn curl_with(&self, options: &[&str], path: &str) -> (u16, Value) {
+        let (status, body) = self.curl_bytes(options, path);
+        (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+    }
+
+    /// As [`Peer::curl_with`], with the body as it comes.
+    pub(crate) fn curl_bytes(&self, options: &[&str], path: &str) -> (u16, Vec<u8>) {
         let output = Command::new("curl")
             .args(["--silent", "--show-error", "--write-out", "\n%{http_code}", "--header"])
             .arg(format!("X-Api-Key: {}", self.key))
+            .args(options)
             .arg(format!("{}{path}", self.url.base()))
             .output()
             .expect("curl runs");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let (body, status) = text.rsplit_once('\n').expect("curl writes the status");
-        (status.parse().expect("a status"), serde_json::from_str(body).unwrap_or(Value::Null))
+        let mut body = output.stdout;
+        let end = body.iter().rposition(|b| *b == b'\n').expect("curl writes the status");
+        let status = String::from_utf8_lossy(&body[end + 1..]).parse().expect("a status");
+        body.truncate(end);
+        (status, body)
     }
 
     /// The size and SHA-1 OctoPrint reports of a file, if it has it.

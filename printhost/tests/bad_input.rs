@@ -1,0 +1,19 @@
+//! What a wrong, broken or hostile host makes of a call: always a typed error, soon, and in little memory.
+
+#[global_allocator]
+static HEAP: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
+
+#[macro_use]
+mod bad_input {
+    #[macro_use]
+    pub(crate) mod harness;
+    mod addresses;
+    mod bodies;
+    mod framing;
+    mod secrets;
+    pub(crate) mod server;
+    mod silence;
+    mod sockets;
+    mod statuses;
+    mod tls;
+}

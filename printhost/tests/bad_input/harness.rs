@@ -1,0 +1,197 @@
+//! One call against one server, and what must hold whatever comes back.
+
+use std::{convert::Infallible, time::Duration};
+
+use printhost::{
+    AnyHost, Command, Error, ErrorKind, HyperNet, Page, PrintHost, Result, Upload,
+    net::{Http1, Limits, Net},
+    net_tokio::{Hyper, PortableNet, TokioDial},
+};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::HEAP;
+
+/// The key of every host here. No part of it may show.
+pub(crate) const KEY: &str = "K3Y-7H47-MU57-N07-5H0W";
+
+/// The largest JSON answer the hosts here read.
+pub(crate) const JSON: usize = 256 << 10;
+
+/// What a call may allocate at most, the server's own buffers included: a body in memory while it grows by half,
+/// hyper's read buffer of 400 KiB, a chunk of 128 KiB each for sending and receiving.
+pub(crate) const MEMORY: usize = JSON * 5 / 3 + (800 << 10);
+
+/// How long a call may take in real time when it is not to wait for anything.
+const SOON: Duration = Duration::from_secs(10);
+
+/// Every kind of call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    Connect,
+    Status,
+    Files,
+    Download,
+    Upload,
+    Start,
+    Pause,
+    Gcode,
+    Delete,
+    Run,
+}
+
+impl Call {
+    pub(crate) const READS: [Self; 4] = [Self::Connect, Self::Status, Self::Files, Self::Download];
+    pub(crate) const CHANGES: [Self; 5] = [Self::Upload, Self::Start, Self::Pause, Self::Gcode, Self::Delete];
+
+    /// How the decisive request begins.
+    pub(crate) const fn request(self) -> &'static str {
+        match self {
+            Self::Connect => "GET /api/version",
+            Self::Status => "GET /api/printer",
+            Self::Files => "GET /api/files/local?",
+            Self::Download => "GET /downloads/files/local/x.gcode",
+            Self::Upload => "POST /api/files/local ",
+            Self::Start => "POST /api/files/local/x.gcode",
+            Self::Pause => "POST /api/job",
+            Self::Gcode => "POST /api/printer/command",
+            Self::Delete => "DELETE /api/files/local/x.gcode",
+            Self::Run => "POST /api/login",
+        }
+    }
+
+    /// The operation an error names.
+    pub(crate) const fn operation(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Status => "status",
+            Self::Files => "files",
+            Self::Download => "download",
+            Self::Upload => "upload",
+            Self::Start => "start",
+            Self::Pause => "pause",
+            Self::Gcode => "gcode",
+            Self::Delete => "delete",
+            Self::Run => "run",
+        }
+    }
+
+    /// Makes the call; what it returns is not of interest.
+    pub(crate) async fn make<N: Net>(self, host: &AnyHost<N>) -> Result<()> {
+        match self {
+            Self::Connect => host.connect().await.map(drop),
+            Self::Status => host.status().await.map(drop),
+            Self::Files => host.files("", Page::first(10)).await.map(drop),
+            Self::Download => host.download("x.gcode", &mut Discard).await.map(drop),
+            Self::Upload => {
+                let mut content = &b"G28\nG1 X10\n"[..];
+                host.upload(Upload::new("x.gcode", 11, &mut content).replacing()).await.map(drop)
+            }
+            Self::Start => host.start("x.gcode").await.map(drop),
+            Self::Pause => host.command(Command::Pause).await.map(drop),
+            Self::Gcode => host.command(Command::Gcode("G28")).await.map(drop),
+            Self::Delete => host.delete("x.gcode").await,
+            Self::Run => host.run().await.map(drop),
+        }
+    }
+}
+
+/// Takes a download of any length.
+struct Discard;
+
+impl embedded_io_async::ErrorType for Discard {
+    type Error = Infallible;
+}
+
+impl embedded_io_async::Write for Discard {
+    async fn write(&mut self, buf: &[u8]) -> Result<usize, Infallible> {
+        Ok(buf.len())
+    }
+
+    async fn flush(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
+
+/// The usual limits, but for a smaller JSON.
+pub(crate) fn limits() -> Limits {
+    let mut limits = Limits::HOST;
+    limits.json = JSON;
+    limits
+}
+
+pub(crate) fn hyper() -> HyperNet {
+    HyperNet::build(TokioDial::plain(), Hyper::default(), limits())
+}
+
+pub(crate) fn portable() -> PortableNet {
+    PortableNet::build(TokioDial::plain(), Http1::HOST, limits())
+}
+
+pub(crate) fn host_at<N: Net>(net: N, address: &str) -> AnyHost<N> {
+    AnyHost::new(net, &format!("octoprint://{address}").parse().unwrap(), KEY)
+}
+
+pub(crate) fn host<N: Net>(net: N, port: u16) -> AnyHost<N> {
+    host_at(net, &format!("127.0.0.1:{port}"))
+}
+
+/// Every test holds this: what is allocated meanwhile is then its own.
+pub(crate) async fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::const_new(());
+    ONE.lock().await
+}
+
+/// Makes a call that must be over soon, and measures the memory it takes at its peak.
+pub(crate) async fn measured<N: Net>(name: &str, call: Call, host: &AnyHost<N>) -> (Result<()>, usize) {
+    HEAP.reset_peak_usage();
+    let before = HEAP.current_usage();
+    let result = tokio::time::timeout(SOON, call.make(host)).await;
+    let peak = HEAP.peak_usage().saturating_sub(before);
+    (result.unwrap_or_else(|_| panic!("{name}: {call:?} hangs")), peak)
+}
+
+/// As [`measured`]; it must fail, with a decent error, in bounded memory.
+pub(crate) async fn fails<N: Net>(name: &str, call: Call, host: &AnyHost<N>) -> Error {
+    let (result, peak) = measured(name, call, host).await;
+    let Err(error) = result else { panic!("{name}: {call:?} succeeds") };
+    assert!(peak <= MEMORY, "{name}: {call:?} takes {peak} bytes");
+    decent(&format!("{name}: {call:?}"), &error);
+    error
+}
+
+/// What holds for every error.
+pub(crate) fn decent(name: &str, error: &Error) {
+    assert!(!error.kind().advice().is_empty(), "{name}: {error}");
+    let said = error.detail().is_some_and(|detail| !detail.is_empty() && detail.len() <= 240);
+    assert!(said || error.http_status().is_some(), "{name}: says nothing: {error:?}");
+    for text in [format!("{error}"), format!("{error:#}"), format!("{error:?}")] {
+        for part in [&KEY[..6], &KEY[KEY.len() - 6..]] {
+            assert!(!text.contains(part), "{name}: shows the key: {text}");
+        }
+    }
+}
+
+pub(crate) fn is_kind(name: &str, error: &Error, kind: ErrorKind) {
+    assert_eq!(error.kind(), kind, "{name}: {error:?}");
+}
+
+/// Runs each claim over hyper and over the portable client; those after `paused` in virtual time.
+macro_rules! over_both {
+    ($($claim:ident),* $(,)? $(; paused $($waiting:ident),* $(,)?)?) => {
+        mod over_hyper {
+            $(over_both!(@one $claim, hyper);)*
+            $($(over_both!(@one $waiting, hyper, start_paused = true);)*)?
+        }
+        mod over_the_portable_client {
+            $(over_both!(@one $claim, portable);)*
+            $($(over_both!(@one $waiting, portable, start_paused = true);)*)?
+        }
+    };
+    (@one $claim:ident, $net:ident $(, $time:ident = $value:literal)?) => {
+        #[tokio::test($($time = $value)?)]
+        async fn $claim() {
+            let _alone = $crate::bad_input::harness::alone().await;
+            super::$claim($crate::bad_input::harness::$net).await;
+        }
+    };
+}
