@@ -85,8 +85,13 @@ pub async fn relay<N: Net, H: PrintHost>(
         let target = order.source.target(order.source_path);
         let request = Request::new("fetch", Method::Get, &order.source.origin, &target);
         let response = net.parts().send(&request, NO_BODY).await?;
-        let uploaded = push::<N, H>(host, &order, response, &mut report).await?;
+        let mut uploaded = push::<N, H>(host, &order, response, &mut report).await?;
         report(RelayEvent::Uploaded(&uploaded));
+        events.clear(); // an earlier job of the same path is not this one
+        uploaded.started = match host.start(&uploaded.path).await {
+            Ok(outcome) => Started::Yes(outcome.confirmation),
+            Err(error) => Started::No(error),
+        };
         let end = match &uploaded.started {
             Started::Yes(_) => {
                 let watch = |event: &Event| report(RelayEvent::Printer(event));
@@ -127,11 +132,18 @@ async fn push<N: Net, H: PrintHost>(
             .with_http(response.status())
             .with_detail("the server has no such file"));
     }
+    let encoded = response
+        .header("content-encoding")
+        .is_some_and(|c| !c.is_empty() && !c.eq_ignore_ascii_case("identity"));
+    if encoded || response.header("content-type").is_some_and(|t| t.contains("html")) {
+        return Err(Error::new(ErrorKind::Protocol, "fetch")
+            .with_detail("the server sends a page or a compressed form, not the file"));
+    }
     let total = response.content_length().ok_or_else(|| {
         Error::new(ErrorKind::Protocol, "fetch").with_detail("the server does not say how long the file is")
     })?;
     let mut body = Progress::new(response, |done| report(RelayEvent::Progress { done, total }));
-    let mut upload = Upload::new(order.path, total, &mut body).and_print();
+    let mut upload = Upload::new(order.path, total, &mut body);
     upload.if_exists = order.if_exists;
     host.upload(upload).await
 }

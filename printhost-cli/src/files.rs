@@ -85,7 +85,7 @@ async fn send<N: Net + Clone>(
     let (len, sent) = (file.len, Cell::new(0));
     let target = session.open(printer).await?;
     tokio::select! {
-        result = store(&session.out, &target, file, options, false, &sent) => result.map(|_| Code::Success),
+        result = store(&session.out, &target, file, options, &sent) => result.map(|_| Code::Success),
         _ = tokio::signal::ctrl_c() => {
             cancelled(&session.out, &target.name, sent.get() > 0 && sent.get() >= len);
             Ok(Code::Interrupted)

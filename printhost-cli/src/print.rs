@@ -6,8 +6,7 @@ use std::{
 };
 
 use printhost::{
-    Event, JobEnd, JobEvent, Net, Phase, PrintHost as _, PrinterStatus, Started, beside, follow,
-    net_tokio::TokioClock,
+    Event, JobEnd, JobEvent, Net, Phase, PrintHost as _, PrinterStatus, beside, follow, net_tokio::TokioClock,
 };
 use serde_json::json;
 
@@ -65,27 +64,22 @@ async fn work<N: Net>(
     target.connect(out).await?;
     let upload = async {
         stage.set(Stage::Uploading);
-        let uploaded = store(out, target, file, &args.upload, !args.no_start, sent).await?;
-        match uploaded.started {
-            Started::No(error) => {
-                out.warn("Idle", "the file is stored, but its print was not started.");
-                return Err(error.into());
-            }
-            Started::Yes(_) => {
-                out.say("Started", &uploaded.path);
-                out.event(&target.name, "started", json!({ "path": uploaded.path }));
-            }
-            _ => {}
-        }
+        let uploaded = store(out, target, file, &args.upload, sent).await?;
         Ok::<_, Failure>(uploaded.path)
     };
-    if args.no_start || args.no_wait {
+    if args.no_start {
         upload.await?;
         return Ok(Code::Success);
     }
-    let events = target.host.events()?;
+    if args.no_wait {
+        start(out, target, &upload.await?).await?;
+        return Ok(Code::Success);
+    }
+    let mut events = target.host.events()?;
     beside(&target.host, async {
         let path = upload.await?;
+        events.clear(); // what comes now is about this print
+        start(out, target, &path).await?;
         stage.set(Stage::Following);
         let mut view = View::new(out, &target.name);
         let end =
@@ -93,6 +87,16 @@ async fn work<N: Net>(
         Ok(view.end(&path, &end))
     })
     .await?
+}
+
+async fn start<N: Net>(out: &Output, target: &Target<N>, path: &str) -> Result<(), Failure> {
+    if let Err(error) = target.host.start(path).await {
+        out.warn("Idle", "the file is stored, but its print was not started.");
+        return Err(error.into());
+    }
+    out.say("Started", path);
+    out.event(&target.name, "started", json!({ "path": path }));
+    Ok(())
 }
 
 /// After Ctrl-C during an upload.

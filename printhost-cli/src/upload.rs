@@ -45,13 +45,12 @@ impl LocalFile {
     }
 }
 
-/// Sends and verifies it, and starts it if asked. `done` always holds how much was sent.
+/// Sends and verifies it. `done` always holds how much was sent.
 pub(crate) async fn store<N: Net>(
     out: &Output,
     target: &Target<N>,
     local: LocalFile,
     options: &UploadOptions,
-    print: bool,
     done: &Cell<u64>,
 ) -> Result<Uploaded, Failure> {
     let LocalFile { path: local_path, file, len } = local;
@@ -72,9 +71,6 @@ pub(crate) async fn store<N: Net>(
     let mut upload = Upload::new(path, len, &mut body);
     if options.overwrite {
         upload = upload.replacing();
-    }
-    if print {
-        upload = upload.and_print();
     }
     let uploaded = target.host.upload(upload).await?;
     drop(report);

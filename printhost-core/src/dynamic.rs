@@ -36,6 +36,8 @@ impl Read for dyn DynRead + '_ {
 pub trait DynWrite: Send {
     /// As [`Write::write`].
     async fn write_dyn(&mut self, buf: &[u8]) -> Result<usize>;
+    /// As [`Write::flush`].
+    async fn flush_dyn(&mut self) -> Result<()>;
 }
 
 impl ErrorType for dyn DynWrite + '_ {
@@ -48,7 +50,7 @@ impl Write for dyn DynWrite + '_ {
     }
 
     async fn flush(&mut self) -> Result<()> {
-        Ok(())
+        self.flush_dyn().await
     }
 }
 

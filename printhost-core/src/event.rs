@@ -122,7 +122,9 @@ impl EventBus {
         let busy = || Error::new(ErrorKind::Busy, "events");
         let status = self.status.receiver().ok_or_else(busy)?;
         let queue = self.queue.subscriber().map_err(|_| busy())?;
-        Ok(Events { status, queue })
+        let mut events = Events { status, queue };
+        events.clear(); // a fresh receiver would begin with the last status, of whatever age
+        Ok(events)
     }
 
     fn publish(&self, event: Happening) {
@@ -149,6 +151,12 @@ pub struct Events<'a> {
 }
 
 impl Events<'_> {
+    /// Forgets what is waiting: what comes next has happened after this.
+    pub fn clear(&mut self) {
+        while self.queue.try_next_message().is_some() {}
+        let _ = self.status.try_changed();
+    }
+
     /// The next event. Job and connection events come in order and before a waiting status.
     ///
     /// Cancel-safe: dropping the future loses nothing. It stays pending for ever when nobody polls

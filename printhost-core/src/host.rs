@@ -117,7 +117,7 @@ pub trait PrintHost {
 }
 
 /// Runs a host's connection beside some work, without spawning: ends with the work, or with the error that ended
-/// [`PrintHost::run`].
+/// [`PrintHost::run`]. In that case the work is dropped, and what it had sent may have taken effect.
 pub async fn beside<H: PrintHost + ?Sized, T>(host: &H, work: impl Future<Output = T>) -> Result<T> {
     let mut run = pin!(host.run());
     // Once before the work, so that it finds the connection being run.

@@ -40,7 +40,8 @@ impl JobTracker {
 
         let other_job =
             self.active.as_ref().is_some_and(|a| a.path.is_some() && path.is_some() && a.path != path);
-        if other_job || !status.phase.has_job() {
+        let over = !status.phase.has_job() && !status.phase.leaves_job_open();
+        if other_job || over {
             first = self.active.take().map(|job| job.end(status, complete && !other_job));
         }
         if status.phase.has_job() {
@@ -55,6 +56,8 @@ impl JobTracker {
                     active.cancelling |= status.phase == Phase::Cancelling;
                     active.complete = complete;
                 }
+                // A job does not begin with its tail: its end has been told already.
+                None if self.seen && matches!(status.phase, Phase::Finishing | Phase::Cancelling) => {}
                 None => {
                     let cancelling = status.phase == Phase::Cancelling;
                     self.active = Some(Active { path: path.clone(), paused, cancelling, complete });
@@ -153,6 +156,26 @@ mod tests {
         let fault =
             PrinterStatus { phase: Phase::Faulted, fault: Some("thermal".into()), ..Default::default() };
         assert_eq!(all(&mut t, &fault), vec![JobEvent::Failed { reason: Some("thermal".into()) }]);
+    }
+
+    #[test]
+    fn question_on_the_screen_neither_ends_nor_starts_a_job() {
+        let mut t = JobTracker::new();
+        all(&mut t, &status(Phase::Printing, "a", 0.5));
+        for phase in [Phase::Attention, Phase::Busy, Phase::Unknown, Phase::Connecting, Phase::Printing] {
+            assert_eq!(all(&mut t, &status(phase, "a", 0.5)), vec![], "{phase:?}");
+        }
+        assert_eq!(all(&mut t, &status(Phase::Idle, "a", 1.0)), vec![JobEvent::Finished]);
+    }
+
+    #[test]
+    fn last_moves_of_a_job_that_was_told_finished_are_no_new_job() {
+        let mut t = JobTracker::new();
+        all(&mut t, &status(Phase::Printing, "a", 0.9));
+        assert_eq!(t.announce(JobEvent::Finished), Some(JobEvent::Finished));
+        assert_eq!(all(&mut t, &status(Phase::Finishing, "a", 1.0)), vec![]);
+        assert_eq!(all(&mut t, &status(Phase::Idle, "a", 1.0)), vec![]);
+        assert_eq!(t.announce(started("a")), Some(started("a")));
     }
 
     #[test]

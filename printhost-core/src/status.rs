@@ -41,6 +41,12 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// True for the phases that say nothing of whether a job goes on: a question on the screen in the middle of a
+    /// print, a state nobody knows.
+    pub const fn leaves_job_open(self) -> bool {
+        matches!(self, Self::Attention | Self::Busy | Self::Connecting | Self::Unknown)
+    }
+
     /// True while a job holds the printer, from [`Phase::Preparing`] to [`Phase::Finishing`].
     pub const fn has_job(self) -> bool {
         matches!(

@@ -1,7 +1,7 @@
 use core::{net::Ipv4Addr, time::Duration};
 
 use embassy_net::{IpAddress, dns::DnsQueryType};
-use embassy_time::{Instant, Timer};
+use embassy_time::{Instant, Timer, with_timeout};
 use printhost_core::{Error, ErrorKind, Result};
 use printhost_net::{Clock, Dial, Entropy, Http1, Limits, Origin, Parts, Pressure, Scheme};
 
@@ -11,6 +11,9 @@ use crate::{EmbassyConn, Sockets};
 const DEAD: embassy_time::Duration = embassy_time::Duration::from_secs(30);
 /// How often an idle peer is asked for a sign of life.
 const KEEP_ALIVE: embassy_time::Duration = embassy_time::Duration::from_secs(10);
+
+/// How long the reset of a former connection may take; it only takes long when its peer cannot be reached.
+const RESET: embassy_time::Duration = embassy_time::Duration::from_millis(500);
 
 /// A network of `N` sockets.
 pub type EmbassyNet<'h, 'd, const N: usize, E> = Parts<EmbassyDial<'h, 'd, N>, Http1, EmbassyClock, E>;
@@ -36,6 +39,7 @@ impl<'h, 'd, const N: usize> Dial for EmbassyDial<'h, 'd, N> {
         if to.scheme != Scheme::Http {
             return Err(Error::unsupported("connect").with_detail("this network has no TLS yet"));
         }
+        let dialling = self.sockets.dialling();
         let unreachable = |why: &str| Error::new(ErrorKind::Unreachable, "connect").with_detail(why);
         let address: IpAddress = match to.host.parse::<Ipv4Addr>() {
             Ok(address) => address.into(),
@@ -47,7 +51,11 @@ impl<'h, 'd, const N: usize> Dial for EmbassyDial<'h, 'd, N> {
         };
         // From here on, dropping gives the socket back.
         let mut conn = self.sockets.borrow().await;
+        drop(dialling);
         let socket = conn.socket();
+        // Its last connection was reset when it was dropped; connecting before that is sent would make the stack
+        // forget it, and leave a ghost on the other side.
+        let _ = with_timeout(RESET, socket.flush()).await;
         socket.set_timeout(Some(DEAD));
         socket.set_keep_alive(Some(KEEP_ALIVE));
         // Whole pieces are written at a time; waiting for more would only delay the last one.

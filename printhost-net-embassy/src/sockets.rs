@@ -1,4 +1,4 @@
-use core::{cell::Cell, fmt};
+use core::{cell::Cell, cmp::Ordering, fmt};
 
 use embassy_net::{
     Stack,
@@ -13,7 +13,7 @@ use printhost_net::{Conn, Pressure};
 pub struct Sockets<'d, const N: usize> {
     pub(crate) stack: Stack<'d>,
     free: Channel<NoopRawMutex, TcpSocket<'d>, N>,
-    waiting: Cell<u32>,
+    dialling: Cell<usize>,
     dials: Cell<u32>,
 }
 
@@ -27,7 +27,7 @@ impl<'d, const N: usize> Sockets<'d, N> {
         for (receive, send) in buffers {
             let _ = free.try_send(TcpSocket::new(stack, receive, send)); // it has room for exactly these
         }
-        Self { stack, free, waiting: Cell::new(0), dials: Cell::new(0) }
+        Self { stack, free, dialling: Cell::new(0), dials: Cell::new(0) }
     }
 
     /// How many connections have been opened since the start.
@@ -36,16 +36,22 @@ impl<'d, const N: usize> Sockets<'d, N> {
     }
 
     pub(crate) fn pressure(&self) -> Pressure {
-        match self.free.is_empty() {
-            _ if self.waiting.get() > 0 => Pressure::Waiting,
-            true => Pressure::Full,
-            false => Pressure::Free,
+        // A dial counts from its beginning, when it still asks for the address.
+        let (dialling, free) = (self.dialling.get(), self.free.len());
+        match dialling.cmp(&free) {
+            Ordering::Greater => Pressure::Waiting,
+            Ordering::Equal => Pressure::Full,
+            Ordering::Less => Pressure::Free,
         }
+    }
+
+    /// To be held by a dial until it has its socket.
+    pub(crate) fn dialling(&self) -> Dialling<'_> {
+        Dialling::new(&self.dialling)
     }
 
     /// Waits for a free socket.
     pub(crate) async fn borrow(&self) -> EmbassyConn<'_, 'd, N> {
-        let _waiting = Waiting::new(&self.waiting);
         let socket = self.free.receive().await;
         self.dials.set(self.dials.get().wrapping_add(1));
         EmbassyConn { socket: Some(socket), home: self }
@@ -58,17 +64,17 @@ impl<const N: usize> fmt::Debug for Sockets<'_, N> {
     }
 }
 
-/// Counts a dial that waits, also when it is dropped.
-struct Waiting<'a>(&'a Cell<u32>);
+/// Counts a dial, also when it is dropped.
+pub(crate) struct Dialling<'a>(&'a Cell<usize>);
 
-impl<'a> Waiting<'a> {
-    fn new(count: &'a Cell<u32>) -> Self {
+impl<'a> Dialling<'a> {
+    fn new(count: &'a Cell<usize>) -> Self {
         count.set(count.get() + 1);
         Self(count)
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Dialling<'_> {
     fn drop(&mut self) {
         self.0.set(self.0.get() - 1);
     }

@@ -55,4 +55,8 @@ impl<T: AsyncWrite + Unpin + Send> DynWrite for FromTokio<T> {
     async fn write_dyn(&mut self, buf: &[u8]) -> Result<usize> {
         self.0.write(buf).await.map_err(|e| Error::new(ErrorKind::Sink, "write").with_detail(e))
     }
+
+    async fn flush_dyn(&mut self) -> Result<()> {
+        self.0.flush().await.map_err(|e| Error::new(ErrorKind::Sink, "write").with_detail(e))
+    }
 }

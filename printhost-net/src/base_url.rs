@@ -41,7 +41,8 @@ pub enum Trust {
     /// The public certificate authorities; the name must match.
     #[default]
     PublicRoots,
-    /// Only this authority (or self-signed certificate), DER or PEM; the name must match.
+    /// Only this authority, DER or PEM; the name must match. A self-signed certificate may stand here too if it is not
+    /// marked as an authority; otherwise pin its key.
     Ca(Vec<u8>),
     /// Only a certificate with this public key: SHA-256 of its SubjectPublicKeyInfo, as in `curl --pinnedpubkey`.
     /// Neither name nor dates are looked at.
@@ -160,9 +161,11 @@ impl BaseUrl {
     /// Where this host lives after it answered `path` with a redirect to `location`.
     ///
     /// Only the same host counts, with a scheme that is not weaker: credentials are about to follow. Everything
-    /// else is [`ErrorKind::Redirected`] with the target's origin as detail.
+    /// else is [`ErrorKind::Redirected`] with the target as detail.
     pub fn redirected(&self, path: &str, location: &str) -> Result<Self> {
-        let refuse = || Error::new(ErrorKind::Redirected, "connect").with_detail(location);
+        // A query may hold a login's secrets.
+        let shown = location.split(['?', '#']).next().unwrap_or_default();
+        let refuse = || Error::new(ErrorKind::Redirected, "connect").with_detail(shown);
         let absolute = match location.strip_prefix("//") {
             Some(rest) => self.origin.scheme.as_str().to_string() + "://" + rest,
             None if location.starts_with('/') => self.origin.to_string() + location,

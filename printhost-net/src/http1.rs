@@ -171,7 +171,7 @@ async fn send_all<R: Read + ?Sized>(
     chunk: usize,
     meter: &Meter,
 ) -> Result<bool> {
-    let total = head.len() as u64 + body.len().unwrap_or(0);
+    let total = body.len().unwrap_or(0).saturating_add(head.len() as u64);
     let mut buf = vec![0; usize::try_from(total).unwrap_or(usize::MAX).min(chunk.max(head.len()))];
     buf[..head.len()].copy_from_slice(head);
     let mut filled = head.len(); // head and first bytes of the body leave together

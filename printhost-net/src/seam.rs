@@ -183,7 +183,7 @@ impl<'a> Body<'a, &'static [u8]> {
 impl<'a, R: Read + ?Sized> Body<'a, R> {
     /// `before`, then exactly `len` bytes of `stream`, then `after`.
     pub const fn stream(before: &'a [u8], stream: &'a mut R, len: u64, after: &'a [u8]) -> Self {
-        let total = Some(before.len() as u64 + len + after.len() as u64);
+        let total = Some(len.saturating_add(before.len() as u64 + after.len() as u64));
         Self { before, stream: Some(stream), left: len, after, total, touched: false }
     }
 

@@ -80,7 +80,6 @@ pub async fn connect<N: Net>(
     };
     if response.status() != 101 {
         let kind = match response.status() {
-            401 | 403 => ErrorKind::Unauthorized,
             404 => ErrorKind::NotFound,
             500.. => ErrorKind::HostFault,
             _ => ErrorKind::Protocol,

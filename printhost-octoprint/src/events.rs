@@ -33,12 +33,14 @@ pub(crate) struct Live {
     synced: bool,
     /// Counts the statuses that were pushed.
     pushed: u32,
+    /// Counts the job events that were announced.
+    announced: u32,
     jobs: JobTracker,
 }
 
 impl Live {
     pub(crate) const fn new() -> Self {
-        Self { status: None, synced: false, pushed: 0, jobs: JobTracker::new() }
+        Self { status: None, synced: false, pushed: 0, announced: 0, jobs: JobTracker::new() }
     }
 }
 
@@ -53,7 +55,7 @@ impl<N: Net> Drop for Running<'_, N> {
 
 impl<N: Net> OctoPrint<N> {
     /// Connects, follows, reconnects.
-    pub(crate) async fn follow(&self) -> Result<Infallible> {
+    pub(crate) async fn run_forever(&self) -> Result<Infallible> {
         if self.running.lock(|r| r.replace(true)) {
             return Err(Error::new(ErrorKind::Busy, "run").with_detail("it is being run already"));
         }
@@ -118,10 +120,21 @@ impl<N: Net> OctoPrint<N> {
 
     /// Reads everything after a gap. What was pushed meanwhile is newer and wins.
     async fn resync(&self) -> Result<()> {
-        let before = self.live.lock(|l| l.borrow().pushed);
-        let read = self.status().await?;
+        let counts = || self.live.lock(|l| (l.borrow().pushed, l.borrow().announced));
+        // A job that begins or ends while the printer is read makes what was read of it half old, half new.
+        let (before, read) = loop {
+            let (pushed, announced) = counts();
+            let read = self.status().await?;
+            if counts().1 == announced {
+                break (pushed, read);
+            }
+        };
         self.live.lock(|l| {
             let mut live = l.borrow_mut();
+            // Statuses are pushed with a delay, and events without: only what was read can be later than both.
+            for event in live.jobs.observe(&read) {
+                self.bus.publish_job(event);
+            }
             let pushed = live.status.take().filter(|_| live.pushed != before);
             let status = match pushed {
                 Some(mut status) => {
@@ -132,9 +145,6 @@ impl<N: Net> OctoPrint<N> {
                 }
                 None => read,
             };
-            for event in live.jobs.observe(&status) {
-                self.bus.publish_job(event);
-            }
             self.bus.publish_resynced(status.clone());
             (live.status, live.synced) = (Some(status), true);
         });
@@ -175,7 +185,11 @@ impl<N: Net> OctoPrint<N> {
         } else if let Some(head) = push.event {
             let payload = || serde_json::from_slice::<PushEvent>(text.as_bytes()).ok()?.event.payload;
             if let Some(event) = map::job_event(&head.kind, payload) {
-                let new = self.live.lock(|l| l.borrow_mut().jobs.announce(event));
+                let new = self.live.lock(|l| {
+                    let mut live = l.borrow_mut();
+                    live.announced = live.announced.wrapping_add(1);
+                    live.jobs.announce(event)
+                });
                 if let Some(event) = new {
                     self.bus.publish_job(event);
                 }

@@ -76,7 +76,8 @@ impl<N: Net> OctoPrint<N> {
     }
 
     pub(crate) async fn fetch<W: Write + ?Sized>(&self, path: &str, to: &mut W) -> Result<u64> {
-        let path = route("/downloads/files/local/", RemotePath::parse(path)?);
+        let file = RemotePath::parse(path)?;
+        let path = route("/downloads/files/local/", file);
         let call = Call {
             operation: "download",
             method: Method::Get,
@@ -86,12 +87,18 @@ impl<N: Net> OctoPrint<N> {
         };
         let mut response = self.request(call, NO_BODY).await?;
         self.uncompressed("download", &response)?;
+        let told_length = response.content_length().is_some();
         let mut buf = vec![0; self.net.parts().limits().chunk];
         let mut total = 0;
         loop {
             let n = response.read(&mut buf).await.map_err(|e| e.in_operation("download"))?;
             if n == 0 {
                 to.flush().await.map_err(sink)?;
+                if !told_length && self.info(file).await?.size.is_some_and(|size| size != total) {
+                    return Err(
+                        Error::new(ErrorKind::Disconnected, "download").with_detail("the file ended early")
+                    );
+                }
                 return Ok(total);
             }
             to.write_all(&buf[..n]).await.map_err(sink)?;

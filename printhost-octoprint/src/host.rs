@@ -118,7 +118,7 @@ impl<N: Net> PrintHost for OctoPrint<N> {
     }
 
     async fn run(&self) -> Result<Infallible> {
-        self.follow().await
+        self.run_forever().await
     }
 
     async fn upload<R: Read + ?Sized>(&self, upload: Upload<'_, R>) -> Result<Uploaded> {

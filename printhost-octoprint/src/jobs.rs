@@ -79,7 +79,7 @@ fn shows(command: Command<'_>, phase: Phase) -> bool {
     match command {
         Command::Pause => matches!(phase, Phase::Pausing | Phase::Paused),
         Command::Resume => matches!(phase, Phase::Resuming | Phase::Printing),
-        Command::Cancel => phase == Phase::Cancelling || !phase.has_job(),
+        Command::Cancel => phase == Phase::Cancelling || !(phase.has_job() || phase.leaves_job_open()),
         Command::ConnectPrinter => !matches!(phase, Phase::Offline | Phase::Faulted | Phase::Unknown),
         Command::DisconnectPrinter => phase == Phase::Offline,
         _ => false,

@@ -30,7 +30,7 @@ pub(crate) fn current(current: wire::Current, last: Option<&PrinterStatus>) -> P
     }
     if matches!(status.phase, Phase::Offline | Phase::Faulted) {
         (status.tools, status.bed, status.chamber) = (Vec::new(), None, None);
-    } else if let Some(newest) = current.temps.last() {
+    } else if let Some(newest) = &current.temps {
         set_temperatures(&mut status, newest);
     }
     status
@@ -100,6 +100,9 @@ fn job(path: String, size: Option<u64>, progress: &wire::Progress) -> Job {
 fn phase(flags: wire::Flags, text: &str) -> Phase {
     match () {
         () if flags.error || text.starts_with("Error") || text == "Offline after error" => Phase::Faulted,
+        () if text.contains("onnecting") || text.starts_with("Opening") || text.starts_with("Detecting") => {
+            Phase::Connecting
+        }
         () if flags.closed_or_error => Phase::Offline,
         () if flags.cancelling => Phase::Cancelling,
         () if flags.finishing => Phase::Finishing,
@@ -109,9 +112,6 @@ fn phase(flags: wire::Flags, text: &str) -> Phase {
         () if flags.printing && text.starts_with("Starting") => Phase::Preparing,
         () if flags.printing => Phase::Printing,
         () if flags.operational => Phase::Idle,
-        () if text.contains("onnecting") || text.starts_with("Opening") || text.starts_with("Detecting") => {
-            Phase::Connecting
-        }
         () => Phase::Unknown,
     }
 }
@@ -186,6 +186,7 @@ mod tests {
             (f(|x| x.resuming = true), "Resuming", Phase::Resuming),
             (f(|x| x.finishing = true), "Finishing", Phase::Finishing),
             (f(|x| x.closed_or_error = true), "Offline", Phase::Offline),
+            (f(|x| x.closed_or_error = true), "Detecting baudrate", Phase::Connecting),
             (f(|x| x.closed_or_error = true), "Offline after error", Phase::Faulted),
             (f(|x| (x.closed_or_error, x.error) = (true, true)), "Error: MINTEMP", Phase::Faulted),
             (f(|_| ()), "Levitating", Phase::Unknown),

@@ -11,10 +11,16 @@ use sha1::{Digest, Sha1};
 
 use crate::{OctoPrint, api::Call, wire};
 
+/// With the form around it, a longer one would overflow its own length.
+const MAX_LEN: u64 = i64::MAX as u64;
+
 impl<N: Net> OctoPrint<N> {
     /// Stores without `print`, verifies, and only then starts: a damaged file never prints.
     pub(crate) async fn store<R: Read + ?Sized>(&self, upload: Upload<'_, R>) -> Result<Uploaded> {
         let path = RemotePath::parse(upload.path)?;
+        if upload.len > MAX_LEN {
+            return Err(Error::new(ErrorKind::TooLarge, "upload").with_detail("no file is that long"));
+        }
         if upload.if_exists == IfExists::Fail {
             // Asked first, since OctoPrint before 1.9 does not know `noOverwrite`, and to spare the transfer.
             match self.info(path).await {

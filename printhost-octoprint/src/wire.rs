@@ -1,11 +1,11 @@
 //! JSON exactly as OctoPrint 1.11.8 sends it; what this driver does not use is left out.
 
 use alloc::{string::String, vec::Vec};
-use core::fmt;
+use core::{fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer, Serialize,
-    de::{IgnoredAny, MapAccess, Visitor},
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
 /// `GET /api/version`
@@ -53,6 +53,9 @@ pub(crate) struct Flags {
     pub error: bool,
     pub paused: bool,
 }
+
+/// More hot ends than this are not believed.
+const MAX_TOOLS: u8 = 16;
 
 /// `tool0`, `tool1`, …, `bed`, `chamber`; anything else (`time`, `history`) is passed over.
 #[derive(Default, Clone, PartialEq, Debug)]
@@ -178,8 +181,9 @@ pub(crate) struct Current {
     pub job: JobInformation,
     #[serde(default)]
     pub progress: Progress,
-    #[serde(default)]
-    pub temps: Vec<Temperatures>,
+    /// The last of them, which is the newest.
+    #[serde(default, deserialize_with = "last")]
+    pub temps: Option<Temperatures>,
 }
 
 #[derive(Deserialize)]
@@ -223,14 +227,14 @@ impl<'de> Deserialize<'de> for Temperatures {
                         "bed" => all.bed = map.next_value()?,
                         "chamber" => all.chamber = map.next_value()?,
                         _ => match key.strip_prefix("tool").and_then(|n| n.parse::<u8>().ok()) {
-                            Some(n) => {
+                            Some(n) if n < MAX_TOOLS => {
                                 let n = usize::from(n);
                                 if all.tools.len() <= n {
                                     all.tools.resize(n + 1, Temperature::default());
                                 }
                                 all.tools[n] = map.next_value()?;
                             }
-                            None => {
+                            _ => {
                                 map.next_value::<IgnoredAny>()?;
                             }
                         },
@@ -241,4 +245,25 @@ impl<'de> Deserialize<'de> for Temperatures {
         }
         deserializer.deserialize_map(Keys)
     }
+}
+
+/// The last element of a list, without holding the others.
+fn last<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    struct Last<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Last<T> {
+        type Value = Option<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list")
+        }
+
+        fn visit_seq<S: SeqAccess<'de>>(self, mut list: S) -> Result<Option<T>, S::Error> {
+            let mut last = None;
+            while let Some(next) = list.next_element()? {
+                last = Some(next);
+            }
+            Ok(last)
+        }
+    }
+    deserializer.deserialize_seq(Last(PhantomData))
 }

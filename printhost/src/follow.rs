@@ -2,9 +2,9 @@ use alloc::string::String;
 use core::time::Duration;
 
 use embassy_futures::select::{Either, select};
-use printhost_core::{Clock, Event, Events, JobEvent, PrintHost, PrinterStatus, Result};
+use printhost_core::{Clock, ErrorKind, Event, Events, JobEvent, PrintHost, PrinterStatus, Result};
 
-/// How long a job that was accepted may take to show.
+/// How long a job that was accepted may take to show, and how long to wait before reading again.
 const TO_SHOW: Duration = Duration::from_secs(15);
 
 /// How a job ended.
@@ -26,9 +26,10 @@ pub enum JobEnd {
 
 /// Follows a job that was just started, to its end.
 ///
-/// `events` must come from the same host and be subscribed before the start, and somebody must poll
-/// [`PrintHost::run`] meanwhile ([`crate::beside`]). Every event is shown to `watch`. Gaps are made up for by
-/// reading; an error is only returned when that fails in a way that will not mend by itself.
+/// `events` must come from the same host, be subscribed before the start, and be cleared ([`Events::clear`]) right
+/// before it, lest an earlier job's end be taken for this one's. Somebody must poll [`PrintHost::run`] meanwhile
+/// ([`crate::beside`]). Every event is shown to `watch`. Gaps are made up for by reading; an error is only returned
+/// when the host refuses that.
 pub async fn follow<H: PrintHost>(
     host: &H,
     mut events: Events<'_>,
@@ -37,47 +38,51 @@ pub async fn follow<H: PrintHost>(
     mut watch: impl FnMut(&Event),
 ) -> Result<JobEnd> {
     let mut begun = false;
-    let since = clock.now();
+    // The printer has to be read when nothing is heard for a while: it has not begun yet, or a read has failed.
+    let mut unsure = true;
     loop {
-        let event = match begun {
-            true => events.next().await,
-            false => {
-                let left = TO_SHOW.saturating_sub(clock.now() - since);
-                match select(events.next(), clock.sleep(left)).await {
-                    Either::First(event) => event,
-                    Either::Second(()) => match host.status().await {
-                        Ok(status) if is_active(&status, path) => {
-                            begun = true;
-                            continue;
-                        }
-                        Ok(status) => return Ok(seen_after(&status, path)),
-                        Err(_) => events.next().await,
-                    },
-                }
-            }
+        let event = match unsure {
+            false => Some(events.next().await),
+            true => match select(events.next(), clock.sleep(TO_SHOW)).await {
+                Either::First(event) => Some(event),
+                Either::Second(()) => None,
+            },
         };
-        watch(&event);
+        if let Some(event) = &event {
+            watch(event);
+        }
         match event {
-            Event::Job(JobEvent::Started { path: Some(other) }) if other != path && begun => {
+            Some(Event::Job(JobEvent::Started { path: Some(other) })) if other != path && begun => {
                 return Ok(JobEnd::Unseen);
             }
-            Event::Job(JobEvent::Started { path: started }) => begun |= started.is_none_or(|p| p == path),
-            Event::Job(JobEvent::Finished) if begun => return Ok(JobEnd::Finished),
-            Event::Job(JobEvent::Cancelled) if begun => return Ok(JobEnd::Cancelled),
-            Event::Job(JobEvent::Failed { reason }) if begun => return Ok(JobEnd::Failed { reason }),
-            Event::Job(JobEvent::Ended) if begun => return Ok(JobEnd::Unseen),
-            Event::Status(status) => begun |= is_active(&status, path),
-            Event::Resynced | Event::Skipped(_) => {
-                if let Ok(status) = host.status().await {
-                    if is_active(&status, path) {
-                        begun = true;
-                    } else if begun || seen_after(&status, path) == JobEnd::Finished {
-                        return Ok(seen_after(&status, path));
+            Some(Event::Job(JobEvent::Started { path: started })) => {
+                begun |= started.is_none_or(|p| p == path)
+            }
+            Some(Event::Job(JobEvent::Finished)) if begun => return Ok(JobEnd::Finished),
+            Some(Event::Job(JobEvent::Cancelled)) if begun => return Ok(JobEnd::Cancelled),
+            Some(Event::Job(JobEvent::Failed { reason })) if begun => return Ok(JobEnd::Failed { reason }),
+            Some(Event::Job(JobEvent::Ended)) if begun => return Ok(JobEnd::Unseen),
+            Some(Event::Status(status)) => begun |= is_active(&status, path),
+            None | Some(Event::Resynced | Event::Skipped(_)) => match host.status().await {
+                Ok(status) if is_active(&status, path) || status.phase.leaves_job_open() => begun = true,
+                Ok(status) => {
+                    let seen = seen_after(&status, path);
+                    // It may not show yet, unless it already shows its end.
+                    if begun || event.is_none() || seen == JobEnd::Finished {
+                        return Ok(seen);
                     }
                 }
-            }
+                Err(e) if matches!(e.kind(), ErrorKind::Unauthorized | ErrorKind::Forbidden) => {
+                    return Err(e);
+                }
+                Err(_) => {
+                    unsure = true;
+                    continue;
+                }
+            },
             _ => {}
         }
+        unsure = !begun;
     }
 }
 

@@ -12,7 +12,7 @@ use crate::HEAP;
 
 over_both!(
     refused_upgrade_is_told_and_tried_again,
-    upgrade_refused_for_the_key_ends_run,
+    upgrade_refused_by_a_proxy_is_told_and_does_not_end_run,
     wrong_handshake_is_refused,
     frames_that_break_the_rules_end_the_connection,
     messages_of_no_use_are_passed_over,
@@ -120,13 +120,13 @@ async fn refused_upgrade_is_told_and_tried_again<N: Net>(net: fn() -> N) {
     }
 }
 
-async fn upgrade_refused_for_the_key_ends_run<N: Net>(net: fn() -> N) {
+/// The key has been accepted for the login just before, so this is a proxy's doing.
+async fn upgrade_refused_by_a_proxy_is_told_and_does_not_end_run<N: Net>(net: fn() -> N) {
     for status in [401, 403] {
         let server = Server::start(move |heard| heard.is(SOCKET).then(|| json(status, "{}"))).await;
-        let (_, end) = told(&host(net(), server.port), usize::MAX).await;
-        let error = end.expect("run ends");
-        is_kind("refused", &error, ErrorKind::Unauthorized);
-        decent("refused", &error);
+        let error = lost("refused", &host(net(), server.port)).await;
+        is_kind("refused", &error, ErrorKind::Protocol);
+        assert_eq!(error.http_status(), Some(status));
     }
 }
 
