@@ -23,7 +23,7 @@ usage: cargo xtask <command>
   peers --keep          start the real servers and keep them until Ctrl-C
   qemu                  the hub on an emulated microcontroller, against a real OctoPrint
   bench                 how fast and in how much memory a host uploads, beside curl
-  full                  test, and every feature of every package alone
+  full                  test, every feature of every package alone, and bench
 ";
 
 fn main() -> ExitCode {

@@ -2,7 +2,7 @@
 
 use crate::steps::{Result, Steps};
 use crate::workspace::{self, cargo, command};
-use crate::{features, peers, portable, qemu, setup};
+use crate::{bench, features, peers, portable, qemu, setup};
 
 /// The gate of every change.
 pub(crate) fn test() -> bool {
@@ -14,7 +14,8 @@ pub(crate) fn test() -> bool {
 /// [`test`], and what takes too long for every change.
 pub(crate) fn full() -> bool {
     let mut steps = Steps::new();
-    let result = run(&mut steps).and_then(|()| features::run(&mut steps));
+    let result =
+        run(&mut steps).and_then(|()| features::run(&mut steps)).and_then(|()| bench::run(&mut steps));
     steps.summary(&result)
 }
 
