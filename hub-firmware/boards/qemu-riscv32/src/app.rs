@@ -19,7 +19,7 @@ use static_cell::ConstStaticCell;
 use crate::{config::Config, console::println, entropy::Entropy, heap};
 
 /// One for the server, one for requests to the printer, one for what it pushes.
-const CONNECTIONS: usize = 3;
+pub(crate) const CONNECTIONS: usize = 3;
 /// Each connection has so much for receiving and as much for sending, in bytes.
 const BUFFER: usize = 4096;
 

@@ -35,8 +35,8 @@ use crate::{
     exit::{Exit, exit},
 };
 
-/// Sockets the application can have open at once, those of DHCP and DNS included.
-const SOCKETS: usize = 8;
+/// The application's connections, DHCP and DNS.
+const SOCKETS: usize = app::CONNECTIONS + 2;
 
 #[riscv_rt::entry]
 fn main() -> ! {
