@@ -31,7 +31,7 @@ const DEBIAN_PACKAGES: [&str; 12] = [
 pub(crate) fn setup() -> bool {
     let mut steps = Steps::new();
     let result = run(&mut steps);
-    steps.table(&result);
+    steps.print(&result);
     result.is_ok()
 }
 

@@ -42,22 +42,27 @@ impl Steps {
         self.run(name, || run(command))
     }
 
-    /// Prints the table of steps, and the error that ended the run if there was one.
-    pub(crate) fn table(&self, result: &Result) {
+    /// The steps, one a line, and their total time.
+    pub(crate) fn table(&self) -> String {
         let width = self.done.iter().map(|step| step.name.len()).max().unwrap_or(0).max("total".len());
-        println!();
+        let mut table = String::new();
         for Step { name, passed, took } in &self.done {
-            println!("{name:width$}  {:6}  {:7.1} s", verdict(*passed), took.as_secs_f64());
+            table.push_str(&format!("{name:width$}  {:6}  {:7.1} s\n", verdict(*passed), took.as_secs_f64()));
         }
-        println!("{:width$}  {:6}  {:7.1} s", "total", "", self.started.elapsed().as_secs_f64());
+        table + &format!("{:width$}  {:6}  {:7.1} s\n", "total", "", self.started.elapsed().as_secs_f64())
+    }
+
+    /// Prints the table, and the error that ended the run if there was one.
+    pub(crate) fn print(&self, result: &Result) {
+        print!("\n{}", self.table());
         if let Err(error) = result {
             println!("\nerror: {error}");
         }
     }
 
-    /// As [`Self::table`], then counts the steps on a line of their own. Returns whether all passed.
+    /// As [`Self::print`], then counts the steps on a line of their own. Returns whether all passed.
     pub(crate) fn summary(&self, result: &Result) -> bool {
-        self.table(result);
+        self.print(result);
         let passed = self.done.iter().filter(|step| step.passed).count();
         // An error between two steps counts as a failure too.
         let failed = (self.done.len() - passed).max(usize::from(result.is_err()));

@@ -1,8 +1,11 @@
 //! Everything a change must pass.
 
-use crate::steps::{Result, Steps};
+use crate::steps::{Result, Steps, output};
 use crate::workspace::{self, cargo, command};
 use crate::{bench, features, peers, portable, qemu, setup};
+
+/// Where the last full run is kept.
+const RECORD: &str = "docs/full-run.txt";
 
 /// The gate of every change.
 pub(crate) fn test() -> bool {
@@ -14,9 +17,25 @@ pub(crate) fn test() -> bool {
 /// [`test`], and what takes too long for every change.
 pub(crate) fn full() -> bool {
     let mut steps = Steps::new();
-    let result =
-        run(&mut steps).and_then(|()| features::run(&mut steps)).and_then(|()| bench::run(&mut steps));
+    let result = run(&mut steps)
+        .and_then(|()| features::run(&mut steps))
+        .and_then(|()| bench::run(&mut steps))
+        .and_then(|()| record(&steps));
     steps.summary(&result)
+}
+
+/// Keeps what passed, to be committed.
+fn record(steps: &Steps) -> Result {
+    let line = |program, args: &[&str]| output(command(program).args(args));
+    let text = format!(
+        "The last `cargo xtask full` that passed.\n\ncommit {}{}{}\n{}",
+        line("git", &["rev-parse", "HEAD"])?,
+        line("uname", &["-srm"])?,
+        line("rustc", &["--version"])?,
+        steps.table(),
+    );
+    let file = workspace::root().join(RECORD);
+    std::fs::write(&file, text).map_err(|error| format!("cannot write {}: {error}", file.display()))
 }
 
 fn run(steps: &mut Steps) -> Result {
