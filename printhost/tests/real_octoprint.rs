@@ -1,6 +1,7 @@
 //! Against a real OctoPrint with its virtual printer; `cargo xtask peers` starts one and sets the environment.
 
 mod real {
+    pub(crate) mod commands;
     pub(crate) mod cuts;
     pub(crate) mod fault_proxy;
     pub(crate) mod lifecycle;
