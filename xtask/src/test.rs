@@ -70,9 +70,6 @@ fn run(steps: &mut Steps) -> Result {
 
 fn package() -> Result {
     let mut package = cargo(["package", "--workspace"]);
-    for unpublished in workspace::packages()?.iter().filter(|package| !package.published) {
-        package.args(["--exclude", &unpublished.name]);
-    }
     if std::env::var_os("CI").is_none() {
         package.arg("--allow-dirty");
     }

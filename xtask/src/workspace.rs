@@ -40,7 +40,6 @@ pub(crate) fn cargo<const N: usize>(args: [&str; N]) -> Command {
 /// A member of the workspace.
 pub(crate) struct Package {
     pub(crate) name: String,
-    pub(crate) published: bool,
     pub(crate) features: Vec<String>,
 }
 
@@ -55,8 +54,6 @@ pub(crate) fn packages() -> Result<Vec<Package>> {
         .map(|package| {
             Ok(Package {
                 name: package["name"].as_str().ok_or("cargo metadata: package without name")?.to_owned(),
-                // `publish` is the list of allowed registries: null for any, empty for none.
-                published: package["publish"].as_array().is_none_or(|registries| !registries.is_empty()),
                 features: package["features"]
                     .as_object()
                     .ok_or("cargo metadata: package without features")?
