@@ -128,9 +128,7 @@ async fn push<N: Net, H: PrintHost>(
             500.. => ErrorKind::HostFault,
             _ => ErrorKind::Protocol,
         };
-        return Err(Error::new(kind, "fetch")
-            .with_http(response.status())
-            .with_detail("the server has no such file"));
+        return Err(Error::new(kind, "fetch").with_http(response.status()));
     }
     let encoded = response
         .header("content-encoding")

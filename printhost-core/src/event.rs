@@ -112,11 +112,6 @@ impl EventBus {
         self.status.sender().send(status);
     }
 
-    /// The last published status.
-    pub fn last_status(&self) -> Option<PrinterStatus> {
-        self.status.try_get()
-    }
-
     /// A new listener; [`ErrorKind::Busy`] when [`SUBSCRIBERS`] exist. Dropping it frees its place.
     pub fn subscribe(&self) -> Result<Events<'_>> {
         let busy = || Error::new(ErrorKind::Busy, "events");

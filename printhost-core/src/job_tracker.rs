@@ -27,11 +27,6 @@ impl JobTracker {
         Self { seen: false, active: None }
     }
 
-    /// The path of the job that is running as far as known.
-    pub fn active_path(&self) -> Option<&str> {
-        self.active.as_ref()?.path.as_deref()
-    }
-
     /// Compares a status with what is known; returns what must have happened in between, oldest first.
     pub fn observe(&mut self, status: &PrinterStatus) -> impl Iterator<Item = JobEvent> + use<> {
         let path = status.job.as_ref().and_then(|job| job.path.clone());

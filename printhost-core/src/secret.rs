@@ -1,4 +1,4 @@
-use alloc::boxed::Box;
+use alloc::{boxed::Box, string::String};
 use core::fmt;
 
 /// A key, password or token. It has no `Display`, and `Debug` does not show it.
@@ -17,6 +17,15 @@ impl Secret {
     /// The secret itself. Call this only where it goes onto the wire.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// A text without this secret in it. To be done before the text is cut, so that no part stays. A secret of fewer
+    /// than four bytes is none, and would tear holes into every text.
+    pub fn redact(&self, text: &str) -> String {
+        match &*self.0 {
+            secret if secret.len() >= 4 => text.replace(secret, "***"),
+            _ => text.into(),
+        }
     }
 
     /// True for the empty secret, which no host accepts.

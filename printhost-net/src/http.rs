@@ -158,6 +158,14 @@ impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Response<'_, D, H, 
         Ok(bytes)
     }
 
+    /// Passes over a short body nobody needs, so that the connection can be used again; closes it when the body is
+    /// long or does not come within a second.
+    pub async fn finish(mut self) {
+        let home = self.home;
+        let rest = async { self.read_start(1024).await.map(|_| ()) };
+        let _ = printhost_core::within(&home.clock, Duration::from_secs(1), "read", rest).await;
+    }
+
     /// At most the first `max` bytes of the rest of the body; all of it when that is shorter.
     pub async fn read_start(&mut self, max: usize) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();

@@ -117,7 +117,10 @@ impl<N: Net> OctoPrint<N> {
             answer: None,
         };
         let deleted = match self.request(call, NO_BODY).await {
-            Ok(mut response) => response.read_start(64).await.map(|_| ()),
+            Ok(response) => {
+                response.finish().await;
+                Ok(())
+            }
             Err(e) => Err(e),
         };
         match deleted {

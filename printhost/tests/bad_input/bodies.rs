@@ -8,6 +8,7 @@ use super::{
 over_both!(
     what_is_no_octoprint_is_told_so_by_every_read,
     what_is_no_octoprint_never_confirms_a_change,
+    change_that_was_accepted_is_done_though_its_answer_is_cut,
     huge_answers_are_refused_in_bounded_memory,
     answer_of_just_the_largest_size_is_read,
     compressed_answers_are_refused,
@@ -88,6 +89,19 @@ fn chunked(body: Vec<u8>) -> Answer {
 fn endless(begin: &'static str, more: &'static [u8]) -> Answer {
     let head = format!("HTTP/1.1 200 X\r\nContent-Type: application/json\r\n\r\n{begin}");
     then(then(say(head.into_bytes()), Step::Repeat(more, u64::MAX)), Step::Close)
+}
+
+/// The status settles it; reporting the cut as repeatable would have it done twice.
+async fn change_that_was_accepted_is_done_though_its_answer_is_cut<N: Net>(net: fn() -> N) {
+    let cut = say(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{".as_slice());
+    for call in [Call::Start, Call::Pause, Call::Gcode, Call::Delete] {
+        let cut = cut.clone();
+        let server = Server::start(move |heard| heard.is(call.request()).then(|| cut.clone())).await;
+        let (result, _) = measured("cut", call, &host(net(), server.port)).await;
+        assert_eq!(result, Ok(()), "{call:?}");
+        let sent = server.heard().iter().filter(|heard| heard.starts_with(call.request())).count();
+        assert_eq!(sent, 1, "{call:?}");
+    }
 }
 
 async fn huge_answers_are_refused_in_bounded_memory<N: Net>(net: fn() -> N) {

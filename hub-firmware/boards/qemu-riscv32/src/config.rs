@@ -10,15 +10,11 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// Reads the configuration in `flash`, which ends at a byte that is zero (untouched memory)
-    /// or 0xFF (erased flash).
-    ///
-    /// # Panics
-    ///
-    /// If it is not UTF-8.
-    pub(crate) fn parse(flash: &'static [u8]) -> Self {
+    /// Reads the configuration in `flash`, which ends at a byte that is zero (untouched memory) or 0xFF (erased
+    /// flash); `None` when it is not UTF-8.
+    pub(crate) fn parse(flash: &'static [u8]) -> Option<Self> {
         let end = flash.iter().position(|byte| matches!(byte, 0 | 0xFF)).unwrap_or(flash.len());
-        Self { lines: str::from_utf8(&flash[..end]).expect("the configuration is UTF-8") }
+        Some(Self { lines: str::from_utf8(&flash[..end]).ok()? })
     }
 
     /// The value called `name`, or `None` if there is none.

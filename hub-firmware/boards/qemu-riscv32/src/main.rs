@@ -51,7 +51,10 @@ fn main() -> ! {
 
 #[embassy_executor::task]
 async fn application(spawner: Spawner) {
-    let config = Config::parse(layout::config());
+    let Some(config) = Config::parse(layout::config()) else {
+        println!("error: the configuration is not UTF-8");
+        exit(Exit::Failure)
+    };
     if let Some(probe) = config.get("probe") {
         probes::run(probe);
     }
