@@ -70,8 +70,34 @@ macro_rules! any_host {
             async fn files(&self, folder: &str, page: $crate::Page) -> $crate::Result<$crate::FilePage> {
                 match self { $(Self::$variant(host) => host.files(folder, page).await),+ }
             }
+            async fn file_info(&self, path: &str) -> $crate::Result<$crate::FileInfo> {
+                match self { $(Self::$variant(host) => host.file_info(path).await),+ }
+            }
+            async fn thumbnail<W: $crate::macro_support::Write + ?Sized>(
+                &self,
+                thumbnail: &$crate::Thumbnail,
+                to: &mut W,
+            ) -> $crate::Result<u64> {
+                match self { $(Self::$variant(host) => host.thumbnail(thumbnail, to).await),+ }
+            }
             async fn delete(&self, path: &str) -> $crate::Result<()> {
                 match self { $(Self::$variant(host) => host.delete(path).await),+ }
+            }
+            async fn move_file(&self, from: &str, to: &str) -> $crate::Result<$crate::macro_support::String> {
+                match self { $(Self::$variant(host) => host.move_file(from, to).await),+ }
+            }
+            async fn create_folder(&self, path: &str) -> $crate::Result<$crate::macro_support::String> {
+                match self { $(Self::$variant(host) => host.create_folder(path).await),+ }
+            }
+            async fn cameras(&self) -> $crate::Result<$crate::macro_support::Vec<$crate::Camera>> {
+                match self { $(Self::$variant(host) => host.cameras().await),+ }
+            }
+            async fn snapshot<W: $crate::macro_support::Write + ?Sized>(
+                &self,
+                camera: &$crate::Camera,
+                to: &mut W,
+            ) -> $crate::Result<u64> {
+                match self { $(Self::$variant(host) => host.snapshot(camera, to).await),+ }
             }
         }
     };

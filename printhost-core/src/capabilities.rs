@@ -1,58 +1,97 @@
-/// What a host can do. A flag that is not set means the call returns [`crate::ErrorKind::Unsupported`] without
-/// touching the network.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Capabilities {
-    /// [`crate::PrintHost::upload`].
-    pub upload: bool,
-    /// An upload can be started as a print right away ([`crate::Then::Print`]).
-    pub upload_and_print: bool,
-    /// Paths may contain folders.
-    pub folders: bool,
-    /// The host reports a hash of what it stored, so that damage on the way is found.
-    pub hash_verification: bool,
-    /// [`crate::PrintHost::download`].
-    pub download: bool,
-    /// [`crate::PrintHost::files`].
-    pub files: bool,
-    /// [`crate::PrintHost::delete`].
-    pub delete: bool,
-    /// [`crate::PrintHost::start`].
-    pub start: bool,
-    /// [`crate::Command::Pause`].
-    pub pause: bool,
-    /// [`crate::Command::Resume`].
-    pub resume: bool,
-    /// [`crate::Command::Cancel`].
-    pub cancel: bool,
-    /// [`crate::Command::Gcode`].
-    pub gcode: bool,
-    /// [`crate::Command::EmergencyStop`].
-    pub emergency_stop: bool,
-    /// [`crate::Command::ConnectPrinter`] and [`crate::Command::DisconnectPrinter`]: the host reaches its printer
-    /// over a line that can be opened and closed.
-    pub printer_connection: bool,
-    /// Changes are pushed while [`crate::PrintHost::run`] is polled; otherwise it polls.
-    pub push: bool,
+macro_rules! capabilities {
+    ($($(#[$meta:meta])* $name:ident,)+) => {
+        /// What a host can do. A flag that is not set means the call returns [`crate::ErrorKind::Unsupported`]
+        /// without touching the network.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct Capabilities {
+            $($(#[$meta])* pub $name: bool,)+
+        }
+
+        impl Capabilities {
+            /// Nothing; drivers set what they have.
+            pub const NONE: Self = Self { $($name: false,)+ };
+
+            /// Every flag by its name, in the order of the fields.
+            pub fn iter(&self) -> impl Iterator<Item = (&'static str, bool)> + use<> {
+                [$((stringify!($name), self.$name)),+].into_iter()
+            }
+        }
+    };
 }
 
-impl Capabilities {
-    /// Nothing; drivers set what they have.
-    pub const NONE: Self = Self {
-        upload: false,
-        upload_and_print: false,
-        folders: false,
-        hash_verification: false,
-        download: false,
-        files: false,
-        delete: false,
-        start: false,
-        pause: false,
-        resume: false,
-        cancel: false,
-        gcode: false,
-        emergency_stop: false,
-        printer_connection: false,
-        push: false,
-    };
+capabilities! {
+    /// [`crate::PrintHost::upload`].
+    upload,
+    /// An upload can be started as a print right away ([`crate::Then::Print`]).
+    upload_and_print,
+    /// Paths may contain folders.
+    folders,
+    /// The host reports a hash of what it stored, so that damage on the way is found.
+    hash_verification,
+    /// [`crate::PrintHost::download`].
+    download,
+    /// [`crate::PrintHost::files`].
+    files,
+    /// [`crate::PrintHost::file_info`].
+    file_info,
+    /// [`crate::PrintHost::thumbnail`]. Whether a file has one is told by its [`crate::FileInfo`].
+    thumbnails,
+    /// [`crate::PrintHost::delete`].
+    delete,
+    /// [`crate::PrintHost::move_file`].
+    move_file,
+    /// [`crate::PrintHost::create_folder`].
+    create_folder,
+    /// [`crate::PrintHost::start`].
+    start,
+    /// [`crate::Command::Pause`].
+    pause,
+    /// [`crate::Command::Resume`].
+    resume,
+    /// [`crate::Command::Cancel`].
+    cancel,
+    /// [`crate::Command::Gcode`].
+    gcode,
+    /// [`crate::Command::Gcode`] brings what the printer's console answered, while [`crate::PrintHost::run`] is polled.
+    gcode_replies,
+    /// [`crate::Command::SetTemperature`].
+    set_temperature,
+    /// [`crate::Command::Home`].
+    home,
+    /// [`crate::Command::Jog`].
+    jog,
+    /// [`crate::Command::Extrude`].
+    extrude,
+    /// [`crate::Command::SelectTool`].
+    select_tool,
+    /// [`crate::Command::SpeedFactor`].
+    speed_factor,
+    /// [`crate::Command::FlowFactor`].
+    flow_factor,
+    /// [`crate::Command::EmergencyStop`].
+    emergency_stop,
+    /// [`crate::Command::ConnectPrinter`] and [`crate::Command::DisconnectPrinter`]: the host reaches its printer
+    /// over a line that can be opened and closed.
+    printer_connection,
+    /// [`crate::PrintHost::cameras`] and [`crate::PrintHost::snapshot`].
+    cameras,
+    /// Changes are pushed while [`crate::PrintHost::run`] is polled; otherwise it polls.
+    push,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn iteration_names_every_flag_with_its_value() {
+        let mut can = Capabilities::NONE;
+        assert!(can.iter().all(|(_, set)| !set));
+        can.move_file = true;
+        assert_eq!(
+            can.iter().filter(|(_, set)| *set).map(|(name, _)| name).collect::<alloc::vec::Vec<_>>(),
+            ["move_file"]
+        );
+    }
 }

@@ -5,13 +5,13 @@
 
 use core::convert::Infallible;
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, string::String, vec::Vec};
 pub use async_trait::async_trait;
 use embedded_io_async::{ErrorType, Read, Write};
 
 use crate::{
-    Capabilities, Command, Error, Events, FilePage, HostInfo, Outcome, Page, PrinterStatus, Result, Upload,
-    Uploaded,
+    Camera, Capabilities, Command, Error, Events, FileInfo, FilePage, HostInfo, Outcome, Page, PrinterStatus,
+    Result, Thumbnail, Upload, Uploaded,
 };
 
 /// A reader behind `dyn`. Implement it for the reader an upload takes.
@@ -77,8 +77,20 @@ pub trait DynPrintHost: Send + Sync {
     async fn command(&self, command: Command<'_>) -> Result<Outcome>;
     /// See [`PrintHost::files`](crate::PrintHost::files).
     async fn files(&self, folder: &str, page: Page) -> Result<FilePage>;
+    /// See [`PrintHost::file_info`](crate::PrintHost::file_info).
+    async fn file_info(&self, path: &str) -> Result<FileInfo>;
+    /// See [`PrintHost::thumbnail`](crate::PrintHost::thumbnail).
+    async fn thumbnail<'a>(&self, thumbnail: &Thumbnail, to: &mut (dyn DynWrite + 'a)) -> Result<u64>;
     /// See [`PrintHost::delete`](crate::PrintHost::delete).
     async fn delete(&self, path: &str) -> Result<()>;
+    /// See [`PrintHost::move_file`](crate::PrintHost::move_file).
+    async fn move_file(&self, from: &str, to: &str) -> Result<String>;
+    /// See [`PrintHost::create_folder`](crate::PrintHost::create_folder).
+    async fn create_folder(&self, path: &str) -> Result<String>;
+    /// See [`PrintHost::cameras`](crate::PrintHost::cameras).
+    async fn cameras(&self) -> Result<Vec<Camera>>;
+    /// See [`PrintHost::snapshot`](crate::PrintHost::snapshot).
+    async fn snapshot<'a>(&self, camera: &Camera, to: &mut (dyn DynWrite + 'a)) -> Result<u64>;
 }
 
 /// Writes a newtype over a concrete host that implements [`DynPrintHost`](crate::dynamic::DynPrintHost).
@@ -133,8 +145,38 @@ macro_rules! dyn_host {
                 async fn files(&self, folder: &str, page: $crate::Page) -> $crate::Result<$crate::FilePage> {
                     $crate::PrintHost::files(&self.0, folder, page).await
                 }
+                async fn file_info(&self, path: &str) -> $crate::Result<$crate::FileInfo> {
+                    $crate::PrintHost::file_info(&self.0, path).await
+                }
+                async fn thumbnail<'a>(
+                    &self,
+                    thumbnail: &$crate::Thumbnail,
+                    to: &mut (dyn $crate::dynamic::DynWrite + 'a),
+                ) -> $crate::Result<u64> {
+                    $crate::PrintHost::thumbnail(&self.0, thumbnail, to).await
+                }
                 async fn delete(&self, path: &str) -> $crate::Result<()> {
                     $crate::PrintHost::delete(&self.0, path).await
+                }
+                async fn move_file(
+                    &self,
+                    from: &str,
+                    to: &str,
+                ) -> $crate::Result<$crate::macro_support::String> {
+                    $crate::PrintHost::move_file(&self.0, from, to).await
+                }
+                async fn create_folder(&self, path: &str) -> $crate::Result<$crate::macro_support::String> {
+                    $crate::PrintHost::create_folder(&self.0, path).await
+                }
+                async fn cameras(&self) -> $crate::Result<$crate::macro_support::Vec<$crate::Camera>> {
+                    $crate::PrintHost::cameras(&self.0).await
+                }
+                async fn snapshot<'a>(
+                    &self,
+                    camera: &$crate::Camera,
+                    to: &mut (dyn $crate::dynamic::DynWrite + 'a),
+                ) -> $crate::Result<u64> {
+                    $crate::PrintHost::snapshot(&self.0, camera, to).await
                 }
             }
         };

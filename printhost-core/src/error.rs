@@ -61,6 +61,34 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Its name in snake case, for programs: it does not change.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Unsupported => "unsupported",
+            Self::InvalidInput => "invalid_input",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::Exists => "exists",
+            Self::Conflict => "conflict",
+            Self::Busy => "busy",
+            Self::TooLarge => "too_large",
+            Self::StorageFull => "storage_full",
+            Self::Source => "source",
+            Self::Sink => "sink",
+            Self::Corrupted => "corrupted",
+            Self::Protocol => "protocol",
+            Self::Redirected => "redirected",
+            Self::Unreachable => "unreachable",
+            Self::Disconnected => "disconnected",
+            Self::Timeout => "timeout",
+            Self::Untrusted => "untrusted",
+            Self::NotRunning => "not_running",
+            Self::Unconfirmed => "unconfirmed",
+            Self::HostFault => "host_fault",
+        }
+    }
+
     /// One sentence: what to do.
     pub const fn advice(self) -> &'static str {
         match self {
@@ -135,6 +163,18 @@ pub enum Retry {
     After(Duration),
     /// The call may have taken effect. Read the printer first; do not repeat blindly.
     ReadFirst,
+}
+
+impl Retry {
+    /// Its name in snake case, for programs: it does not change.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Safe => "safe",
+            Self::After(_) => "after",
+            Self::ReadFirst => "read_first",
+        }
+    }
 }
 
 /// The one error of all drivers: what to do ([`ErrorKind`]), whether to repeat ([`Retry`]), where it happened.

@@ -58,6 +58,19 @@ pub enum JobEvent {
 }
 
 impl JobEvent {
+    /// Its name in snake case, for programs: it does not change.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Started { .. } => "started",
+            Self::Paused => "paused",
+            Self::Resumed => "resumed",
+            Self::Finished => "finished",
+            Self::Cancelled => "cancelled",
+            Self::Failed { .. } => "failed",
+            Self::Ended => "ended",
+        }
+    }
+
     /// True for every event after which the job is over.
     pub const fn is_end(&self) -> bool {
         matches!(self, Self::Finished | Self::Cancelled | Self::Failed { .. } | Self::Ended)

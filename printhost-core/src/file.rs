@@ -1,4 +1,5 @@
 use alloc::{string::String, vec::Vec};
+use core::time::Duration;
 
 use crate::{Error, ErrorKind, Result};
 
@@ -92,6 +93,30 @@ pub struct FileEntry {
     pub modified: Option<u64>,
     /// The SHA-1 of the content, where the host keeps one.
     pub sha1: Option<[u8; 20]>,
+}
+
+/// What a host knows of one file. Every `None` and every empty list means that it did not say.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct FileInfo {
+    /// What a listing shows of it.
+    pub entry: FileEntry,
+    /// How long it will print, as analysed by the host or promised by the slicer.
+    pub print_time: Option<Duration>,
+    /// Filament it will take, mm, by tool.
+    pub filament: Vec<f32>,
+    /// Its pictures.
+    pub thumbnails: Vec<Thumbnail>,
+}
+
+/// A picture of a file, to be fetched by [`crate::PrintHost::thumbnail`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Thumbnail {
+    /// Where the host keeps it; means something to the driver only.
+    pub source: String,
+    /// Width and height in pixels, if told.
+    pub size: Option<(u32, u32)>,
 }
 
 /// A page of a folder's listing, in the host's order.

@@ -1,11 +1,12 @@
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 use core::{convert::Infallible, future::poll_fn, pin::pin, task::Poll};
 
 use embassy_futures::select::{Either, select};
 use embedded_io_async::{Read, Write};
 
 use crate::{
-    Capabilities, Command, Error, Events, FilePage, Outcome, Page, PrinterStatus, Result, Upload, Uploaded,
+    Camera, Capabilities, Command, Error, Events, FileInfo, FilePage, Outcome, Page, PrinterStatus, Result,
+    Thumbnail, Upload, Uploaded,
 };
 
 /// Who answered [`PrintHost::connect`].
@@ -34,8 +35,8 @@ impl HostInfo {
 ///
 /// # What holds for every call
 ///
-/// - **Finding something out disturbs nothing.** `connect`, `status`, `events`, `run`, `files` and `download` never
-///   move, heat, start, stop or overwrite anything.
+/// - **Finding something out disturbs nothing.** `connect`, `status`, `events`, `run`, `files`, `file_info`,
+///   `thumbnail`, `cameras`, `snapshot` and `download` never move, heat, start, stop or overwrite anything.
 /// - **Dropping the future** ends the work and closes a connection that was in the middle of an exchange. An upload
 ///   that is dropped before its last byte was handed over is never stored. What is dropped after it was sent whole,
 ///   with only the answer missing, may have been carried out.
@@ -98,7 +99,7 @@ pub trait PrintHost {
         Err(Error::unsupported("start"))
     }
 
-    /// Sends a command once.
+    /// Sends a command once. [`crate::ErrorKind::InvalidInput`] for what [`Command::check`] refuses.
     async fn command(&self, command: Command<'_>) -> Result<Outcome> {
         Err(Error::unsupported(command.name()))
     }
@@ -109,10 +110,53 @@ pub trait PrintHost {
         Err(Error::unsupported("files"))
     }
 
-    /// Deletes a stored file. [`crate::ErrorKind::Conflict`] while it is being printed.
+    /// What the host knows of a stored file.
+    async fn file_info(&self, path: &str) -> Result<FileInfo> {
+        let _ = path;
+        Err(Error::unsupported("file info"))
+    }
+
+    /// Writes a picture of a file, as told by its [`FileInfo`], into `to` and returns its length in bytes.
+    /// On an error `to` has received a part; the caller discards it.
+    async fn thumbnail<W: Write + ?Sized>(&self, thumbnail: &Thumbnail, to: &mut W) -> Result<u64> {
+        let _ = (thumbnail, to);
+        Err(Error::unsupported("thumbnail"))
+    }
+
+    /// Deletes a stored file, or a folder that is empty. [`crate::ErrorKind::Conflict`] while it is being printed, and
+    /// for a folder with something in it.
     async fn delete(&self, path: &str) -> Result<()> {
         let _ = path;
         Err(Error::unsupported("delete"))
+    }
+
+    /// Moves or renames a stored file; `to` is its whole new path, and the path it really got is returned.
+    /// [`crate::ErrorKind::Exists`] when there is something already: nothing is ever replaced.
+    async fn move_file(&self, from: &str, to: &str) -> Result<String> {
+        let _ = (from, to);
+        Err(Error::unsupported("move file"))
+    }
+
+    /// Creates a folder, with the folders above it, and returns the path it really got.
+    /// A folder that is there already is no error.
+    async fn create_folder(&self, path: &str) -> Result<String> {
+        let _ = path;
+        Err(Error::unsupported("create folder"))
+    }
+
+    /// The cameras that watch the printer; none is an empty list.
+    async fn cameras(&self) -> Result<Vec<Camera>> {
+        Err(Error::unsupported("cameras"))
+    }
+
+    /// Writes the picture that a camera sees now, usually a JPEG, into `to` and returns its length in bytes.
+    ///
+    /// Credentials of the host are never sent to a camera that lives elsewhere.
+    /// [`crate::ErrorKind::NotFound`] when the camera has no single pictures. On an error `to` has received a part; the
+    /// caller discards it.
+    async fn snapshot<W: Write + ?Sized>(&self, camera: &Camera, to: &mut W) -> Result<u64> {
+        let _ = (camera, to);
+        Err(Error::unsupported("snapshot"))
     }
 }
 

@@ -4,6 +4,7 @@ extern crate alloc;
 
 mod any_host;
 mod backoff;
+mod camera;
 mod capabilities;
 mod clock;
 mod command;
@@ -21,12 +22,13 @@ mod status;
 mod upload;
 
 pub use backoff::Backoff;
+pub use camera::Camera;
 pub use capabilities::Capabilities;
 pub use clock::{Clock, Entropy, within};
-pub use command::{Command, Confirmation, Outcome};
+pub use command::{Axes, Command, Confirmation, HeaterId, Outcome};
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use event::{Event, EventBus, Events, JobEvent, SUBSCRIBERS};
-pub use file::{FileEntry, FilePage, Page, RemotePath};
+pub use file::{FileEntry, FileInfo, FilePage, Page, RemotePath, Thumbnail};
 pub use host::{HostInfo, PrintHost, beside};
 pub use job_tracker::JobTracker;
 pub use reader::{Hashed, Progress, Throttle};
@@ -37,7 +39,7 @@ pub use upload::{IfExists, Started, Then, Upload, Uploaded, Verified, Verify};
 
 #[doc(hidden)]
 pub mod macro_support {
-    pub use alloc::boxed::Box;
+    pub use alloc::{boxed::Box, string::String, vec::Vec};
     pub use core::{convert::Infallible, result};
     pub use embedded_io_async::{Read, Write};
 }

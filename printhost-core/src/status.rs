@@ -41,6 +41,28 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Its name in snake case, for programs: it does not change.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Offline => "offline",
+            Self::Connecting => "connecting",
+            Self::Idle => "idle",
+            Self::Preparing => "preparing",
+            Self::Printing => "printing",
+            Self::Pausing => "pausing",
+            Self::Paused => "paused",
+            Self::Resuming => "resuming",
+            Self::Cancelling => "cancelling",
+            Self::Finishing => "finishing",
+            Self::Finished => "finished",
+            Self::Cancelled => "cancelled",
+            Self::Attention => "attention",
+            Self::Busy => "busy",
+            Self::Faulted => "faulted",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// True for the phases that say nothing of whether a job goes on: a question on the screen in the middle of a
     /// print, a state nobody knows.
     pub const fn leaves_job_open(self) -> bool {

@@ -18,10 +18,11 @@ pub use printer_url::{PrinterUrl, PrinterUrlError, Protocol};
 #[cfg(feature = "tokio")]
 pub use printhost_core::dynamic::{DynPrintHost, DynRead, DynWrite};
 pub use printhost_core::{
-    Backoff, Capabilities, Clock, Command, Confirmation, Entropy, Error, ErrorKind, Event, EventBus, Events,
-    FileEntry, FilePage, Hashed, Heater, HostInfo, IfExists, Job, JobEvent, JobTracker, Outcome, Page, Phase,
-    PrintHost, PrinterStatus, Progress, RemotePath, Result, Retry, SUBSCRIBERS, Secret, Started, Then,
-    Throttle, Upload, Uploaded, Verified, Verify, beside,
+    Axes, Backoff, Camera, Capabilities, Clock, Command, Confirmation, Entropy, Error, ErrorKind, Event,
+    EventBus, Events, FileEntry, FileInfo, FilePage, Hashed, Heater, HeaterId, HostInfo, IfExists, Job,
+    JobEvent, JobTracker, Outcome, Page, Phase, PrintHost, PrinterStatus, Progress, RemotePath, Result,
+    Retry, SUBSCRIBERS, Secret, Started, Then, Throttle, Thumbnail, Upload, Uploaded, Verified, Verify,
+    beside,
 };
 pub use printhost_net::{self as net, BaseUrl, Net, Trust};
 #[cfg(feature = "tokio")]
