@@ -4,7 +4,9 @@ use printhost_core::{
     Axes, Command, Confirmation, ErrorKind, HeaterId, Phase, PrintHost as _, Retry, beside,
 };
 
-use super::{break_with, can, expect_kind, jobs::stop_and_look, next, print_long, seen, taken, until};
+use super::{
+    break_with, can, connected_host, expect_kind, jobs::stop_and_look, next, print_long, seen, taken, until,
+};
 use crate::{
     Activity, Bench, Fault,
     case::{Claim, Doing as _, Why, ensure},
@@ -71,7 +73,7 @@ pub(crate) async fn gcode_brings_what_the_console_answers<B: Bench>(bench: &B) -
 }
 
 pub(crate) async fn moving_is_taken_while_idle<B: Bench>(bench: &B) -> Claim {
-    let host = bench.host();
+    let host = connected_host(bench).await?;
     let can = can(&host);
     taken(host.command(Command::Home(Axes::ALL)).await, "home")?;
     taken(host.command(Command::Jog { x: 1.0, y: -1.0, z: 0.5, speed: Some(600) }).await, "jog")?;
@@ -92,7 +94,7 @@ pub(crate) async fn moving_is_taken_while_idle<B: Bench>(bench: &B) -> Claim {
 }
 
 pub(crate) async fn moving_by_hand_is_refused_while_printing<B: Bench>(bench: &B) -> Claim {
-    let host = bench.host();
+    let host = connected_host(bench).await?;
     print_long(bench, &host, "moving.gcode").await?;
     let jog = host.command(Command::Jog { x: 10.0, y: 0.0, z: 0.0, speed: None }).await;
     expect_kind(jog, &[ErrorKind::Conflict], "moving the head of a printer that prints")?;

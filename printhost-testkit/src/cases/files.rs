@@ -7,8 +7,8 @@ use printhost_core::{ErrorKind, Page, PrintHost as _};
 use sha1::{Digest as _, Sha1};
 
 use super::{
-    LARGE, LONG, SMALL, all_files, break_with, can, expect_kind, print_long, put, seen, stored,
-    until_activity,
+    LARGE, LONG, SMALL, all_files, break_with, can, connected_host, expect_kind, print_long, put, seen,
+    stored, until_activity,
 };
 use crate::{
     Activity, Bench, Content, Fault,
@@ -64,7 +64,7 @@ pub(crate) async fn pages_make_up_the_whole_listing<B: Bench>(bench: &B) -> Clai
 }
 
 pub(crate) async fn listing_tells_size_and_hash_of_a_file<B: Bench>(bench: &B) -> Claim {
-    let host = bench.host();
+    let host = connected_host(bench).await?;
     put(bench, "listed.gcode", SMALL + 5, 0).await?;
     let listing = host.files("", Page::first(100)).await?;
     let entry = listing.entries.iter().find(|entry| entry.path == "listed.gcode");
@@ -76,7 +76,7 @@ pub(crate) async fn listing_tells_size_and_hash_of_a_file<B: Bench>(bench: &B) -
 }
 
 pub(crate) async fn missing_files_are_not_found<B: Bench>(bench: &B) -> Claim {
-    let host = bench.host();
+    let host = connected_host(bench).await?;
     let can = can(&host);
     let missing = ["missing.gcode", "no folder/missing.gcode"];
     for path in missing.into_iter().take(1 + usize::from(can.folders)) {
@@ -167,7 +167,7 @@ pub(crate) async fn moved_file_keeps_its_content_and_replaces_nothing<B: Bench>(
 }
 
 pub(crate) async fn folders_are_created_once<B: Bench>(bench: &B) -> Claim {
-    let host = bench.host();
+    let host = connected_host(bench).await?;
     for _ in 0..2 {
         let path = host.create_folder("new folder").await?;
         ensure!(path == "new folder", "{path:?}");

@@ -8,7 +8,7 @@ use printhost_core::{
     Upload,
 };
 
-use super::{can, traffic};
+use super::{can, connected_host, traffic};
 use crate::{
     Bench, Content,
     case::{Claim, Why, ensure},
@@ -81,7 +81,9 @@ async fn attempt<H: PrintHost>(host: &H, capability: &str) -> Option<Result<()>>
     })
 }
 
-pub(crate) async fn capabilities_are_the_same_before_and_after_connecting<B: Bench>(bench: &B) -> Claim {
+pub(crate) async fn nothing_is_claimed_before_connecting_that_is_not_there_after<B: Bench>(
+    bench: &B,
+) -> Claim {
     let host = bench.host();
     let before = can(&host);
     host.connect().await?;
@@ -93,7 +95,7 @@ pub(crate) async fn capabilities_are_the_same_before_and_after_connecting<B: Ben
 }
 
 pub(crate) async fn claimed_operations_are_supported<B: Bench>(bench: &B) -> Claim {
-    let host = bench.host();
+    let host = connected_host(bench).await?;
     for (name, claimed) in can(&host).iter() {
         // Tried last, since it ends everything; it has a case of its own.
         if !claimed || name == "emergency_stop" {
@@ -109,7 +111,7 @@ pub(crate) async fn claimed_operations_are_supported<B: Bench>(bench: &B) -> Cla
 pub(crate) async fn unclaimed_operations_are_refused_without_touching_the_network<B: Bench>(
     bench: &B,
 ) -> Claim {
-    let host = bench.host();
+    let host = connected_host(bench).await?;
     let mut unclaimed = Vec::new();
     for (name, claimed) in can(&host).iter() {
         if claimed {
@@ -138,7 +140,7 @@ fn all_but_styles(can: &Capabilities) -> bool {
 }
 
 pub(crate) async fn nonsense_is_refused_without_touching_the_network<B: Bench>(bench: &B) -> Claim {
-    let host = bench.host();
+    let host = connected_host(bench).await?;
     let can = can(&host);
     let before = traffic(bench).await?;
     for path in [

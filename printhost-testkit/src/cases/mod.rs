@@ -34,6 +34,13 @@ const SOON: Duration = Duration::from_secs(15);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// A new driver that knows its host: some learn only then what the host can do.
+pub(crate) async fn connected_host<B: Bench>(bench: &B) -> Claim<B::Host> {
+    let host = bench.host();
+    host.connect().await.doing("connect")?;
+    Ok(host)
+}
+
 async fn ask<B: Bench>(bench: &B, question: Question) -> Claim<Answer> {
     bench.oracle().ask(&question).await.map_err(|e| Why::Fail(format!("the oracle itself failed: {e}")))
 }

@@ -3,7 +3,8 @@
 use printhost_core::{Page, Phase, PrintHost as _};
 
 use super::{
-    LONG, SHORT, all_files, can, put, seen, size_of, somebody_else, somebody_prints, until, until_activity,
+    LONG, SHORT, all_files, can, connected_host, put, seen, size_of, somebody_else, somebody_prints, until,
+    until_activity,
 };
 use crate::{
     Activity, Bench, Deed,
@@ -20,7 +21,7 @@ pub(crate) async fn status_agrees_with_an_idle_printer<B: Bench>(bench: &B) -> C
 }
 
 pub(crate) async fn status_agrees_with_a_printer_that_somebody_else_uses<B: Bench>(bench: &B) -> Claim {
-    let host = bench.host();
+    let host = connected_host(bench).await?;
     let path = "somebody else's.gcode";
     somebody_prints(bench, path, LONG).await?;
     let status = host.status().await?;
@@ -58,7 +59,7 @@ pub(crate) async fn reading_disturbs_nothing<B: Bench>(bench: &B) -> Claim {
     somebody_else(bench, Deed::Pause).await?;
     until_activity(bench, Activity::Paused).await?;
     let (before, files_before) = (seen(bench).await?, all_files(bench).await?);
-    let host = bench.host();
+    let host = connected_host(bench).await?;
     let can = can(&host);
     host.connect().await?;
     for _ in 0..3 {

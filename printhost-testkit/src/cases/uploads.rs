@@ -6,8 +6,8 @@ use core::{cell::Cell, future::poll_fn, pin::pin, task::Poll};
 use printhost_core::{ErrorKind, PrintHost as _, Retry, Started, Upload, Uploaded, Verified, Verify};
 
 use super::{
-    LARGE, LONG, SMALL, all_files, break_with, can, expect_kind, put, seen, size_of, stored, until_activity,
-    upload,
+    LARGE, LONG, SMALL, all_files, break_with, can, connected_host, expect_kind, put, seen, size_of, stored,
+    until_activity, upload,
 };
 use crate::{
     Activity, Bench, Broken, Content, Fault, Slow,
@@ -18,7 +18,7 @@ use crate::{
 pub(crate) const MIDDLE: u64 = LARGE / 2;
 
 pub(crate) async fn upload_is_stored_whole<B: Bench>(bench: &B) -> Claim {
-    let host = bench.host();
+    let host = connected_host(bench).await?;
     let content = Content::new(LARGE, 0);
     let uploaded = upload(&host, "whole.gcode", &content).await?;
     is_stored(bench, &uploaded, &content).await?;
@@ -188,7 +188,7 @@ pub(crate) async fn lost_answer_to_an_upload_is_settled_by_reading<B: Bench>(ben
 }
 
 pub(crate) async fn damaged_upload_is_found_out_and_never_printed<B: Bench>(bench: &B) -> Claim {
-    let host = bench.host();
+    let host = connected_host(bench).await?;
     host.connect().await?;
     let content = Content::new(LARGE, 0);
     break_with(bench, Fault::FlipAt(MIDDLE)).await?;
