@@ -1,3 +1,4 @@
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::announcement::{Announcement, Key, sort_addresses};
@@ -5,7 +6,7 @@ use crate::{DiscoveredPrinter, PrinterId};
 
 /// How many printers, and how many announcements of all of them, are kept. More are not looked at until others go.
 pub(crate) const PRINTERS_MAX: usize = 1024;
-const ANNOUNCEMENTS_MAX: usize = 4 * PRINTERS_MAX;
+const ANNOUNCEMENTS_MAX: usize = 2 * PRINTERS_MAX;
 
 /// All announcements that are valid now, and which printer each belongs to. No input, no output, no clock.
 #[derive(Debug, Default)]
@@ -61,20 +62,17 @@ impl Catalog {
 
     /// The printer made of all its announcements; `None` if there is none left.
     pub(crate) fn printer(&self, id: PrinterId) -> Option<DiscoveredPrinter> {
-        let entries = || self.announcements.values().filter(|entry| entry.printer == id);
-        let newest_of_best_kind = entries().min_by_key(|e| (e.announcement.kind, u64::MAX - e.age))?;
-        let Announcement { kind, name, host, port, path, txt, .. } = newest_of_best_kind.announcement.clone();
-        let mut addresses: Vec<_> =
-            entries().flat_map(|e| e.announcement.addresses.iter().cloned()).collect();
-        sort_addresses(&mut addresses);
-        let version = txt.get("version").filter(|version| !version.is_empty()).cloned();
-        let https = port == 443;
-        Some(DiscoveredPrinter { id, kind, name, host, addresses, port, https, path, version, txt })
+        let entries: Vec<_> = self.announcements.values().filter(|entry| entry.printer == id).collect();
+        printer_of(&entries)
     }
 
     /// Every printer there is.
     pub(crate) fn printers(&self) -> Vec<DiscoveredPrinter> {
-        self.ids().into_iter().filter_map(|id| self.printer(id)).collect()
+        let mut printers: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for entry in self.announcements.values() {
+            printers.entry(entry.printer).or_default().push(entry);
+        }
+        printers.values().filter_map(|entries| printer_of(entries)).collect()
     }
 
     fn ids(&self) -> BTreeSet<PrinterId> {
@@ -116,6 +114,27 @@ impl Catalog {
         self.last_age += 1;
         self.last_age
     }
+}
+
+/// The newest announcement of the best kind says what the printer is, all of them say where.
+fn printer_of(entries: &[&Entry]) -> Option<DiscoveredPrinter> {
+    let entry = entries.iter().min_by_key(|entry| (entry.announcement.kind, Reverse(entry.age)))?;
+    let Announcement { kind, name, host, port, path, txt, .. } = entry.announcement.clone();
+    let mut addresses: Vec<_> =
+        entries.iter().flat_map(|entry| &entry.announcement.addresses).cloned().collect();
+    sort_addresses(&mut addresses);
+    Some(DiscoveredPrinter {
+        id: entry.printer,
+        kind,
+        name,
+        host,
+        addresses,
+        port,
+        https: port == 443,
+        path,
+        version: txt.get("version").filter(|version| !version.is_empty()).cloned(),
+        txt,
+    })
 }
 
 #[cfg(test)]

@@ -53,9 +53,7 @@ impl Change {
 /// after.
 #[derive(Debug)]
 pub struct Discovery {
-    shared: Arc<Shared>,
-    /// What [`Self::next`] has told, so that a slow caller gets the difference and not a backlog.
-    told: BTreeMap<PrinterId, DiscoveredPrinter>,
+    changes: Changes,
     _mdns: Mdns,
 }
 
@@ -69,15 +67,41 @@ impl Discovery {
     pub fn new(options: Options) -> Result<Self> {
         let shared = Arc::new(Shared::default());
         let mdns = Mdns::start(&options, &shared)?;
-        Ok(Self { shared, told: BTreeMap::new(), _mdns: mdns })
+        Ok(Self { changes: Changes::of(shared), _mdns: mdns })
     }
 
     /// The next change. Changes that cancel each other out before anybody asks are not told; a caller that is late sees
     /// the newest state of each printer, never a gap.
     ///
-    /// `None`: looking has come to an end, which only a fault of the system or of a library brings about.
+    /// `None`: looking has come to an end, which only a fault of the system or of a library brings about. Before that
+    /// every printer is told as lost.
+    ///
     /// A dropped future loses nothing.
     pub async fn next(&mut self) -> Option<Change> {
+        self.changes.next().await
+    }
+
+    /// The printers that are there now, by name. Independent of [`Self::next`].
+    pub fn printers(&self) -> Vec<DiscoveredPrinter> {
+        let mut printers = self.changes.shared.lock().catalog.printers();
+        printers.sort_by_cached_key(|printer| (printer.name.to_lowercase(), printer.id));
+        printers
+    }
+}
+
+/// The difference between what is and what has been told, so that a slow caller gets no backlog.
+#[derive(Debug)]
+struct Changes {
+    shared: Arc<Shared>,
+    told: BTreeMap<PrinterId, DiscoveredPrinter>,
+}
+
+impl Changes {
+    const fn of(shared: Arc<Shared>) -> Self {
+        Self { shared, told: BTreeMap::new() }
+    }
+
+    async fn next(&mut self) -> Option<Change> {
         let Self { shared, told, .. } = self;
         poll_fn(|context| {
             let mut state = shared.lock();
@@ -93,13 +117,6 @@ impl Discovery {
             Poll::Pending
         })
         .await
-    }
-
-    /// The printers that are there now, by name. Independent of [`Self::next`].
-    pub fn printers(&self) -> Vec<DiscoveredPrinter> {
-        let mut printers = self.shared.lock().catalog.printers();
-        printers.sort_by_cached_key(|printer| (printer.name.to_lowercase(), printer.id));
-        printers
     }
 }
 
@@ -176,5 +193,85 @@ impl State {
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Wake};
+
+    use super::*;
+    use crate::{Address, Kind};
+
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Polls once.
+    fn next(changes: &mut Changes, wakes: &Arc<Wakes>) -> Poll<Option<Change>> {
+        pin!(changes.next()).poll(&mut Context::from_waker(&Waker::from(Arc::clone(wakes))))
+    }
+
+    fn heard(shared: &Shared, name: &str, port: u16) -> Key {
+        let key = Key::new("_octoprint._tcp", name);
+        let address = Address::new([10, 0, 0, 7].into(), true);
+        let announcement = Announcement::clean(Kind::OctoPrint, name, "x.local.", [address], port, []);
+        shared.announce(key.clone(), announcement.unwrap());
+        key
+    }
+
+    fn running() -> (Arc<Shared>, Changes, Arc<Wakes>) {
+        let shared = Arc::new(Shared::default());
+        shared.source_started();
+        (Arc::clone(&shared), Changes::of(shared), Arc::default())
+    }
+
+    #[test]
+    fn caller_that_waits_is_woken_by_what_is_heard() {
+        let (shared, mut changes, wakes) = running();
+        assert!(next(&mut changes, &wakes).is_pending());
+        heard(&shared, "a", 80);
+        assert_eq!(wakes.0.load(Ordering::SeqCst), 1);
+        assert!(matches!(next(&mut changes, &wakes), Poll::Ready(Some(Change::Found(p))) if p.name == "a"));
+        heard(&shared, "a", 80);
+        assert!(next(&mut changes, &wakes).is_pending(), "nothing new was heard");
+    }
+
+    #[test]
+    fn late_caller_gets_the_newest_state_and_nothing_that_cancelled_out() {
+        let (shared, mut changes, wakes) = running();
+        let gone = heard(&shared, "gone", 81);
+        for port in 90..99 {
+            heard(&shared, "moving", port);
+        }
+        shared.withdraw(&gone);
+        assert!(matches!(next(&mut changes, &wakes), Poll::Ready(Some(Change::Found(p))) if p.port == 98));
+        let key = heard(&shared, "moving", 99);
+        assert!(matches!(next(&mut changes, &wakes), Poll::Ready(Some(Change::Updated(p))) if p.port == 99));
+        shared.withdraw(&key);
+        heard(&shared, "moving", 99);
+        // It came back under another id before anybody asked.
+        assert!(matches!(next(&mut changes, &wakes), Poll::Ready(Some(Change::Lost(_)))));
+        assert!(matches!(next(&mut changes, &wakes), Poll::Ready(Some(Change::Found(_)))));
+        assert!(next(&mut changes, &wakes).is_pending());
+    }
+
+    #[test]
+    fn end_of_all_sources_is_told_after_the_losses() {
+        let (shared, mut changes, wakes) = running();
+        heard(&shared, "a", 80);
+        assert!(next(&mut changes, &wakes).is_ready());
+        assert!(next(&mut changes, &wakes).is_pending());
+        shared.withdraw_all("_octoprint._tcp");
+        shared.source_ended();
+        assert!(matches!(next(&mut changes, &wakes), Poll::Ready(Some(Change::Lost(_)))));
+        assert_eq!(next(&mut changes, &wakes), Poll::Ready(None));
     }
 }

@@ -277,3 +277,44 @@ fn join(interface: &Interface, port: u16) -> std::io::Result<()> {
 fn unreachable(why: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Unreachable, OPERATION).with_detail(why)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use super::*;
+    use crate::Discovery;
+
+    #[test]
+    fn interface_that_is_not_there_is_named_in_the_error() {
+        for name in ["no-such-if0", "192.0.2.254"] {
+            let error = Discovery::new(Options::default().interface(name)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unreachable);
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn port_that_another_program_keeps_to_itself_is_unreachable() {
+        let other = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+        let port = other.local_addr().unwrap().port();
+        let loopback = interfaces(&Options::default().interface("127.0.0.1")).unwrap();
+        assert_eq!(can_join(&loopback, port).unwrap_err().kind(), ErrorKind::Unreachable);
+        drop(other);
+        can_join(&loopback, port).unwrap();
+    }
+
+    #[test]
+    fn address_is_on_link_only_in_the_network_of_its_interface() {
+        let v4 = if_addrs::Ifv4Addr {
+            ip: Ipv4Addr::new(192, 168, 1, 20),
+            netmask: Ipv4Addr::new(255, 255, 255, 0),
+            prefixlen: 24,
+            broadcast: None,
+        };
+        let own = IfAddr::V4(v4);
+        assert!(is_in_network(Ipv4Addr::new(192, 168, 1, 9).into(), &own));
+        assert!(!is_in_network(Ipv4Addr::new(192, 168, 2, 9).into(), &own));
+        assert!(!is_in_network(Ipv6Addr::LOCALHOST.into(), &own));
+    }
+}
