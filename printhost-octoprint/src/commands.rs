@@ -17,8 +17,8 @@ use crate::{
 /// OctoPrint refuses bodies of more than 100 KB with a bare 400 (1.11.8).
 const MAX_GCODE: usize = 64 << 10;
 /// Before the printer is read after a lost answer, and between two such reads.
-pub(crate) const SETTLES: Duration = Duration::from_millis(700);
-/// How often it is read.
+const SETTLES: Duration = Duration::from_millis(700);
+/// How often it is read then.
 pub(crate) const READS: u8 = 3;
 
 const JOB: &str = "/api/job";
@@ -170,13 +170,16 @@ impl<N: Net> OctoPrint<N> {
             Err(e) if e.retry() == Retry::ReadFirst => Some(e.unconfirmed()),
             Err(e) => return Err(e),
         };
-        let confirmed = match lost {
-            None => self.status().await.is_ok_and(|status| shows(&status)),
-            Some(_) => self
-                .settled(async || self.status().await.is_ok_and(|status| shows(&status)).then_some(()))
-                .await
-                .is_some(),
-        };
+        let mut confirmed = false;
+        for _ in 0..if lost.is_some() { READS } else { 1 } {
+            if lost.is_some() {
+                self.settles().await;
+            }
+            confirmed = self.status().await.is_ok_and(|status| shows(&status));
+            if confirmed {
+                break;
+            }
+        }
         match lost {
             _ if confirmed => Ok(Outcome::confirmed()),
             None => Ok(Outcome::accepted()),
@@ -184,17 +187,10 @@ impl<N: Net> OctoPrint<N> {
         }
     }
 
-    /// Reads until something shows, a few times: what was sent before a connection broke may still be on its way
-    /// through the host. The first time after a pause, since OctoPrint 1.11.8 forgets the hash of a file that is asked
-    /// for while it is being stored.
-    pub(crate) async fn settled<T>(&self, mut read: impl AsyncFnMut() -> Option<T>) -> Option<T> {
-        for _ in 0..READS {
-            self.net.parts().clock().sleep(SETTLES).await;
-            if let Some(value) = read().await {
-                return Some(value);
-            }
-        }
-        None
+    /// Waits before the host is read after a lost answer: what was sent before the connection broke may still be on its
+    /// way through the host, and OctoPrint 1.11.8 forgets the hash of a file that is asked for while it is being stored.
+    pub(crate) async fn settles(&self) {
+        self.net.parts().clock().sleep(SETTLES).await;
     }
 }
 

@@ -10,6 +10,7 @@ use printhost_net::{
 use crate::{
     OctoPrint,
     api::{self, Call, HTML},
+    commands::READS,
     map, wire,
 };
 
@@ -137,14 +138,14 @@ impl<N: Net> OctoPrint<N> {
         };
         match deleted {
             Err(e) if e.retry() == Retry::ReadFirst => {
-                let gone = self
-                    .settled(async || {
-                        let gone =
-                            self.entry("delete", path).await.is_err_and(|e| e.kind() == ErrorKind::NotFound);
-                        gone.then_some(())
-                    })
-                    .await;
-                gone.ok_or_else(|| e.unconfirmed())
+                for _ in 0..READS {
+                    self.settles().await;
+                    let read = self.entry("delete", path).await;
+                    if read.is_err_and(|e| e.kind() == ErrorKind::NotFound) {
+                        return Ok(());
+                    }
+                }
+                Err(e.unconfirmed())
             }
             result => result,
         }

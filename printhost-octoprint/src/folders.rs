@@ -8,6 +8,7 @@ use printhost_net::{Body, Method, Net, proto::percent::encode_component};
 use crate::{
     OctoPrint,
     api::Call,
+    commands::READS,
     files::{FILES, route},
     jobs::refused,
     wire,
@@ -61,15 +62,16 @@ impl<N: Net> OctoPrint<N> {
         match self.post(operation, &route(FILES, from), &order).await {
             Ok(()) => Ok(stored),
             Err(e) if e.retry() == Retry::ReadFirst => {
-                let done = self
-                    .settled(async || {
-                        let arrived = self.is_there(operation, to).await == Ok(true);
-                        let left =
-                            how == Relocation::Copy || self.is_there(operation, from).await == Ok(false);
-                        (arrived && left).then_some(())
-                    })
-                    .await;
-                done.map_or_else(|| Err(e.unconfirmed()), |()| Ok(stored.clone()))
+                for _ in 0..READS {
+                    self.settles().await;
+                    let arrived = self.is_there(operation, to).await == Ok(true);
+                    if arrived
+                        && (how == Relocation::Copy || self.is_there(operation, from).await == Ok(false))
+                    {
+                        return Ok(stored);
+                    }
+                }
+                Err(e.unconfirmed())
             }
             Err(e) => Err(e),
         }
@@ -110,10 +112,12 @@ impl<N: Net> OctoPrint<N> {
                     }
                     folder.push_str(name);
                     let path = RemotePath::parse(&folder).map_err(|e| e.in_operation(operation))?;
-                    let there = self
-                        .settled(async || (self.is_there(operation, path).await == Ok(true)).then_some(()))
-                        .await;
-                    if there.is_none() {
+                    let mut there = false;
+                    for _ in 0..READS {
+                        self.settles().await;
+                        there = there || self.is_there(operation, path).await == Ok(true);
+                    }
+                    if !there {
                         return Err(e.unconfirmed());
                     }
                     folder

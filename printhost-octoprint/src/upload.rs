@@ -9,7 +9,7 @@ use printhost_core::{
 use printhost_net::{Body, Method, Net, proto::multipart::Form};
 use sha1::{Digest, Sha1};
 
-use crate::{OctoPrint, api::Call, wire};
+use crate::{OctoPrint, api::Call, commands::READS, wire};
 
 /// With the form around it, a longer one would overflow its own length.
 const MAX_LEN: u64 = i64::MAX as u64;
@@ -43,8 +43,15 @@ impl<N: Net> OctoPrint<N> {
                     let same = sha1.is_some() && file.sha1 == sha1 || by_size && file.sha1.is_none();
                     same && file.size == Some(upload.len)
                 };
-                let read = async || self.info(path).await.ok().filter(is_ours);
-                self.settled(read).await.ok_or_else(|| e.unconfirmed())?.path
+                let mut stored = None;
+                for _ in 0..READS {
+                    self.settles().await;
+                    stored = self.info(path).await.ok().filter(is_ours);
+                    if stored.is_some() {
+                        break;
+                    }
+                }
+                stored.ok_or_else(|| e.unconfirmed())?.path
             }
             Err(e) => return Err(e),
         };
