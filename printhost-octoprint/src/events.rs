@@ -18,7 +18,7 @@ use crate::{
     api::Call,
     console::Console,
     map,
-    wire::{Auth, Login, Order, Push, PushEvent, PushLogs},
+    wire::{Auth, Current, Login, Order, Push, PushEvent, PushLogs, beginning_of_current},
 };
 
 /// How a message with the history begins.
@@ -177,16 +177,8 @@ impl<N: Net> OctoPrint<N> {
     fn take(&self, message: &Message, authenticated: &Signal<CriticalSectionRawMutex, ()>) -> Result<()> {
         let text = match message {
             Message::Text(text) => text,
-            // A long history: it is data, and everything in it is also read when resyncing.
             Message::TooLarge { prefix, .. } => {
-                if !prefix.starts_with(br#"{"connected""#) {
-                    authenticated.signal(());
-                }
-                match () {
-                    () if prefix.starts_with(HISTORY) => self.console.take_history(),
-                    () if prefix.starts_with(br#"{"current""#) => self.console.take_lines(None),
-                    () => {}
-                }
+                self.take_beginning(prefix, authenticated);
                 return Ok(());
             }
             _ => return Ok(()),
@@ -207,16 +199,7 @@ impl<N: Net> OctoPrint<N> {
         }
         if let Some(current) = push.current.or(push.history) {
             authenticated.signal(());
-            self.live.lock(|l| {
-                let mut live = l.borrow_mut();
-                let mut status = map::current(current, live.status.as_ref());
-                live.explain(&mut status);
-                live.pushed = live.pushed.wrapping_add(1);
-                if live.synced {
-                    self.bus.publish_status(status.clone());
-                }
-                live.status = Some(status);
-            });
+            self.take_current(current);
         } else if let Some(head) = push.event {
             let payload = || serde_json::from_slice::<PushEvent>(text.as_bytes()).ok()?.event.payload;
             if head.kind == "Error" {
@@ -234,5 +217,33 @@ impl<N: Net> OctoPrint<N> {
             }
         }
         Ok(())
+    }
+
+    /// Takes what there is of a message that is too large.
+    fn take_beginning(&self, message: &[u8], authenticated: &Signal<CriticalSectionRawMutex, ()>) {
+        if !message.starts_with(br#"{"connected""#) {
+            authenticated.signal(());
+        }
+        match () {
+            () if message.starts_with(HISTORY) => self.console.take_history(),
+            () if message.starts_with(br#"{"current""#) => self.console.take_lines(None),
+            () => return,
+        }
+        if let Some(current) = beginning_of_current(message) {
+            self.take_current(current);
+        }
+    }
+
+    fn take_current(&self, current: Current) {
+        self.live.lock(|l| {
+            let mut live = l.borrow_mut();
+            let mut status = map::current(current, live.status.as_ref());
+            live.explain(&mut status);
+            live.pushed = live.pushed.wrapping_add(1);
+            if live.synced {
+                self.bus.publish_status(status.clone());
+            }
+            live.status = Some(status);
+        });
     }
 }

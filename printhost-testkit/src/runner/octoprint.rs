@@ -96,8 +96,14 @@ impl OctoPrintOracle {
             }
             sleep(Duration::from_millis(30)).await;
         }
-        let (_, listing) = self.get("/api/files/local?recursive=false").await?;
-        for path in entries(&listing["files"]).filter_map(|file| file["path"].as_str()) {
+        // Files before their folders: 2.0.0rc7 goes on telling of a file whose folder was deleted.
+        let (_, listing) = self.get("/api/files/local?recursive=true").await?;
+        for path in files(&listing["files"]).iter().filter_map(|file| file["path"].as_str()) {
+            self.delete(path).await?;
+        }
+        for path in
+            entries(&listing["files"]).filter(|e| e["type"] == "folder").filter_map(|e| e["path"].as_str())
+        {
             self.delete(path).await?;
         }
         let printer = self.printer().await?;
