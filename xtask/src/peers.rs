@@ -1,8 +1,14 @@
 //! Tests against real servers.
 
-use crate::octoprint::{self, OctoPrint};
+use std::time::Duration;
+
+use crate::octoprint::{OctoPrint, RELEASES, STABLE};
 use crate::steps::{Result, Steps};
 use crate::workspace;
+
+/// How many uploads are cut on a release that is not [`STABLE`], which has them all: five of each kind, since it is
+/// our side of a cut that has the most ways.
+const FEWER_CUTS: &str = "65";
 
 /// Starts the servers, runs the tests that need them, and stops the servers.
 pub(crate) fn peers(test_args: &[&str]) -> bool {
@@ -13,26 +19,46 @@ pub(crate) fn peers(test_args: &[&str]) -> bool {
 
 /// The steps of [`peers`].
 pub(crate) fn run(steps: &mut Steps, test_args: &[&str]) -> Result {
-    let server = steps.run(format!("OctoPrint {} starts", octoprint::VERSION), OctoPrint::start)?;
-    let mut test =
-        workspace::cargo(["test", "--package=printhost", "--features=real-peers", "--test=real_octoprint"]);
-    // The tests share one printer, which prints one job at a time.
-    test.args(["--", "--test-threads=1"]).args(test_args).envs(server.environment());
-    steps
-        .command("tests against OctoPrint", &mut test)
-        .map_err(|error| format!("{error}\nof OctoPrint {}", server.log_hint()))
+    let versions = RELEASES.map(|release| release.version).join(" and ");
+    let servers = steps.run(format!("OctoPrint {versions} start"), || OctoPrint::start_all(&RELEASES))?;
+    for server in &servers {
+        let mut test = workspace::cargo([
+            "test",
+            "--package=printhost",
+            "--features=real-peers",
+            "--test=real_octoprint",
+        ]);
+        // The tests share one printer, which prints one job at a time.
+        test.args(["--", "--test-threads=1"]).args(test_args).envs(server.environment());
+        if server.version() != STABLE.version {
+            test.env("PRINTHOST_OCTOPRINT_CUTS", FEWER_CUTS);
+        }
+        steps
+            .command(format!("tests against OctoPrint {}", server.version()), &mut test)
+            .map_err(|error| format!("{error}\nof OctoPrint {}", server.log_hint()))?;
+    }
+    Ok(())
 }
 
 /// Starts the servers, prints how to reach them, and keeps them until Ctrl-C.
 pub(crate) fn keep() -> bool {
-    let result = OctoPrint::start().and_then(|mut server| {
-        for (name, value) in server.environment() {
-            println!("export {name}='{value}'");
-        }
-        server.wait()
-    });
+    let result = OctoPrint::start_all(&RELEASES).and_then(watch);
     if let Err(error) = &result {
         eprintln!("error: {error}");
     }
     result.is_ok()
+}
+
+/// Returns when a server has ended by itself, which is an error.
+fn watch(mut servers: Vec<OctoPrint>) -> Result {
+    for server in &servers {
+        println!("\n# OctoPrint {}", server.version());
+        for (name, value) in server.environment() {
+            println!("export {name}='{value}'");
+        }
+    }
+    loop {
+        servers.iter_mut().try_for_each(OctoPrint::check)?;
+        std::thread::sleep(Duration::from_millis(200));
+    }
 }

@@ -45,7 +45,8 @@ pub(crate) fn run(steps: &mut Steps) -> Result {
     steps.run("sizes by crate", || sizes::print(&image()))?;
     steps.run("a write past the RAM budget is stopped", || expect_exit(&[("probe", "ram-end")], 102))?;
     steps.run("an allocation past the heap is stopped", || expect_exit(&[("probe", "heap")], 103))?;
-    let server = steps.run(format!("OctoPrint {} starts", octoprint::VERSION), OctoPrint::start)?;
+    let release = &octoprint::STABLE;
+    let server = steps.run(format!("OctoPrint {} starts", release.version), || OctoPrint::start(release))?;
     steps
         .run("QEMU relays 16 MiB into OctoPrint and follows the print", || relay(&server))
         .map_err(|error| format!("{error}\nof OctoPrint {}", server.log_hint()))
@@ -62,7 +63,7 @@ fn relay(server: &OctoPrint) -> Result {
     let sha1 = sha1_of(&file)?;
     let source = serve(file)?;
     let path = "relay/part.gcode";
-    let [(_, url), (_, key), _] = server.environment();
+    let [(_, url), (_, key), ..] = server.environment();
     let report = run_board(&[
         ("source", &format!("http://{HOST}:{source}/part.gcode")),
         ("printer", &url.replace("127.0.0.1", HOST)),

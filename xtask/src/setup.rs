@@ -43,7 +43,9 @@ pub(crate) fn cargo_deny() -> PathBuf {
 fn run(steps: &mut Steps) -> Result {
     steps.run("Debian packages", debian_packages)?;
     steps.run("rustfmt and clippy", rust_components)?;
-    steps.run(format!("OctoPrint {}", octoprint::VERSION), octoprint::install)?;
+    for release in octoprint::RELEASES {
+        steps.run(format!("OctoPrint {}", release.version), || release.install())?;
+    }
     steps.run(format!("cargo-deny {CARGO_DENY}"), install_cargo_deny)
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use embedded_io_async::{ErrorType, Read};
 use printhost::{
-    AnyHost, Error, ErrorKind, HyperNet, PrintHost, Result, Retry, Upload, Uploaded, Verified,
+    AnyHost, Error, ErrorKind, HyperNet, PrintHost, Result, Retry, Upload, Uploaded,
     net::{Http1, Limits, Net},
     net_tokio::{Hyper, PortableNet, TokioDial},
 };
@@ -21,14 +21,17 @@ use super::{
     peer::Peer,
 };
 
+/// How many, unless `PRINTHOST_OCTOPRINT_CUTS` says otherwise; below [`SETTLED`] memory is not measured.
 const ROUNDS: u64 = 200;
+/// From this round on the process should not grow.
+const SETTLED: u64 = 50;
 /// A different number gives different cuts.
 const SEED: u64 = 0x5eed_0000_0000_0001;
 /// The longest a round may take, by far.
 const SOON: Duration = Duration::from_secs(20);
 const LARGEST: usize = 2 << 20;
-/// What the process may grow by between round 50 and the last one, in KiB: the C library's heaps, of which each
-/// thread has its own, do not all give back what is freed. 150 uploads of 0.6 MiB on average stand against it.
+/// What the process may grow by between round [`SETTLED`] and the last one, in KiB: the C library's heaps, of which
+/// each thread has its own, do not all give back what is freed. 150 uploads of 0.6 MiB on average stand against it.
 const GROWTH: u64 = 4 << 10;
 
 const UNAUTHORIZED: &str = "HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\nContent-Length: 27\r\n\r\n\
@@ -126,8 +129,7 @@ fn resident_kib() -> u64 {
 
 /// What the host lists in a folder: name, size, SHA-1.
 ///
-/// OctoPrint 1.11.8 forgets the hash of a file that is asked for while it is being stored, as happens after a cut;
-/// the hash is then that of a download by curl.
+/// OctoPrint 1.11.8 forgets the hash of a file that is asked for while it is being stored, as happens after a cut.
 fn listed(peer: &Peer, folder: &str) -> BTreeMap<String, (u64, String)> {
     let (status, listing) = peer.curl(&format!("/api/files/local/{folder}?recursive=true"));
     if status == 404 {
@@ -136,20 +138,18 @@ fn listed(peer: &Peer, folder: &str) -> BTreeMap<String, (u64, String)> {
     assert_eq!(status, 200, "{listing}");
     let entry = |file: &Value| {
         let name = file["name"].as_str().unwrap().to_owned();
-        let hash = file["hash"].as_str().map(str::to_owned).unwrap_or_else(|| {
-            hex(&Sha1::digest(peer.curl_bytes(&[], &format!("/downloads/files/local/{folder}/{name}")).1))
-        });
-        (name, (file["size"].as_u64().unwrap(), hash))
+        let described = peer.described(file, &format!("{folder}/{name}"));
+        (name, described)
     };
     listing["children"].as_array().unwrap().iter().map(entry).collect()
 }
 
 /// What must be true of the result of an upload.
-fn judge(name: &str, event: Event, result: &Result<Uploaded>, sha1: [u8; 20], is_whole: bool) {
+fn judge(name: &str, peer: &Peer, event: Event, result: &Result<Uploaded>, sha1: [u8; 20], is_whole: bool) {
     let Event::Network(fault) = event else { panic!("{name}: nobody drops here") };
     let error = match result {
         Ok(uploaded) => {
-            assert_eq!(uploaded.verified, Verified::Sha1(sha1), "{name}");
+            assert_eq!(uploaded.verified, peer.strongest(sha1), "{name}");
             assert!(is_whole, "{name}: succeeds although the host does not have everything");
             return;
         }
@@ -195,8 +195,9 @@ async fn cut_at_every_kind_of_point<N: Net>(net: impl Fn(Limits) -> N, back_end:
     // What may be listed: only what the host was sent whole.
     let mut allowed = BTreeMap::new();
     let mut must = Vec::new();
-    let (mut at_50, mut longest) = (0, Duration::ZERO);
-    for round in 0..ROUNDS {
+    let (mut settled, mut longest) = (0, Duration::ZERO);
+    let rounds = std::env::var("PRINTHOST_OCTOPRINT_CUTS").map_or(ROUNDS, |n| n.parse().expect("a number"));
+    for round in 0..rounds {
         let seed = SEED ^ round.wrapping_mul(0x2545_f491_4f6c_dd1d);
         let mut random = Random(seed);
         let which = (round % EVENTS.len() as u64) as usize;
@@ -242,7 +243,7 @@ async fn cut_at_every_kind_of_point<N: Net>(net: impl Fn(Limits) -> N, back_end:
         match (&result, event) {
             (Some(result), Event::Network(fault)) => {
                 assert_eq!(passage.fired, fault != Fault::None, "{name}: {passage:?}");
-                judge(&name, event, result, sha1, passage.is_whole());
+                judge(&name, &peer, event, result, sha1, passage.is_whole());
             }
             // It was over before.
             (Some(result), _) => assert!(result.is_ok(), "{name}: {result:?}"),
@@ -262,13 +263,13 @@ async fn cut_at_every_kind_of_point<N: Net>(net: impl Fn(Limits) -> N, back_end:
         } else {
             assert_eq!(listed(&peer, &folder).get(&file), None, "{name}: is listed; {passage:?}");
         }
-        if round == 50 {
-            at_50 = resident_kib();
+        if round == SETTLED {
+            settled = resident_kib();
         }
     }
-    let grown = resident_kib().saturating_sub(at_50);
+    let grown = if settled == 0 { 0 } else { resident_kib().saturating_sub(settled) };
 
-    println!("{ROUNDS} cuts over {back_end}; the longest took {longest:?}; grown by {grown} KiB");
+    println!("{rounds} cuts over {back_end}; the longest took {longest:?}; grown by {grown} KiB");
     for ((which, outcome), count) in &table {
         println!("  {:22} {outcome:14} {count:3}", EVENTS[*which].0);
     }
@@ -282,11 +283,11 @@ async fn cut_at_every_kind_of_point<N: Net>(net: impl Fn(Limits) -> N, back_end:
     }
     for (which, (what, event)) in EVENTS.iter().enumerate() {
         let of = |outcome: &str| table.get(&(which, outcome.to_owned())).copied().unwrap_or_default();
-        let rounds: u32 = table.iter().filter(|((w, _), _)| *w == which).map(|(_, n)| n).sum();
-        assert!(rounds >= 15, "{what} happens {rounds} times");
+        let times: u32 = table.iter().filter(|((w, _), _)| *w == which).map(|(_, n)| n).sum();
+        assert!(u64::from(times) >= rounds / EVENTS.len() as u64, "{what} happens {times} times");
         match event {
-            Event::Network(Fault::None | Fault::LoseAnswer) => assert_eq!(of("stored"), rounds, "{what}"),
-            Event::DroppedAtPoll | Event::DroppedAtByte => assert!(of("dropped") >= 5, "{what}"),
+            Event::Network(Fault::None | Fault::LoseAnswer) => assert_eq!(of("stored"), times, "{what}"),
+            Event::DroppedAtPoll | Event::DroppedAtByte => assert!(of("dropped") >= times / 3, "{what}"),
             _ => {}
         }
     }

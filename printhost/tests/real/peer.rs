@@ -2,13 +2,16 @@
 
 use std::process::Command;
 
-use printhost::{AnyHost, PrinterUrl, net::Net};
+use printhost::{AnyHost, PrinterUrl, Verified, net::Net};
 use serde_json::Value;
+use sha1::{Digest, Sha1};
 
 /// Where the peer is.
 pub(crate) struct Peer {
     pub(crate) url: PrinterUrl,
     pub(crate) key: String,
+    /// Whether it is OctoPrint before 2.0, which tells the SHA-1 of its files and why a printer is in error.
+    pub(crate) is_first_generation: bool,
 }
 
 impl Peer {
@@ -17,7 +20,8 @@ impl Peer {
             std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run `cargo xtask peers`"))
         };
         let url = get("PRINTHOST_OCTOPRINT_URL").parse().expect("a printer URL");
-        Self { url, key: get("PRINTHOST_OCTOPRINT_KEY") }
+        let is_first_generation = get("PRINTHOST_OCTOPRINT_VERSION").starts_with("1.");
+        Self { url, key: get("PRINTHOST_OCTOPRINT_KEY"), is_first_generation }
     }
 
     pub(crate) fn host<N: Net>(&self, net: N) -> AnyHost<N> {
@@ -51,11 +55,29 @@ impl Peer {
         (status, body)
     }
 
-    /// The size and SHA-1 OctoPrint reports of a file, if it has it.
+    /// The size and SHA-1 of a file, if OctoPrint has it.
     pub(crate) fn stored(&self, path: &str) -> Option<(u64, String)> {
         let (status, file) = self.curl(&format!("/api/files/local/{path}"));
         assert!(matches!(status, 200 | 404 | 500), "{file}"); // 500: the folder does not exist either
-        (status == 200).then(|| (file["size"].as_u64().unwrap(), file["hash"].as_str().unwrap().to_owned()))
+        (status == 200).then(|| {
+            assert!(!self.is_first_generation || file["hash"].is_string(), "{file}");
+            self.described(&file, path)
+        })
+    }
+
+    /// The size and SHA-1 of a file OctoPrint has described: where it leaves the SHA-1 out, that of a download.
+    pub(crate) fn described(&self, file: &Value, path: &str) -> (u64, String) {
+        let hash = file["hash"].as_str().map(str::to_owned).unwrap_or_else(|| {
+            let (status, content) = self.curl_bytes(&[], &format!("/downloads/files/local/{path}"));
+            assert_eq!(status, 200, "{path}");
+            Sha1::digest(content).iter().map(|b| format!("{b:02x}")).collect()
+        });
+        (file["size"].as_u64().unwrap(), hash)
+    }
+
+    /// How far an upload with this SHA-1 can be verified.
+    pub(crate) fn strongest(&self, sha1: [u8; 20]) -> Verified {
+        if self.is_first_generation { Verified::Sha1(sha1) } else { Verified::Size }
     }
 
     /// The state OctoPrint shows.
