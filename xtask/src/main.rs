@@ -17,7 +17,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
-  setup                 install what the other commands need (Debian packages, cargo-deny, OctoPrint)
+  setup                 install what the other commands need (Debian packages, cargo-deny, OctoPrints)
   test                  everything a change must pass
   peers [-- ARGS...]    tests against real servers; ARGS go to the test programs
   peers --keep          start the real servers and keep them until Ctrl-C

@@ -107,7 +107,7 @@ impl Release {
             return Err(format!("{} has no place for an API key:\n{text}", users.display()));
         }
         write(&users, &with_key)?;
-        // Adding a user has written a config.yaml of its own.
+        // Adding a user to 1.x has written a config.yaml of its own.
         write(&template.join("config.yaml"), CONFIG)
     }
 
@@ -144,19 +144,20 @@ impl OctoPrint {
     /// The server also ends when this process dies. That is tied to the calling
     /// thread, so call this on the main thread.
     pub(crate) fn start(release: &'static Release) -> Result<Self> {
-        let mut server = Self::spawn(release)?;
-        server.wait_until_ready()?;
-        Ok(server)
+        let servers = Self::start_all(std::slice::from_ref(release))?;
+        servers.into_iter().next().ok_or_else(|| "no OctoPrint has started".to_owned())
     }
 
     /// As [`Self::start`], with several at the same time.
     pub(crate) fn start_all(releases: &'static [Release]) -> Result<Vec<Self>> {
-        let mut servers = releases.iter().map(Self::spawn).collect::<Result<Vec<_>>>()?;
+        let ports = free_ports(releases.len())?;
+        let start = |(release, port)| Self::spawn(release, port);
+        let mut servers = releases.iter().zip(ports).map(start).collect::<Result<Vec<_>>>()?;
         servers.iter_mut().try_for_each(Self::wait_until_ready)?;
         Ok(servers)
     }
 
-    fn spawn(release: &'static Release) -> Result<Self> {
+    fn spawn(release: &'static Release, port: u16) -> Result<Self> {
         let version = release.version;
         if !release.is_installed() {
             return Err(format!("OctoPrint {version} is not installed: run `cargo xtask setup`"));
@@ -172,7 +173,6 @@ impl OctoPrint {
         let console =
             File::create(&log).map_err(|error| format!("cannot create {}: {error}", log.display()))?;
         let errors = console.try_clone().map_err(|error| format!("{}: {error}", log.display()))?;
-        let port = free_port()?;
         let process = release
             .serve(&basedir, port)
             .stdin(Stdio::null())
@@ -216,7 +216,8 @@ impl OctoPrint {
     }
 
     fn wait_until_ready(&mut self) -> Result {
-        self.wait_until("answers", "/api/version", |_| true)?;
+        let version = self.version();
+        self.wait_until("answers", "/api/version", |answer| answer["server"] == version)?;
         self.wait_until("has an operational printer", "/api/connection", |connection| {
             connection["current"]["state"] == "Operational"
         })
@@ -265,10 +266,12 @@ fn system_python() -> &'static str {
     if Path::new("/usr/bin/python3").exists() { "/usr/bin/python3" } else { "python3" }
 }
 
-fn free_port() -> Result<u16> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
+/// All of them are held until the last is found, so that they differ.
+fn free_ports(count: usize) -> Result<Vec<u16>> {
+    let listeners: std::io::Result<Vec<_>> =
+        (0..count).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect();
+    listeners
+        .and_then(|listeners| listeners.iter().map(|listener| Ok(listener.local_addr()?.port())).collect())
         .map_err(|error| format!("no free port: {error}"))
 }
 
