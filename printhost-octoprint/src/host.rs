@@ -94,7 +94,11 @@ impl<N: Net> OctoPrint<N> {
 
 impl<N: Net> PrintHost for OctoPrint<N> {
     fn capabilities(&self) -> Capabilities {
-        capabilities()
+        let is_first = self.settled.lock(|s| s.borrow().as_ref().is_some_and(|home| !home.is_second));
+        let mut can = capabilities();
+        // Only 1.x tells hashes, so nothing is promised before the version is known.
+        can.hash_verification &= is_first;
+        can
     }
 
     async fn connect(&self) -> Result<HostInfo> {
@@ -185,6 +189,7 @@ impl<N: Net> core::fmt::Debug for OctoPrint<N> {
     }
 }
 
+/// What one version or the other can do.
 fn capabilities() -> Capabilities {
     let mut can = Capabilities::NONE;
     can.upload = true;

@@ -3,6 +3,7 @@
 mod bench;
 mod features;
 mod fuzz;
+mod ledger;
 mod octoprint;
 mod peers;
 mod portable;
@@ -28,6 +29,7 @@ usage: cargo xtask <command>
                         one fuzz target
   fuzz TARGET FILE...   one fuzz target on these inputs
   fuzz --planted        plants bugs and demands that the fuzz targets find them
+  ledger                write the ledger of the conformance suite from the last runs
   bench                 how fast and in how much memory a host uploads, beside curl
   full                  test, every feature of every package alone, long fuzzing, planted bugs, and bench
 ";
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         ["peers", "--keep"] => peers::keep(),
         ["peers", "--", extra @ ..] => peers::peers(extra),
         ["qemu"] => qemu::qemu(),
+        ["ledger"] => ledger::write(),
         ["bench"] => bench::bench(),
         ["fuzz", args @ ..] => match fuzz::fuzz(args) {
             Some(passed) => passed,

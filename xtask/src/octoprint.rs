@@ -78,7 +78,8 @@ impl Release {
         format!("{}\n{API_KEY}\n{CONFIG}\n{}", self.version, self.constraints)
     }
 
-    fn python_path(&self) -> PathBuf {
+    /// The Python of its virtual environment, which also has python-zeroconf.
+    pub(crate) fn python_path(&self) -> PathBuf {
         self.home().join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" })
     }
 

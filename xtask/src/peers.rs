@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::octoprint::{OctoPrint, RELEASES, STABLE};
 use crate::steps::{Result, Steps};
-use crate::workspace;
+use crate::{ledger, workspace};
 
 /// How many uploads are cut on a release that is not [`STABLE`], which has them all: three of each kind, since most
 /// of what differs between two cuts is on our side.
@@ -36,8 +36,30 @@ pub(crate) fn run(steps: &mut Steps, test_args: &[&str]) -> Result {
         steps
             .command(format!("tests against OctoPrint {}", server.version()), &mut test)
             .map_err(|error| format!("{error}\nof OctoPrint {}", server.log_hint()))?;
+        let mut suite = workspace::cargo([
+            "test",
+            "--package=printhost",
+            "--features=real-peers",
+            "--test=conformance",
+            "--",
+            "--test-threads=1",
+            "real",
+        ]);
+        suite.args(test_args).envs(server.environment()).env("PRINTHOST_LEDGER", ledger::columns());
+        steps
+            .command(format!("conformance on OctoPrint {}", server.version()), &mut suite)
+            .map_err(|error| format!("{error}\nof OctoPrint {}", server.log_hint()))?;
     }
-    Ok(())
+    drop(servers);
+    let mut test = workspace::cargo([
+        "test",
+        "--package=printhost-discovery",
+        "--features=real-peers",
+        "--test=real_announcers",
+    ]);
+    // One at a time: questions of one test and goodbyes of another cross, which python-zeroconf mishandles.
+    test.args(["--", "--test-threads=1"]).args(test_args).env("PRINTHOST_PYTHON", STABLE.python_path());
+    steps.command("tests against announcers", &mut test)
 }
 
 /// Starts the servers, prints how to reach them, and keeps them until Ctrl-C.

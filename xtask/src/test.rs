@@ -2,7 +2,7 @@
 
 use crate::steps::{Result, Steps, output};
 use crate::workspace::{self, cargo, command};
-use crate::{bench, features, fuzz, peers, portable, qemu, setup};
+use crate::{bench, features, fuzz, ledger, peers, portable, qemu, setup};
 
 /// Where the last full run is kept.
 const RECORD: &str = "docs/full-run.txt";
@@ -45,9 +45,11 @@ fn run(steps: &mut Steps) -> Result {
         "clippy",
         &mut cargo(["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]),
     )?;
+    ledger::clear()?;
     steps.command(
         "tests",
-        &mut cargo(["test", "--features=printhost/tokio", "--lib", "--bins", "--examples", "--tests"]),
+        cargo(["test", "--features=printhost/tokio", "--lib", "--bins", "--examples", "--tests"])
+            .env("PRINTHOST_LEDGER", ledger::columns()),
     )?;
     steps.command("documentation tests", &mut cargo(["test", "--features=printhost/tokio", "--doc"]))?;
     // The command and the library of the same name would write to the same page.
@@ -67,7 +69,8 @@ fn run(steps: &mut Steps) -> Result {
     portable::run(steps)?;
     fuzz::short(steps)?;
     peers::run(steps, &[])?;
-    qemu::run(steps)
+    qemu::run(steps)?;
+    steps.run("ledger of the conformance suite", ledger::check)
 }
 
 fn package() -> Result {
