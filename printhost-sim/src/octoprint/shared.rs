@@ -212,12 +212,12 @@ impl Shared {
         user: &str,
         select: bool,
         print: bool,
-    ) -> Result<String, Reply> {
+    ) -> Result<String, Box<Reply>> {
         if let Some(refused) = self.card_refuses() {
-            return Err(refused);
+            return Err(Box::new(refused));
         }
         let mut inner = self.lock();
-        let Some(file) = inner.store.file(path) else { return Err(reply::not_found()) };
+        let Some(file) = inner.store.file(path) else { return Err(Box::new(reply::not_found())) };
         let (size, data) = (file.size, file.data.clone());
         let local = super::store::leaf(path).to_owned();
         let remote = inner.machine.sd.short_name(&local);
