@@ -16,7 +16,10 @@ use tokio_tungstenite::tungstenite::Message;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Answer {
+    /// 0 when there was none.
     pub(crate) status: u16,
+    /// curl's exit code.
+    pub(crate) exit: i32,
     pub(crate) body: Vec<u8>,
 }
 
@@ -42,15 +45,20 @@ pub(crate) async fn curl(sim: &OctoPrintSim, path: &str, args: &[&str]) -> Answe
 }
 
 pub(crate) async fn curl_without_key(sim: &OctoPrintSim, path: &str, args: &[&str]) -> Answer {
+    ask(&format!("http://{}{path}", sim.addr()), args).await
+}
+
+/// Runs curl on a whole URL.
+pub(crate) async fn ask(url: &str, args: &[&str]) -> Answer {
     let output = Command::new("curl")
         .args(["-s", "-g", "--path-as-is", "--max-time", "20", "-w", "%{stderr}%{http_code}"])
         .args(args)
-        .arg(format!("http://{}{path}", sim.addr()))
+        .arg(url)
         .output()
         .await
         .expect("curl is installed");
     let status = String::from_utf8_lossy(&output.stderr).trim().parse().expect("a status");
-    Answer { status, body: output.stdout }
+    Answer { status, exit: output.status.code().unwrap_or(-1), body: output.stdout }
 }
 
 pub(crate) async fn get(sim: &OctoPrintSim, path: &str) -> Answer {
