@@ -5,6 +5,7 @@ mod features;
 mod fuzz;
 mod ledger;
 mod octoprint;
+mod octorest;
 mod peers;
 mod portable;
 mod qemu;
@@ -23,6 +24,7 @@ usage: cargo xtask <command>
   test                  everything a change must pass
   peers [-- ARGS...]    tests against real servers; ARGS go to the test programs
   peers --keep          start the real servers and keep them until Ctrl-C
+  octorest              a client that others wrote, against the simulator
   qemu                  the hub on an emulated microcontroller, against a real OctoPrint
   fuzz [--seconds N]    every fuzz target for a few seconds, or N
   fuzz TARGET [--seconds N]
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         ["peers"] => peers::peers(&[]),
         ["peers", "--keep"] => peers::keep(),
         ["peers", "--", extra @ ..] => peers::peers(extra),
+        ["octorest"] => octorest::octorest(),
         ["qemu"] => qemu::qemu(),
         ["ledger"] => ledger::write(),
         ["bench"] => bench::bench(),

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::octoprint;
 use crate::steps::{self, Result, Steps};
 use crate::workspace::{self, command};
+use crate::{octoprint, octorest};
 
 const CARGO_DENY: &str = "0.20.2";
 
@@ -48,6 +48,7 @@ fn run(steps: &mut Steps) -> Result {
     for release in octoprint::RELEASES {
         steps.run(format!("OctoPrint {}", release.version), || release.install())?;
     }
+    steps.run(format!("OctoRest {}", octorest::VERSION), octorest::install)?;
     steps.run(format!("cargo-deny {CARGO_DENY}"), install_cargo_deny)
 }
 

@@ -150,6 +150,12 @@ impl Push {
         serde_json::from_str(message.to_text().ok()?).ok()
     }
 
+    /// Reads until the channel ends.
+    pub(crate) async fn until_closed(&mut self) {
+        let end = async { while let Some(Ok(_)) = self.0.next().await {} };
+        timeout(PATIENCE, end).await.expect("the channel ends");
+    }
+
     /// Reads up to the first event of this type and returns everything read.
     pub(crate) async fn until_event(&mut self, kind: &str) -> Vec<Value> {
         let mut messages = Vec::new();
