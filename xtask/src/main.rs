@@ -2,6 +2,7 @@
 
 mod bench;
 mod features;
+mod fuzz;
 mod octoprint;
 mod peers;
 mod portable;
@@ -22,8 +23,13 @@ usage: cargo xtask <command>
   peers [-- ARGS...]    tests against real servers; ARGS go to the test programs
   peers --keep          start the real servers and keep them until Ctrl-C
   qemu                  the hub on an emulated microcontroller, against a real OctoPrint
+  fuzz [--seconds N]    every fuzz target for a few seconds, or N
+  fuzz TARGET [--seconds N]
+                        one fuzz target
+  fuzz TARGET FILE...   one fuzz target on these inputs
+  fuzz --planted        plants bugs and demands that the fuzz targets find them
   bench                 how fast and in how much memory a host uploads, beside curl
-  full                  test, every feature of every package alone, and bench
+  full                  test, every feature of every package alone, long fuzzing, planted bugs, and bench
 ";
 
 fn main() -> ExitCode {
@@ -37,6 +43,13 @@ fn main() -> ExitCode {
         ["peers", "--", extra @ ..] => peers::peers(extra),
         ["qemu"] => qemu::qemu(),
         ["bench"] => bench::bench(),
+        ["fuzz", args @ ..] => match fuzz::fuzz(args) {
+            Some(passed) => passed,
+            None => {
+                eprint!("{USAGE}");
+                return ExitCode::from(2);
+            }
+        },
         ["full"] => test::full(),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

@@ -8,7 +8,7 @@ use crate::workspace::{self, command};
 
 const CARGO_DENY: &str = "0.20.2";
 
-const DEBIAN_PACKAGES: [&str; 12] = [
+const DEBIAN_PACKAGES: [&str; 13] = [
     // downloads by the programs below
     "ca-certificates",
     // a compiler with the sources of `core` and `alloc`, for microcontrollers
@@ -25,6 +25,8 @@ const DEBIAN_PACKAGES: [&str; 12] = [
     "gcc",
     "libc6-dev",
     "curl",
+    // the fuzzer's engine
+    "g++",
 ];
 
 /// Installs everything that is missing.

@@ -2,7 +2,7 @@
 
 use crate::steps::{Result, Steps, output};
 use crate::workspace::{self, cargo, command};
-use crate::{bench, features, peers, portable, qemu, setup};
+use crate::{bench, features, fuzz, peers, portable, qemu, setup};
 
 /// Where the last full run is kept.
 const RECORD: &str = "docs/full-run.txt";
@@ -19,6 +19,7 @@ pub(crate) fn full() -> bool {
     let mut steps = Steps::new();
     let result = run(&mut steps)
         .and_then(|()| features::run(&mut steps))
+        .and_then(|()| fuzz::long(&mut steps))
         .and_then(|()| bench::run(&mut steps))
         .and_then(|()| record(&steps));
     steps.summary(&result)
@@ -55,7 +56,7 @@ fn run(steps: &mut Steps) -> Result {
         cargo(["doc", "--workspace", "--lib", "--no-deps", "--all-features"])
             .env("RUSTDOCFLAGS", "-D warnings"),
     )?;
-    for manifest in ["Cargo.toml", qemu::MANIFEST] {
+    for manifest in ["Cargo.toml", qemu::MANIFEST, fuzz::MANIFEST] {
         // Advisories would need a database from the network.
         let mut deny = command(setup::cargo_deny());
         deny.args(["--manifest-path", manifest, "--workspace", "--all-features", "--config", "deny.toml"]);
@@ -64,6 +65,7 @@ fn run(steps: &mut Steps) -> Result {
     }
     steps.run("packaging", package)?;
     portable::run(steps)?;
+    fuzz::short(steps)?;
     peers::run(steps, &[])?;
     qemu::run(steps)
 }
