@@ -247,6 +247,7 @@ impl Outcome {
 /// Plants one bug at a time into a copy of the sources and demands that the short run finds it.
 fn planted(steps: &mut Steps) -> Result {
     let copy = workspace::target_dir().join("planted");
+    steps.run("fuzz targets without a bug", || build(&workspace::root(), &self::target_dir(), &[]))?;
     steps.run("a copy of the sources", || copy_sources(&copy))?;
     let target_dir = workspace::target_dir().join("fuzz-planted");
     let mut rows = Vec::new();
@@ -260,12 +261,12 @@ fn planted(steps: &mut Steps) -> Result {
             steps::run(apply(&copy, &patch).arg("--reverse"))?;
             outcome
         })?;
-        rows.push(format!("{name:22}  {}", outcome.row()));
+        rows.push(format!("{name:24}  {}", outcome.row()));
         if outcome.clean {
             missed.push(name);
         }
     }
-    println!("\n{:22}  {HEADER}\n{}", "planted", rows.join("\n"));
+    println!("\n{:24}  {HEADER}\n{}", "planted", rows.join("\n"));
     if let Some(target) =
         targets()?.iter().find(|target| !rows.iter().any(|row| row.starts_with(&format!("{target}-"))))
     {
@@ -286,10 +287,14 @@ fn find(copy: &Path, target_dir: &Path, target: &str) -> Result<Outcome> {
     let status = run.child.wait().map_err(|e| e.to_string())?;
     let outcome = run.outcome(status.success())?;
     println!("  {HEADER}\n  {}", outcome.row());
-    // Else anything that fails would pass for a find.
-    let input = list(&target_dir.join("failed").join(target))?;
-    if !outcome.clean && input.is_empty() {
-        return Err(format!("{target} has failed without an input\n{}", tail(&outcome.log)?));
+    if !outcome.clean {
+        // Else anything that fails would pass for a find.
+        let input = list(&target_dir.join("failed").join(target))?.pop();
+        let input = input.ok_or_else(|| format!("{target} has failed without an input"))?;
+        let mut without = command(binary(&self::target_dir(), target)?);
+        if !steps::succeeds(without.arg(&input)) {
+            return Err(format!("{target} fails on {} without the planted bug, too", input.display()));
+        }
     }
     Ok(outcome)
 }
