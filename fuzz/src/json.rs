@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, SeqAccess, Visitor},
@@ -23,7 +24,7 @@ pub enum Json {
 pub struct IllTyped;
 
 /// What is expected of a driver, unless it may do as it likes.
-pub type Expected<T> = Result<T, IllTyped>;
+pub type Expected<T> = std::result::Result<T, IllTyped>;
 
 pub static NULL: Json = Json::Null;
 
@@ -81,8 +82,47 @@ impl Json {
     }
 }
 
+/// Writes some JSON: valid, with strings that look like anything else, and blanks where there may be some.
+pub fn write(to: &mut String, u: &mut Unstructured<'_>, depth: u8) -> Result<()> {
+    let comma = |i: u8| if i == 0 { "" } else { " ,\t" };
+    match u.int_in_range(0..=if depth == 0 { 3 } else { 6 })? {
+        0 => to.push_str(u.choose(&["null", "true", "-1.5e3", "0", "18446744073709551615"])?),
+        1..=3 => string(to, u)?,
+        4 => {
+            to.push('[');
+            for i in 0..u.int_in_range(0..=3)? {
+                to.push_str(comma(i));
+                write(to, u, depth - 1)?;
+            }
+            to.push(']');
+        }
+        _ => {
+            to.push('{');
+            for i in 0..u.int_in_range(0..=3)? {
+                to.push_str(comma(i));
+                string(to, u)?;
+                to.push_str(": ");
+                write(to, u, depth - 1)?;
+            }
+            to.push_str("}\n");
+        }
+    }
+    Ok(())
+}
+
+fn string(to: &mut String, u: &mut Unstructured<'_>) -> Result<()> {
+    to.push('"');
+    for _ in 0..u.int_in_range(0..=5)? {
+        to.push_str(
+            u.choose(&["a", "ü", "\\\\", "\\\"", "{", "}", "[", "]", ",", ":", " ", "\\u005c", "\\n"])?,
+        );
+    }
+    to.push('"');
+    Ok(())
+}
+
 impl<'de> Deserialize<'de> for Json {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         struct Any;
         impl<'de> Visitor<'de> for Any {
             type Value = Json;
@@ -91,31 +131,31 @@ impl<'de> Deserialize<'de> for Json {
                 f.write_str("JSON")
             }
 
-            fn visit_unit<E>(self) -> Result<Json, E> {
+            fn visit_unit<E>(self) -> std::result::Result<Json, E> {
                 Ok(Json::Null)
             }
 
-            fn visit_bool<E>(self, b: bool) -> Result<Json, E> {
+            fn visit_bool<E>(self, b: bool) -> std::result::Result<Json, E> {
                 Ok(Json::Bool(b))
             }
 
-            fn visit_u64<E>(self, n: u64) -> Result<Json, E> {
+            fn visit_u64<E>(self, n: u64) -> std::result::Result<Json, E> {
                 Ok(Json::Whole(n))
             }
 
-            fn visit_i64<E>(self, n: i64) -> Result<Json, E> {
+            fn visit_i64<E>(self, n: i64) -> std::result::Result<Json, E> {
                 Ok(Json::Number(n as f64))
             }
 
-            fn visit_f64<E>(self, n: f64) -> Result<Json, E> {
+            fn visit_f64<E>(self, n: f64) -> std::result::Result<Json, E> {
                 Ok(Json::Number(n))
             }
 
-            fn visit_str<E>(self, text: &str) -> Result<Json, E> {
+            fn visit_str<E>(self, text: &str) -> std::result::Result<Json, E> {
                 Ok(Json::Text(text.into()))
             }
 
-            fn visit_seq<S: SeqAccess<'de>>(self, mut list: S) -> Result<Json, S::Error> {
+            fn visit_seq<S: SeqAccess<'de>>(self, mut list: S) -> std::result::Result<Json, S::Error> {
                 let mut all = Vec::new();
                 while let Some(next) = list.next_element()? {
                     all.push(next);
@@ -123,7 +163,7 @@ impl<'de> Deserialize<'de> for Json {
                 Ok(Json::List(all))
             }
 
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Json, M::Error> {
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> std::result::Result<Json, M::Error> {
                 let mut all = Vec::new();
                 while let Some(member) = map.next_entry()? {
                     all.push(member);

@@ -247,28 +247,38 @@ impl Outcome {
 /// Plants one bug at a time into a copy of the sources and demands that the short run finds it.
 fn planted(steps: &mut Steps) -> Result {
     let copy = workspace::target_dir().join("planted");
+    steps.run("fuzz targets without a bug", || build(&workspace::root(), &self::target_dir(), &[]))?;
     steps.run("a copy of the sources", || copy_sources(&copy))?;
     let target_dir = workspace::target_dir().join("fuzz-planted");
     let mut rows = Vec::new();
+    let mut missed = Vec::new();
     for patch in list(&workspace::root().join("fuzz/planted"))? {
         let name = patch.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let target = name.split('-').next().unwrap_or_default().to_owned();
-        let row = steps.run(format!("planted: {name}"), || {
+        let outcome = steps.run(format!("planted: {name}"), || {
             steps::run(&mut apply(&copy, &patch))?;
-            let found = find(&copy, &target_dir, &target);
+            let outcome = find(&copy, &target_dir, &target);
             steps::run(apply(&copy, &patch).arg("--reverse"))?;
-            found
+            outcome
         })?;
-        rows.push(format!("{name:30} {row}"));
+        rows.push(format!("{name:24}  {}", outcome.row()));
+        if outcome.clean {
+            missed.push(name);
+        }
     }
-    println!("\n{:30} {HEADER}\n{}", "planted", rows.join("\n"));
-    match targets()?.iter().find(|target| !rows.iter().any(|row| row.contains(&format!(" {target} ")))) {
-        Some(target) => Err(format!("nothing is planted for {target}")),
-        None => Ok(()),
+    println!("\n{:24}  {HEADER}\n{}", "planted", rows.join("\n"));
+    if let Some(target) =
+        targets()?.iter().find(|target| !rows.iter().any(|row| row.starts_with(&format!("{target}-"))))
+    {
+        return Err(format!("nothing is planted for {target}"));
+    }
+    match missed.is_empty() {
+        true => Ok(()),
+        false => Err(format!("not found in {SHORT} s: {}", missed.join(", "))),
     }
 }
 
-fn find(copy: &Path, target_dir: &Path, target: &str) -> Result<String> {
+fn find(copy: &Path, target_dir: &Path, target: &str) -> Result<Outcome> {
     build(copy, target_dir, &[target])?;
     for kept in ["corpus", "failed"] {
         let _ = fs::remove_dir_all(target_dir.join(kept).join(target));
@@ -276,15 +286,17 @@ fn find(copy: &Path, target_dir: &Path, target: &str) -> Result<String> {
     let mut run = Campaign::of(copy, target_dir).start(target, SHORT)?;
     let status = run.child.wait().map_err(|e| e.to_string())?;
     let outcome = run.outcome(status.success())?;
-    // Else anything that fails would pass for a find.
-    let kept = list(&target_dir.join("failed").join(target))?;
-    match !outcome.clean && !kept.is_empty() {
-        true => {
-            println!("  {HEADER}\n  {}", outcome.row());
-            Ok(outcome.row())
+    println!("  {HEADER}\n  {}", outcome.row());
+    if !outcome.clean {
+        // Else anything that fails would pass for a find.
+        let input = list(&target_dir.join("failed").join(target))?.pop();
+        let input = input.ok_or_else(|| format!("{target} has failed without an input"))?;
+        let mut without = command(binary(&self::target_dir(), target)?);
+        if !steps::succeeds(without.arg(&input)) {
+            return Err(format!("{target} fails on {} without the planted bug, too", input.display()));
         }
-        false => Err(format!("{target} has not found the planted bug in {SHORT} s\n{}", tail(&outcome.log)?)),
     }
+    Ok(outcome)
 }
 
 /// What git knows or would know, as it is now. What has not changed is not touched, so that it is not built again.
@@ -328,7 +340,7 @@ fn read(file: &Path) -> Result<String> {
 /// The end of a log, where the failure is.
 fn tail(log: &Path) -> Result<String> {
     let text = read(log)?;
-    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with(['#', '"'])).collect();
     let last = lines.len().saturating_sub(40);
     Ok(lines[last..].join("\n"))
 }

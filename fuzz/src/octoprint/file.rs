@@ -1,9 +1,10 @@
 //! `GET /api/files/local/{path}` and the answer to an upload, on which it depends whether an upload was damaged.
 
+use libfuzzer_sys::arbitrary::Unstructured;
 use printhost_core::{ErrorKind, IfExists, PrintHost as _, Upload, Uploaded, Verified};
 use sha1::{Digest as _, Sha1};
 
-use super::{answer, bound, driver, model, network};
+use super::{answer, bound, driver, made, model, network};
 use crate::{
     host::{response, settle},
     json::{Expected, IllTyped, Json},
@@ -15,6 +16,13 @@ const CONTENT: &[u8] = b"G28\n";
 const STORED: &[u8] = br#"{"done":true,"files":{"local":{"path":"x.gcode"}}}"#;
 
 pub fn run(data: &[u8]) {
+    judge(data);
+    if let Ok(made) = made::file(&mut Unstructured::new(data)) {
+        judge(made.as_bytes());
+    }
+}
+
+fn judge(data: &[u8]) {
     let json = Json::parse(data);
     verified(data, json.as_ref());
     stored(data, json.as_ref());

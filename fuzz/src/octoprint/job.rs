@@ -1,8 +1,9 @@
 //! `GET /api/job`, beside `/api/printer` and alone when that says 409.
 
+use libfuzzer_sys::arbitrary::Unstructured;
 use printhost_core::{PrintHost as _, PrinterStatus};
 
-use super::{answer, bound, driver, model, network};
+use super::{answer, bound, driver, made, model, network};
 use crate::{
     host::{response, settle},
     json::{Expected, Json},
@@ -12,6 +13,13 @@ use crate::{
 const PRINTER: &[u8] = br#"{"state":{"text":"Printing","flags":{"printing":true}}}"#;
 
 pub fn run(data: &[u8]) {
+    judge(data);
+    if let Ok(made) = made::job(&mut Unstructured::new(data)) {
+        judge(made.as_bytes());
+    }
+}
+
+fn judge(data: &[u8]) {
     let json = Json::parse(data);
     for operational in [true, false] {
         let answer = |head: &str| {

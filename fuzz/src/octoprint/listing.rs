@@ -1,8 +1,9 @@
 //! `GET /api/files/local`, page by page.
 
+use libfuzzer_sys::arbitrary::Unstructured;
 use printhost_core::{FileEntry, Page, PrintHost as _};
 
-use super::{answer, bound, driver, model, network};
+use super::{answer, bound, driver, made, model, network};
 use crate::{
     cuts::Numbers,
     host::{response, settle},
@@ -11,6 +12,13 @@ use crate::{
 };
 
 pub fn run(data: &[u8]) {
+    judge(data);
+    if let Ok(made) = made::listing(&mut Unstructured::new(data)) {
+        judge(made.as_bytes());
+    }
+}
+
+fn judge(data: &[u8]) {
     let mut numbers = Numbers::of(data);
     let mut page = Page::first(numbers.below(4) as u16);
     for _ in 0..numbers.below(3) {

@@ -5,6 +5,7 @@ pub mod error;
 pub mod file;
 pub mod job;
 pub mod listing;
+pub mod made;
 pub mod model;
 pub mod printer;
 pub mod push;

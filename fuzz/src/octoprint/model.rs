@@ -83,7 +83,7 @@ pub fn job(answer: &Json) -> Expected<Option<Job>> {
         let mut job = Job::default();
         job.path = Some(path.into());
         job.size = size;
-        job.progress = done.map(|percent| (percent as f32 / 100.0).max(0.0).min(1.0));
+        job.progress = done.map(|percent| (percent as f32 / 100.0).clamp(0.0, 1.0));
         job.elapsed = elapsed.and_then(seconds);
         job.remaining = left.and_then(seconds);
         job

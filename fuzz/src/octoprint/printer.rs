@@ -1,8 +1,9 @@
 //! `GET /api/printer`.
 
+use libfuzzer_sys::arbitrary::Unstructured;
 use printhost_core::PrintHost as _;
 
-use super::{answer, bound, driver, model, network};
+use super::{answer, bound, driver, made, model, network};
 use crate::{
     host::{response, settle},
     json::{Expected, Json},
@@ -12,6 +13,13 @@ use crate::{
 const JOB: &[u8] = br#"{"job":{"file":{}},"progress":{},"state":"Operational","error":"of the job"}"#;
 
 pub fn run(data: &[u8]) {
+    judge(data);
+    if let Ok(made) = made::printer(&mut Unstructured::new(data)) {
+        judge(made.as_bytes());
+    }
+}
+
+fn judge(data: &[u8]) {
     let answer = |head: &str| {
         answer(head, |_, target| match target {
             "/api/printer?exclude=sd" => response("200 OK", data),

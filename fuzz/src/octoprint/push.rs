@@ -2,10 +2,11 @@
 
 use std::pin::pin;
 
+use libfuzzer_sys::arbitrary::Unstructured;
 use printhost_core::{Event, JobEvent, JobTracker, PrintHost as _, PrinterStatus};
 use printhost_net::proto::websocket::handshake_accept;
 
-use super::{answer, bound, driver, limits, model, network};
+use super::{answer, bound, driver, limits, made, model, network};
 use crate::{
     host::{response, settle, settle_pinned},
     json::{Expected, IllTyped, Json, NULL},
@@ -19,6 +20,13 @@ const JOB: &[u8] =
     br#"{"job":{"file":{"path":"a.gcode","size":9}},"progress":{"completion":50.0},"state":"Printing"}"#;
 
 pub fn run(data: &[u8]) {
+    judge(data);
+    if let Ok(made) = made::push(&mut Unstructured::new(data)) {
+        judge(made.as_bytes());
+    }
+}
+
+fn judge(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     // More job events than the queue holds would be skipped, and said to be.
     let messages: Vec<&str> = text.lines().take(8).collect();
