@@ -6,6 +6,7 @@ mod real {
     pub(crate) mod fault_proxy;
     pub(crate) mod lifecycle;
     pub(crate) mod names;
+    pub(crate) mod operations;
     pub(crate) mod peer;
     pub(crate) mod sockets;
 }
