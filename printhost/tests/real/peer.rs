@@ -2,7 +2,11 @@
 
 use std::process::Command;
 
-use printhost::{AnyHost, PrinterUrl, Verified, net::Net};
+use printhost::{
+    AnyHost, PrinterUrl, Verified,
+    net::Net,
+    octoprint::{Config, OctoPrint},
+};
 use serde_json::Value;
 use sha1::{Digest, Sha1};
 
@@ -10,8 +14,6 @@ use sha1::{Digest, Sha1};
 pub(crate) struct Peer {
     pub(crate) url: PrinterUrl,
     pub(crate) key: String,
-    /// Whether it is OctoPrint before 2.0, which tells the SHA-1 of its files and why a printer is in error.
-    pub(crate) is_first_generation: bool,
 }
 
 impl Peer {
@@ -20,12 +22,21 @@ impl Peer {
             std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run `cargo xtask peers`"))
         };
         let url = get("PRINTHOST_OCTOPRINT_URL").parse().expect("a printer URL");
-        let is_first_generation = get("PRINTHOST_OCTOPRINT_VERSION").starts_with("1.");
-        Self { url, key: get("PRINTHOST_OCTOPRINT_KEY"), is_first_generation }
+        Self { url, key: get("PRINTHOST_OCTOPRINT_KEY") }
     }
 
     pub(crate) fn host<N: Net>(&self, net: N) -> AnyHost<N> {
         AnyHost::new(net, &self.url, self.key.as_str())
+    }
+
+    /// With what only OctoPrint has.
+    pub(crate) fn octoprint<N: Net>(&self, net: N) -> OctoPrint<N> {
+        self.octoprint_with(net, &self.key)
+    }
+
+    /// With another key.
+    pub(crate) fn octoprint_with<N: Net>(&self, net: N, key: &str) -> OctoPrint<N> {
+        OctoPrint::new(net, Config::new(self.url.base().clone(), key))
     }
 
     /// GET by curl: the status, and the JSON if it is any.
@@ -55,33 +66,39 @@ impl Peer {
         (status, body)
     }
 
-    /// The size and SHA-1 of a file, if OctoPrint has it.
+    /// POST of JSON by curl.
+    pub(crate) fn post(&self, path: &str, json: &str) -> (u16, Value) {
+        self.curl_with(&["--header", "Content-Type: application/json", "--data", json], path)
+    }
+
+    /// The size and SHA-1 of a file, if OctoPrint has it: as it reports them, and where it reports no hash, that of a
+    /// download.
     pub(crate) fn stored(&self, path: &str) -> Option<(u64, String)> {
         let (status, file) = self.curl(&format!("/api/files/local/{path}"));
         assert!(matches!(status, 200 | 404 | 500), "{file}"); // 500: the folder does not exist either
-        (status == 200).then(|| {
-            assert!(!self.is_first_generation || file["hash"].is_string(), "{file}");
-            self.described(&file, path)
-        })
+        let hash = || match file["hash"].as_str() {
+            Some(hash) => hash.to_owned(),
+            None => hex(&Sha1::digest(self.curl_bytes(&[], &format!("/downloads/files/local/{path}")).1)),
+        };
+        (status == 200).then(|| (file["size"].as_u64().unwrap(), hash()))
     }
 
-    /// The size and SHA-1 of a file OctoPrint has described: where it leaves the SHA-1 out, that of a download.
-    pub(crate) fn described(&self, file: &Value, path: &str) -> (u64, String) {
-        let hash = file["hash"].as_str().map(str::to_owned).unwrap_or_else(|| {
-            let (status, content) = self.curl_bytes(&[], &format!("/downloads/files/local/{path}"));
-            assert_eq!(status, 200, "{path}");
-            Sha1::digest(content).iter().map(|b| format!("{b:02x}")).collect()
-        });
-        (file["size"].as_u64().unwrap(), hash)
+    /// 2.0 or later.
+    pub(crate) fn is_second(&self) -> bool {
+        !self.curl("/api/version").1["server"].as_str().unwrap().starts_with("1.")
     }
 
-    /// How far an upload with this SHA-1 can be verified.
-    pub(crate) fn strongest(&self, sha1: [u8; 20]) -> Verified {
-        if self.is_first_generation { Verified::Sha1(sha1) } else { Verified::Size }
+    /// How this server lets an upload be verified: 2.0 tells no hash.
+    pub(crate) fn verifies(&self, sha1: [u8; 20]) -> Verified {
+        if self.is_second() { Verified::Size } else { Verified::Sha1(sha1) }
     }
 
     /// The state OctoPrint shows.
     pub(crate) fn state(&self) -> String {
         self.curl("/api/job").1["state"].as_str().unwrap_or_default().to_owned()
     }
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
