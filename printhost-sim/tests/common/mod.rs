@@ -187,3 +187,41 @@ pub(crate) fn keys(object: &Value) -> Vec<&str> {
     keys.sort_unstable();
     keys
 }
+
+/// A client with cookies, as curl keeps them.
+pub(crate) struct Browser {
+    base: String,
+    jar: std::path::PathBuf,
+}
+
+impl Browser {
+    /// Fetches the login page, which gives the token against forged requests.
+    pub(crate) async fn open(sim: &OctoPrintSim) -> Self {
+        let browser = Self { base: format!("http://{}", sim.addr()), jar: scratch("") };
+        assert_eq!(browser.without_token("/login/", &[]).await.status, 200);
+        browser
+    }
+
+    pub(crate) async fn without_token(&self, path: &str, args: &[&str]) -> Answer {
+        let jar = self.jar.to_str().expect("a path in UTF-8");
+        ask(&format!("{}{path}", self.base), &[&["-b", jar, "-c", jar], args].concat()).await
+    }
+
+    /// Sends the token from the cookie as a header, as a page's script does.
+    pub(crate) async fn request(&self, path: &str, args: &[&str]) -> Answer {
+        let cookies = std::fs::read_to_string(&self.jar).expect("a jar");
+        let line = cookies.lines().find(|line| line.contains("\tcsrf_token_P")).expect("a token");
+        let header = format!("X-CSRF-Token: {}", line.rsplit('\t').next().unwrap_or_default());
+        self.without_token(path, &[&["-H", header.as_str()], args].concat()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &str) -> Answer {
+        self.request(path, &["-H", "Content-Type: application/json", "-d", body]).await
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.jar);
+    }
+}
