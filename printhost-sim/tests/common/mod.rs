@@ -117,8 +117,17 @@ pub(crate) struct Push(WebSocketStream<TcpStream>);
 
 impl Push {
     pub(crate) async fn open(sim: &OctoPrintSim) -> Self {
+        Self::open_at(sim, "websocket").await
+    }
+
+    /// Opens the endpoint with SockJS' framing.
+    pub(crate) async fn framed(sim: &OctoPrintSim) -> Self {
+        Self::open_at(sim, "123/abcdefgh/websocket").await
+    }
+
+    async fn open_at(sim: &OctoPrintSim, endpoint: &str) -> Self {
         let stream = TcpStream::connect(sim.addr()).await.expect("the simulator listens");
-        let url = format!("ws://{}/sockjs/websocket", sim.addr());
+        let url = format!("ws://{}/sockjs/{endpoint}", sim.addr());
         let (socket, _) = tokio_tungstenite::client_async(url, stream).await.expect("a handshake");
         Self(socket)
     }
@@ -139,9 +148,14 @@ impl Push {
     }
 
     pub(crate) async fn next(&mut self) -> Value {
+        serde_json::from_str(&self.text().await).expect("JSON")
+    }
+
+    /// The next frame as it came.
+    pub(crate) async fn text(&mut self) -> String {
         let message = timeout(PATIENCE, self.0.next()).await.expect("a message in time");
         let message = message.expect("an open channel").expect("a frame");
-        serde_json::from_str(message.to_text().expect("text")).expect("JSON")
+        message.to_text().expect("text").to_owned()
     }
 
     /// The next message within a short time.
