@@ -117,8 +117,17 @@ pub(crate) struct Push(WebSocketStream<TcpStream>);
 
 impl Push {
     pub(crate) async fn open(sim: &OctoPrintSim) -> Self {
+        Self::open_at(sim, "websocket").await
+    }
+
+    /// Opens the endpoint with SockJS' framing.
+    pub(crate) async fn framed(sim: &OctoPrintSim) -> Self {
+        Self::open_at(sim, "123/abcdefgh/websocket").await
+    }
+
+    async fn open_at(sim: &OctoPrintSim, endpoint: &str) -> Self {
         let stream = TcpStream::connect(sim.addr()).await.expect("the simulator listens");
-        let url = format!("ws://{}/sockjs/websocket", sim.addr());
+        let url = format!("ws://{}/sockjs/{endpoint}", sim.addr());
         let (socket, _) = tokio_tungstenite::client_async(url, stream).await.expect("a handshake");
         Self(socket)
     }
@@ -139,9 +148,14 @@ impl Push {
     }
 
     pub(crate) async fn next(&mut self) -> Value {
+        serde_json::from_str(&self.text().await).expect("JSON")
+    }
+
+    /// The next frame as it came.
+    pub(crate) async fn text(&mut self) -> String {
         let message = timeout(PATIENCE, self.0.next()).await.expect("a message in time");
         let message = message.expect("an open channel").expect("a frame");
-        serde_json::from_str(message.to_text().expect("text")).expect("JSON")
+        message.to_text().expect("text").to_owned()
     }
 
     /// The next message within a short time.
@@ -186,4 +200,42 @@ pub(crate) fn keys(object: &Value) -> Vec<&str> {
     let mut keys: Vec<&str> = object.as_object().expect("an object").keys().map(String::as_str).collect();
     keys.sort_unstable();
     keys
+}
+
+/// A client with cookies, as curl keeps them.
+pub(crate) struct Browser {
+    base: String,
+    jar: std::path::PathBuf,
+}
+
+impl Browser {
+    /// Fetches the login page, which gives the token against forged requests.
+    pub(crate) async fn open(sim: &OctoPrintSim) -> Self {
+        let browser = Self { base: format!("http://{}", sim.addr()), jar: scratch("") };
+        assert_eq!(browser.without_token("/login/", &[]).await.status, 200);
+        browser
+    }
+
+    pub(crate) async fn without_token(&self, path: &str, args: &[&str]) -> Answer {
+        let jar = self.jar.to_str().expect("a path in UTF-8");
+        ask(&format!("{}{path}", self.base), &[&["-b", jar, "-c", jar], args].concat()).await
+    }
+
+    /// Sends the token from the cookie as a header, as a page's script does.
+    pub(crate) async fn request(&self, path: &str, args: &[&str]) -> Answer {
+        let cookies = std::fs::read_to_string(&self.jar).expect("a jar");
+        let line = cookies.lines().find(|line| line.contains("\tcsrf_token_P")).expect("a token");
+        let header = format!("X-CSRF-Token: {}", line.rsplit('\t').next().unwrap_or_default());
+        self.without_token(path, &[&["-H", header.as_str()], args].concat()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &str) -> Answer {
+        self.request(path, &["-H", "Content-Type: application/json", "-d", body]).await
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.jar);
+    }
 }
