@@ -121,8 +121,8 @@ impl<N: Net> OctoPrint<N> {
             })
             .await
             .map_err(|e| e.with_detail("the login brought no data"))?;
-            self.resync().await?;
             self.console.open(login.needs.is_none_or(|needs| needs.role.iter().any(|r| r == TERMINAL)));
+            self.resync().await?;
             synced.signal(());
             core::future::pending().await
         });

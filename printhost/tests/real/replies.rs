@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use printhost::{
-    Clock, Command, Event, Events, Phase, PrintHost, Upload, beside,
+    Clock, Command, Event, Events, HeaterId, Phase, PrintHost, Upload, beside,
     net::{Limits, Net, Parts},
     net_tokio::{Hyper, OsEntropy, PortableNet, TokioClock, TokioDial},
 };
@@ -35,7 +35,7 @@ async fn console<N: Net>(net: N, name: &str) {
             assert_eq!(both.replies[0], format!("round {round}"));
             assert!(both.replies[1].starts_with("ok X:"), "{:?}", both.replies);
         }
-        let firmware = host.command(Command::Gcode("m115")).await.unwrap().replies;
+        let firmware = host.command(Command::Gcode("M115")).await.unwrap().replies;
         assert!(firmware.iter().any(|line| line.contains("FIRMWARE_NAME:Virtual Marlin")), "{firmware:?}");
 
         // Two at once: one of them goes without.
@@ -68,16 +68,22 @@ async fn console<N: Net>(net: N, name: &str) {
     tokio::time::timeout(Duration::from_secs(90), beside(&host, work)).await.expect("in time").unwrap();
 }
 
-/// A chip's limits: what is answered is cut, and nothing breaks.
-async fn console_of_a_chip() {
-    let peer = Peer::from_environment();
-    let parts = Parts::new(
+/// With a chip's limits, and `message` bytes for what is pushed.
+fn chip(message: usize) -> Parts<TokioDial, printhost::net::Http1, TokioClock, OsEntropy> {
+    let mut limits = Limits::DEVICE;
+    limits.message = message;
+    Parts::new(
         TokioDial::plain(),
         printhost::net::Http1::DEVICE,
         TokioClock::default(),
         OsEntropy::default(),
-        Limits::DEVICE,
-    );
+        limits,
+    )
+}
+
+async fn replies_to_a_chip() {
+    let peer = Peer::from_environment();
+    let parts = chip(16 << 10);
     let host = peer.octoprint(&parts);
     host.command(Command::ConnectPrinter).await.unwrap();
     until("the printer", || peer.state() == "Operational").await;
@@ -86,9 +92,33 @@ async fn console_of_a_chip() {
         resynced(&mut events).await;
         let told = host.command(Command::Gcode("M118 small")).await.unwrap();
         assert_eq!(told.replies, ["small"]);
-        let long: String = (0..14).map(|i| format!("M118 {i} {}\n", "x".repeat(50))).collect();
-        let told = host.command(Command::Gcode(&long)).await.unwrap().replies;
-        assert!(told.iter().map(String::len).sum::<usize>() <= Limits::DEVICE.message, "{told:?}");
+    };
+    tokio::time::timeout(Duration::from_secs(60), beside(&host, work)).await.expect("in time").unwrap();
+}
+
+/// All that is pushed is too long, as it is for a chip after some prints on 1.11: the beginning is enough.
+async fn unread_statuses() {
+    let peer = Peer::from_environment();
+    let parts = chip(1200);
+    let host = peer.octoprint(&parts);
+    host.command(Command::ConnectPrinter).await.unwrap();
+    until("the printer", || peer.state() == "Operational").await;
+    let mut events = host.events().unwrap();
+    let work = async {
+        resynced(&mut events).await;
+        for celsius in [23.0, 0.0] {
+            let set = Command::SetTemperature { heater: HeaterId::Bed, celsius };
+            host.command(set).await.unwrap();
+            loop {
+                if let Event::Status(status) = events.next().await
+                    && status.bed.is_some_and(|bed| bed.target == Some(celsius))
+                {
+                    break;
+                }
+            }
+        }
+        let deaf = host.command(Command::Gcode("M118 lost")).await.unwrap();
+        assert!(deaf.replies.is_empty(), "{:?}", deaf.replies);
         assert!(host.cameras().await.is_ok(), "the settings are longer than what a chip reads");
     };
     tokio::time::timeout(Duration::from_secs(60), beside(&host, work)).await.expect("in time").unwrap();
@@ -145,7 +175,12 @@ async fn gcode_brings_the_printers_own_replies_over_the_portable_client() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn gcode_replies_fit_into_a_chip() {
-    console_of_a_chip().await;
+    replies_to_a_chip().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn beginning_of_statuses_that_are_too_long_is_enough() {
+    unread_statuses().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
