@@ -50,9 +50,9 @@ fn decode(pieces: &[&[u8]]) -> (Vec<Message>, Option<ErrorKind>) {
 
 /// A payload of any length, among them those where the header's form changes.
 fn payload(u: &mut Unstructured<'_>, most: usize) -> Result<String> {
-    let len = match u.int_in_range(0..=31)? {
-        31 => *u.choose(&[65535, 65536])?,
-        27.. => *u.choose(&[125, 126, 127])?,
+    let len = match u.int_in_range(0..=127)? {
+        127 => *u.choose(&[65535, 65536])?,
+        112.. => *u.choose(&[125, 126, 127])?,
         _ => u.int_in_range(0..=LIMIT)?,
     };
     let (seed, wide) = (u.int_in_range(b' '..=b'~')?, u.arbitrary::<bool>()?);
