@@ -48,6 +48,8 @@ pub(crate) async fn simulator() -> OctoPrintSim {
 pub(crate) fn printhost(key: &str, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_printhost"));
     command.args(args).env("PRINTHOST_KEY", key).kill_on_drop(true);
+    // Whoever runs the tests may have a configuration, and it is none of theirs.
+    command.env("PRINTHOST_CONFIG", std::env::temp_dir().join("printhost-cli-none").join("config.toml"));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
