@@ -6,8 +6,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    camera, completions, config, connection, emergency_stop, factor, files, gcode, job, man, motion, print,
-    start, status, temp, upload, watch,
+    camera, completions, config, connection, discover, emergency_stop, factor, files, gcode, job, man,
+    motion, print, start, status, temp, upload, watch,
 };
 
 const AFTER: &str = "\
@@ -113,6 +113,8 @@ pub(crate) enum Command {
     ///
     /// Every named printer is told at the same time. Most need a restart afterwards.
     EmergencyStop(emergency_stop::EmergencyStop),
+    /// Look for printers in the local network.
+    Discover(discover::Discover),
     /// Name printers, and keep their keys.
     #[command(subcommand)]
     Config(config::ConfigCommand),

@@ -4,6 +4,7 @@ pub(crate) mod camera;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod connection;
+pub(crate) mod discover;
 pub(crate) mod emergency_stop;
 pub(crate) mod factor;
 pub(crate) mod files;

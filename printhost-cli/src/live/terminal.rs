@@ -64,16 +64,34 @@ fn restore_before_panics() {
     });
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
-    /// What the test of panics in `tests/watch_screen.rs` runs inside a terminal.
     #[test]
-    #[ignore = "takes a terminal and panics in it"]
-    fn panic_inside() {
+    #[ignore = "run by the test below, in a terminal"]
+    fn panic_in_a_terminal() {
         let mut terminal = Terminal::enter().expect("a terminal");
         terminal.draw(|frame| frame.render_widget("before the panic", frame.area())).expect("a frame");
         panic!("on purpose");
+    }
+
+    #[test]
+    fn panic_restores_the_terminal_before_it_is_told() {
+        let this = std::env::current_exe().expect("a path");
+        let inside = format!(
+            "stty -a; {} --ignored --exact live::terminal::tests::panic_in_a_terminal --nocapture; stty -a",
+            this.display()
+        );
+        let ran = Command::new("script").args(["-qec", &inside, "/dev/null"]).output().expect("script runs");
+        let seen = String::from_utf8_lossy(&ran.stdout);
+        let at = |what: &str| seen.find(what).unwrap_or_else(|| panic!("no {what:?} in {seen:?}"));
+        let (entered, left, told) = (at("\x1b[?1049h"), at("\x1b[?1049l"), at("on purpose"));
+        assert!(entered < left && left < told, "{seen:?}");
+        let modes: Vec<&str> = seen.lines().filter(|line| line.contains("icanon")).collect();
+        assert_eq!(modes.len(), 2, "{seen:?}");
+        assert_eq!(modes[0].trim(), modes[1].trim());
     }
 }
