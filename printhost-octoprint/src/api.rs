@@ -4,24 +4,163 @@ use alloc::{format, string::String, vec::Vec};
 use core::time::Duration;
 
 use embedded_io_async::Read;
-use printhost_core::{Error, ErrorKind, Result, Retry};
+use printhost_core::{Error, ErrorKind, Result, Retry, Secret};
 use printhost_net::{BaseUrl, Body, Method, NO_BODY, Net, Request, http::ResponseOf};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{OctoPrint, wire};
+use crate::{
+    OctoPrint,
+    wire::{self, Order},
+};
 
 /// How much of a refusal is read, in bytes.
 const REFUSAL: usize = 1024;
+/// How many redirects lead to an OctoPrint at most.
+const MAX_REDIRECTS: usize = 3;
 /// The longest wait a host can ask for.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Beyond the usual.
+/// A request, but for its body and where it goes.
+#[derive(Clone, Copy)]
 pub(crate) struct Call<'a> {
     pub operation: &'static str,
     pub method: Method,
     pub path: &'a str,
     pub content_type: Option<&'a str>,
     pub answer: Option<Duration>,
+    /// Asks OctoPrint 2.0 for its own shapes instead of those of 1.x.
+    pub second_shape: bool,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) const fn new(operation: &'static str, method: Method, path: &'a str) -> Self {
+        Self { operation, method, path, content_type: None, answer: None, second_shape: false }
+    }
+
+    pub(crate) const fn get(operation: &'static str, path: &'a str) -> Self {
+        Self::new(operation, Method::Get, path)
+    }
+
+    pub(crate) const fn post_json(operation: &'static str, path: &'a str) -> Self {
+        Self { content_type: Some("application/json"), ..Self::new(operation, Method::Post, path) }
+    }
+
+    pub(crate) const fn in_second_shape(mut self) -> Self {
+        self.second_shape = true;
+        self
+    }
+}
+
+/// Sends one request to `base`, with the key if there is one; a status of 300 and above becomes an error, without
+/// `secret` in it.
+pub(crate) async fn exchange<'n, N: Net, R: Read + ?Sized>(
+    net: &'n N,
+    base: &BaseUrl,
+    key: Option<&Secret>,
+    secret: &Secret,
+    call: Call<'_>,
+    body: Body<'_, R>,
+) -> Result<ResponseOf<'n, N>> {
+    let mut fields = Vec::with_capacity(3);
+    fields.extend(key.map(|key| ("X-Api-Key", key.expose())));
+    fields.extend(call.content_type.map(|value| ("Content-Type", value)));
+    fields.extend(call.second_shape.then_some(("X-OctoPrint-Api-Version", "2.0.0")));
+    let target = base.target(call.path);
+    let mut request = Request::new(call.operation, call.method, &base.origin, &target).headers(&fields);
+    request.answer = call.answer;
+    let mut response = net.parts().send(&request, body).await?;
+    if (200..300).contains(&response.status()) {
+        return Ok(response);
+    }
+    let json = response.header("content-type").is_some_and(|t| t.contains("json"));
+    let html = response.header("content-type").is_some_and(|t| t.contains("html"));
+    let location = response.header("location").filter(|l| !l.is_empty()).map(|l| secret.redact(l));
+    let seconds = response.header("retry-after").and_then(|v| v.parse().ok());
+    // A refusal without a readable body is still that refusal.
+    let text = response.read_start(REFUSAL).await.unwrap_or_default();
+    // A page's head may come without anything of a page in it: OctoPrint's own words as text/html.
+    let page = html && text.trim_ascii_start().starts_with(b"<");
+    let detail = match serde_json::from_slice::<wire::Failure>(&text) {
+        Ok(failure) => failure.error,
+        Err(_) if json || page => String::new(),
+        Err(_) => String::from_utf8_lossy(&text).into_owned(),
+    };
+    let detail = secret.redact(&detail);
+    let status = response.status();
+    let mut error = refusal(call.operation, call.method, status, &detail, text.is_empty());
+    match (status, location) {
+        (300..400, Some(location)) => {
+            error = Error::new(ErrorKind::Redirected, call.operation).with_http(status).with_detail(location);
+        }
+        _ if page => error = error.with_detail("the host answered with an HTML page"),
+        _ => {}
+    }
+    // When to come back says nothing about whether the host has acted.
+    if let (Some(seconds), Retry::Safe) = (seconds, error.retry()) {
+        error = error.with_retry(Retry::After(Duration::from_secs(seconds).min(LONGEST_WAIT)));
+    }
+    Err(error)
+}
+
+/// Follows the redirects of a GET from `base`, to the same host only; returns where that led and the answer.
+pub(crate) async fn settle<'n, N: Net>(
+    net: &'n N,
+    from: &BaseUrl,
+    key: Option<&Secret>,
+    secret: &Secret,
+    call: Call<'_>,
+) -> Result<(BaseUrl, ResponseOf<'n, N>)> {
+    let mut base = from.clone();
+    for _ in 0..=MAX_REDIRECTS {
+        match exchange(net, &base, key, secret, call, NO_BODY).await {
+            Ok(response) => return Ok((base, response)),
+            Err(e) if e.kind() == ErrorKind::Redirected => {
+                let to = base.redirected(call.path, e.detail().unwrap_or_default());
+                base = to.map_err(|refused| match e.http_status() {
+                    Some(status) => refused.with_http(status),
+                    None => refused,
+                })?;
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    Err(Error::new(ErrorKind::Redirected, call.operation).with_detail("the host redirects in a circle"))
+}
+
+/// The body of an answer, bounded by [`printhost_net::Limits::json`].
+pub(crate) async fn json_body<N: Net>(
+    net: &N,
+    operation: &'static str,
+    mut response: ResponseOf<'_, N>,
+    secret: &Secret,
+) -> Result<Vec<u8>> {
+    if let Some(refused) = compressed(operation, response.header("content-encoding"), secret) {
+        return Err(refused);
+    }
+    let max = net.parts().limits().json;
+    response.read_to_end(max).await.map_err(|e| e.in_operation(operation))
+}
+
+/// Reads JSON; what is wrong with it may quote it.
+pub(crate) fn parse<T: DeserializeOwned>(
+    operation: &'static str,
+    bytes: &[u8],
+    secret: &Secret,
+) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let what = match bytes.trim_ascii_start().starts_with(b"<") {
+            true => HTML.into(),
+            false => secret.redact(&format!("{error}")),
+        };
+        Error::new(ErrorKind::Protocol, operation).with_detail(what)
+    })
+}
+
+/// Refuses an answer that a proxy has compressed although nobody asked for that.
+fn compressed(operation: &'static str, coding: Option<&str>, secret: &Secret) -> Option<Error> {
+    let coding = coding.filter(|c| !c.is_empty() && !c.eq_ignore_ascii_case("identity"))?;
+    let what = secret.redact(&format!("the answer is compressed ({coding}) unasked"));
+    Some(Error::new(ErrorKind::Protocol, operation).with_detail(what))
 }
 
 impl<N: Net> OctoPrint<N> {
@@ -32,48 +171,8 @@ impl<N: Net> OctoPrint<N> {
         call: Call<'_>,
         body: Body<'_, R>,
     ) -> Result<ResponseOf<'_, N>> {
-        let key = self.config.api_key.expose();
-        let fields = [("X-Api-Key", key), ("Content-Type", call.content_type.unwrap_or_default())];
-        let fields = if call.content_type.is_some() { &fields[..] } else { &fields[..1] };
-        let target = base.target(call.path);
-        let mut request = Request::new(call.operation, call.method, &base.origin, &target).headers(fields);
-        request.answer = call.answer;
-        let mut response = self.net.parts().send(&request, body).await?;
-        if (200..300).contains(&response.status()) {
-            return Ok(response);
-        }
-        let json = response.header("content-type").is_some_and(|t| t.contains("json"));
-        let html = response.header("content-type").is_some_and(|t| t.contains("html"));
-        let location = response.header("location").filter(|l| !l.is_empty()).map(|l| self.without_key(l));
-        let seconds = response.header("retry-after").and_then(|v| v.parse().ok());
-        // A refusal without a readable body is still that refusal.
-        let text = response.read_start(REFUSAL).await.unwrap_or_default();
-        let detail = match serde_json::from_slice::<wire::Failure>(&text) {
-            Ok(failure) => failure.error,
-            Err(_) if json || html => String::new(),
-            Err(_) => String::from_utf8_lossy(&text).into_owned(),
-        };
-        let detail = self.without_key(&detail);
-        let status = response.status();
-        let mut error = refusal(call.operation, call.method, status, &detail, text.is_empty());
-        match (status, location) {
-            (300..400, Some(location)) => {
-                error =
-                    Error::new(ErrorKind::Redirected, call.operation).with_http(status).with_detail(location);
-            }
-            _ if html => error = error.with_detail("the host answered with an HTML page"),
-            _ => {}
-        }
-        // When to come back says nothing about whether the host has acted.
-        if let (Some(seconds), Retry::Safe) = (seconds, error.retry()) {
-            error = error.with_retry(Retry::After(Duration::from_secs(seconds).min(LONGEST_WAIT)));
-        }
-        Err(error)
-    }
-
-    /// A host may repeat what it was sent.
-    pub(crate) fn without_key(&self, text: &str) -> String {
-        self.config.api_key.redact(text)
+        let key = &self.config.api_key;
+        exchange(&self.net, base, Some(key), key, call, body).await
     }
 
     /// As [`Self::request_at`], where OctoPrint lives as far as known; finds that out first.
@@ -88,76 +187,61 @@ impl<N: Net> OctoPrint<N> {
 
     /// GET, and the JSON of the answer.
     pub(crate) async fn get<T: DeserializeOwned>(&self, operation: &'static str, path: &str) -> Result<T> {
-        self.parse(operation, &self.get_bytes(operation, path).await?)
+        self.parse(operation, &self.get_bytes(Call::get(operation, path)).await?)
     }
 
     /// Apart from [`Self::get`], so that it exists once and not for every type of answer.
-    async fn get_bytes(&self, operation: &'static str, path: &str) -> Result<Vec<u8>> {
-        let call = Call { operation, method: Method::Get, path, content_type: None, answer: None };
+    pub(crate) async fn get_bytes(&self, call: Call<'_>) -> Result<Vec<u8>> {
         let response = self.request(call, NO_BODY).await?;
-        self.body(operation, response).await
+        self.body(call.operation, response).await
     }
 
     /// POST of some JSON. The status settles it: an answer whose body is then cut does not undo what was done.
-    pub(crate) async fn post(
-        &self,
-        operation: &'static str,
-        path: &str,
-        body: &impl Serialize,
-    ) -> Result<()> {
-        self.post_response(operation, path, body).await?.finish().await;
+    pub(crate) async fn post(&self, operation: &'static str, path: &str, order: &Order<'_>) -> Result<()> {
+        self.post_response(Call::post_json(operation, path), order).await?.finish().await;
         Ok(())
     }
 
-    /// POST of some JSON.
-    pub(crate) async fn post_response(
+    /// POST of some JSON, and the JSON of the answer. An answer that cannot be read does not undo what was done.
+    pub(crate) async fn post_for<T: DeserializeOwned>(
         &self,
         operation: &'static str,
         path: &str,
-        body: &impl Serialize,
-    ) -> Result<ResponseOf<'_, N>> {
-        let json = serde_json::to_vec(body)
-            .map_err(|e| Error::new(ErrorKind::InvalidInput, operation).with_detail(e))?;
-        let content_type = Some("application/json");
-        let call = Call { operation, method: Method::Post, path, content_type, answer: None };
-        self.request(call, Body::bytes(&json)).await
+        order: &Order<'_>,
+    ) -> Result<T> {
+        let response = self.post_response(Call::post_json(operation, path), order).await?;
+        let body = self.body(operation, response).await;
+        body.and_then(|bytes| self.parse(operation, &bytes)).map_err(|e| e.with_retry(Retry::ReadFirst))
+    }
+
+    /// POST of some JSON.
+    pub(crate) async fn post_response(&self, call: Call<'_>, order: &Order<'_>) -> Result<ResponseOf<'_, N>> {
+        self.post_bytes(call, &json(call.operation, order)?).await
+    }
+
+    pub(crate) async fn post_bytes(&self, call: Call<'_>, json: &[u8]) -> Result<ResponseOf<'_, N>> {
+        self.request(call, Body::bytes(json)).await
     }
 
     /// The body of an answer, bounded by [`printhost_net::Limits::json`].
-    pub(crate) async fn body(
-        &self,
-        operation: &'static str,
-        mut response: ResponseOf<'_, N>,
-    ) -> Result<Vec<u8>> {
-        self.uncompressed(operation, &response)?;
-        let max = self.net.parts().limits().json;
-        response.read_to_end(max).await.map_err(|e| e.in_operation(operation))
+    pub(crate) async fn body(&self, operation: &'static str, response: ResponseOf<'_, N>) -> Result<Vec<u8>> {
+        json_body(&self.net, operation, response, &self.config.api_key).await
     }
 
     /// The JSON of an answer.
     pub(crate) fn parse<T: DeserializeOwned>(&self, operation: &'static str, bytes: &[u8]) -> Result<T> {
-        serde_json::from_slice(bytes).map_err(|e| self.not_json(operation, bytes, &e))
-    }
-
-    /// What is wrong with some JSON may quote it.
-    pub(crate) fn not_json(&self, operation: &'static str, bytes: &[u8], error: &serde_json::Error) -> Error {
-        let what = match bytes.trim_ascii_start().starts_with(b"<") {
-            true => HTML.into(),
-            false => self.without_key(&format!("{error}")),
-        };
-        Error::new(ErrorKind::Protocol, operation).with_detail(what)
+        parse(operation, bytes, &self.config.api_key)
     }
 
     /// Refuses an answer that a proxy has compressed although nobody asked for that.
     pub(crate) fn uncompressed(&self, operation: &'static str, response: &ResponseOf<'_, N>) -> Result<()> {
-        match response.header("content-encoding") {
-            Some(coding) if !coding.is_empty() && !coding.eq_ignore_ascii_case("identity") => {
-                let what = self.without_key(&format!("the answer is compressed ({coding}) unasked"));
-                Err(Error::new(ErrorKind::Protocol, operation).with_detail(what))
-            }
-            _ => Ok(()),
-        }
+        compressed(operation, response.header("content-encoding"), &self.config.api_key).map_or(Ok(()), Err)
     }
+}
+
+/// A request's body.
+pub(crate) fn json(operation: &'static str, body: &impl Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec(body).map_err(|e| Error::new(ErrorKind::InvalidInput, operation).with_detail(e))
 }
 
 /// What a login page or a foreign server is called.
@@ -182,7 +266,9 @@ fn refusal(operation: &'static str, method: Method, status: u16, detail: &str, e
         _ if connecting => ErrorKind::Protocol,
         404 => ErrorKind::NotFound,
         409 if detail.contains("already exist") => ErrorKind::Exists,
+        409 if detail.contains("does not have a heated") => ErrorKind::Unsupported,
         409 => ErrorKind::Conflict,
+        412 => ErrorKind::Conflict,
         400 | 414 | 415 => ErrorKind::InvalidInput,
         _ => ErrorKind::Protocol,
     };
@@ -211,7 +297,9 @@ mod tests {
         assert_eq!(kind(Method::Get, 403, "no permission"), ErrorKind::Forbidden);
         assert_eq!(refusal("connect", Method::Get, 403, "", true).kind(), ErrorKind::Unauthorized);
         assert_eq!(kind(Method::Post, 409, "File already exists and noOverwrite was set"), ErrorKind::Exists);
+        assert_eq!(kind(Method::Post, 409, "File or folder does already exist"), ErrorKind::Exists);
         assert_eq!(kind(Method::Post, 409, "Printer is not operational"), ErrorKind::Conflict);
+        assert_eq!(kind(Method::Post, 409, "Printer does not have a heated chamber"), ErrorKind::Unsupported);
         assert_eq!(kind(Method::Post, 415, "Could not upload file, invalid type"), ErrorKind::InvalidInput);
         assert_eq!(kind(Method::Get, 405, ""), ErrorKind::Protocol);
         assert_eq!(refusal("connect", Method::Get, 404, "", true).kind(), ErrorKind::Protocol);

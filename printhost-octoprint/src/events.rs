@@ -1,29 +1,34 @@
 //! The push connection: OctoPrint's raw websocket.
 
-use alloc::format;
+use alloc::{format, string::String};
 use core::{convert::Infallible, pin::pin, time::Duration};
 
 use embassy_futures::select::{Either, select};
 use embassy_sync::{blocking_mutex::raw::CriticalSectionRawMutex, signal::Signal};
 use printhost_core::{
-    Clock, Error, ErrorKind, JobTracker, PrintHost as _, PrinterStatus, Reconnect, Result, within,
+    Clock, Error, ErrorKind, JobTracker, Phase, PrintHost as _, PrinterStatus, Reconnect, Result, within,
 };
 use printhost_net::{
     Net,
-    websocket::{self, Message, Outbox},
+    websocket::{self, Message},
 };
 
 use crate::{
-    OctoPrint, map,
-    wire::{Auth, Login, Push, PushEvent},
+    OctoPrint,
+    api::Call,
+    console::Console,
+    map,
+    wire::{Auth, Login, Order, Push, PushEvent, PushLogs},
 };
+
+/// How a message with the history begins.
+const HISTORY: &[u8] = br#"{"history""#;
+
+/// The permission to see the terminal.
+const TERMINAL: &str = "monitor_terminal";
 
 /// With a valid login something comes at once.
 const FIRST_DATA: Duration = Duration::from_secs(5);
-
-/// State, events and nothing of the logs and plugins, which can be large.
-const SUBSCRIBE: &str =
-    r#"{"subscribe":{"state":{"logs":false,"messages":false},"events":true,"plugins":false}}"#;
 
 /// What is known of the printer from the push connection.
 #[derive(Debug)]
@@ -36,11 +41,22 @@ pub(crate) struct Live {
     /// Counts the job events that were announced.
     announced: u32,
     jobs: JobTracker,
+    /// Why the printer has failed, as an event told: 2.0 says it nowhere else.
+    fault: Option<String>,
 }
 
 impl Live {
     pub(crate) const fn new() -> Self {
-        Self { status: None, synced: false, pushed: 0, announced: 0, jobs: JobTracker::new() }
+        Self { status: None, synced: false, pushed: 0, announced: 0, jobs: JobTracker::new(), fault: None }
+    }
+
+    /// Adds the reason to a status that tells of a failure without one; forgets it when the printer is back.
+    pub(crate) fn explain(&mut self, status: &mut PrinterStatus) {
+        match status.phase {
+            Phase::Faulted if status.fault.is_none() => status.fault.clone_from(&self.fault),
+            Phase::Connecting => self.fault = None,
+            _ => {}
+        }
     }
 }
 
@@ -50,6 +66,15 @@ struct Running<'a, N: Net>(&'a OctoPrint<N>);
 impl<N: Net> Drop for Running<'_, N> {
     fn drop(&mut self) {
         self.0.running.lock(|r| r.set(false));
+    }
+}
+
+/// Marks the console as out of reach when the push connection ends.
+struct Connected<'a>(&'a Console);
+
+impl Drop for Connected<'_> {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 
@@ -81,15 +106,14 @@ impl<N: Net> OctoPrint<N> {
         let login = self.login().await?;
         let base = self.base("run").await?;
         let socket = websocket::connect(&self.net, &base, "/sockjs/websocket", &[]).await?;
-        let outbox = Outbox::new();
         let auth = Auth { auth: format!("{}:{}", login.name, login.session) };
         let auth = serde_json::to_string(&auth)
             .map_err(|e| Error::new(ErrorKind::InvalidInput, "run").with_detail(e))?;
-        for text in [SUBSCRIBE.into(), auth] {
-            let _ = outbox.try_send(text); // it is empty and has room for more
-        }
+        self.console.begin(auth);
+        let _console = Connected(&self.console);
         let authenticated: Signal<CriticalSectionRawMutex, ()> = Signal::new();
-        let run = pin!(socket.run(&self.net, &outbox, |message| self.take(&message, &authenticated)));
+        let run =
+            pin!(socket.run(&self.net, &self.console.outbox, |message| self.take(&message, &authenticated)));
         let resync = pin!(async {
             within(self.net.parts().clock(), FIRST_DATA, "run", async {
                 authenticated.wait().await;
@@ -98,6 +122,7 @@ impl<N: Net> OctoPrint<N> {
             .await
             .map_err(|e| e.with_detail("the login brought no data"))?;
             self.resync().await?;
+            self.console.open(login.needs.is_none_or(|needs| needs.role.iter().any(|r| r == TERMINAL)));
             synced.signal(());
             core::future::pending().await
         });
@@ -110,11 +135,8 @@ impl<N: Net> OctoPrint<N> {
 
     /// A session for the push connection, by the API key.
     async fn login(&self) -> Result<Login> {
-        #[derive(serde::Serialize)]
-        struct Passive {
-            passive: bool,
-        }
-        let response = self.post_response("run", "/api/login", &Passive { passive: true }).await?;
+        let order = Order { passive: Some(true), ..Order::default() };
+        let response = self.post_response(Call::post_json("run", "/api/login"), &order).await?;
         self.parse("run", &self.body("run", response).await?)
     }
 
@@ -160,6 +182,11 @@ impl<N: Net> OctoPrint<N> {
                 if !prefix.starts_with(br#"{"connected""#) {
                     authenticated.signal(());
                 }
+                match () {
+                    () if prefix.starts_with(HISTORY) => self.console.take_history(),
+                    () if prefix.starts_with(br#"{"current""#) => self.console.take_lines(None),
+                    () => {}
+                }
                 return Ok(());
             }
             _ => return Ok(()),
@@ -171,11 +198,19 @@ impl<N: Net> OctoPrint<N> {
                 Error::new(ErrorKind::Disconnected, "run").with_detail("OctoPrint asks for a new login")
             );
         }
+        if push.current.is_some() && self.console.is_listening() {
+            let lines = serde_json::from_slice::<PushLogs>(text.as_bytes()).ok();
+            self.console.take_lines(lines.map(|push| push.current.logs));
+        }
+        if push.history.is_some() {
+            self.console.take_history();
+        }
         if let Some(current) = push.current.or(push.history) {
             authenticated.signal(());
             self.live.lock(|l| {
                 let mut live = l.borrow_mut();
-                let status = map::current(current, live.status.as_ref());
+                let mut status = map::current(current, live.status.as_ref());
+                live.explain(&mut status);
                 live.pushed = live.pushed.wrapping_add(1);
                 if live.synced {
                     self.bus.publish_status(status.clone());
@@ -184,7 +219,10 @@ impl<N: Net> OctoPrint<N> {
             });
         } else if let Some(head) = push.event {
             let payload = || serde_json::from_slice::<PushEvent>(text.as_bytes()).ok()?.event.payload;
-            if let Some(event) = map::job_event(&head.kind, payload) {
+            if head.kind == "Error" {
+                let reason = payload().and_then(|payload| payload.error);
+                self.live.lock(|l| l.borrow_mut().fault = reason);
+            } else if let Some(event) = map::job_event(&head.kind, payload) {
                 let new = self.live.lock(|l| {
                     let mut live = l.borrow_mut();
                     live.announced = live.announced.wrapping_add(1);

@@ -1,7 +1,7 @@
 use alloc::{string::String, vec};
 
 use embedded_io_async::{Read, Write};
-use printhost_core::{Error, ErrorKind, FileEntry, FilePage, Page, RemotePath, Result, Retry};
+use printhost_core::{Error, ErrorKind, FileEntry, FileInfo, FilePage, Page, RemotePath, Result, Retry};
 use printhost_net::{
     Method, NO_BODY, Net,
     proto::{json_items::JsonItems, percent::encode_path},
@@ -9,23 +9,36 @@ use printhost_net::{
 
 use crate::{
     OctoPrint,
-    api::{Call, HTML},
+    api::{self, Call, HTML},
+    commands::READS,
     map, wire,
 };
 
-const FILES: &str = "/api/files/local/";
+pub(crate) const FILES: &str = "/api/files/local/";
 
 impl<N: Net> OctoPrint<N> {
+    /// What a listing shows of a file.
+    pub(crate) async fn info(&self, path: RemotePath<'_>) -> Result<FileEntry> {
+        self.entry("files", path).await.map(map::file)
+    }
+
     /// What the host knows of a file.
+    pub(crate) async fn details(&self, path: &str) -> Result<FileInfo> {
+        let operation = "file info";
+        let path = RemotePath::parse(path).map_err(|e| e.in_operation(operation))?;
+        self.entry(operation, path).await.map(map::details)
+    }
+
+    /// A file or folder, as OctoPrint tells it.
     ///
     /// Asked for a file in a folder that does not exist, OctoPrint answers 500 (1.11.8); so then the folders above
     /// are asked for, from the top, where a missing one is a clean 404.
-    pub(crate) async fn info(&self, path: RemotePath<'_>) -> Result<FileEntry> {
-        let asked = self.get("files", &route(FILES, path)).await.map(map::file);
-        if asked.as_ref().is_err_and(|e| e.http_status() == Some(500)) {
+    pub(crate) async fn entry(&self, operation: &'static str, path: RemotePath<'_>) -> Result<wire::File> {
+        let asked = self.get(operation, &route(FILES, path)).await;
+        if asked.as_ref().is_err_and(|e: &Error| e.http_status() == Some(500)) {
             for (end, _) in path.as_str().match_indices('/') {
                 let folder = RemotePath::parse(&path.as_str()[..end])?;
-                self.get::<wire::File>("files", &route(FILES, folder)).await?;
+                self.get::<wire::File>(operation, &route(FILES, folder)).await?;
             }
         }
         asked
@@ -38,39 +51,54 @@ impl<N: Net> OctoPrint<N> {
             folder => route(FILES, RemotePath::parse(folder)?),
         };
         path.push_str("?recursive=false");
-        let call =
-            Call { operation: "files", method: Method::Get, path: &path, content_type: None, answer: None };
-        let mut response = self.request(call, NO_BODY).await?;
-        self.uncompressed("files", &response)?;
-        let limits = self.net.parts().limits();
-        let mut items = JsonItems::new(limits.json);
+        self.listing("files", &path, page).await
+    }
+
+    /// A page of what a route lists.
+    pub(crate) async fn listing(&self, operation: &'static str, path: &str, page: Page) -> Result<FilePage> {
         let mut listing = FilePage::default();
         let (mut skip, mut room) = (page.offset, page.limit);
+        // Not self in what is called: a network need not be Sync.
+        let secret = &self.config.api_key;
+        self.each(operation, path, &mut |item| {
+            if skip > 0 {
+                skip -= 1;
+            } else if room == 0 {
+                listing.more = true;
+            } else {
+                let file: wire::File = api::parse(operation, item, secret)?;
+                listing.entries.push(map::file(file));
+                room -= 1;
+            }
+            Ok(!listing.more)
+        })
+        .await?;
+        Ok(listing)
+    }
+
+    /// Hands over the objects of a list one by one, until `take` says that it is enough.
+    pub(crate) async fn each(
+        &self,
+        operation: &'static str,
+        path: &str,
+        take: &mut (dyn FnMut(&[u8]) -> Result<bool> + Send),
+    ) -> Result<()> {
+        let mut response = self.request(Call::get(operation, path), NO_BODY).await?;
+        self.uncompressed(operation, &response)?;
+        let limits = self.net.parts().limits();
+        let mut items = JsonItems::new(limits.json);
         let mut buf = vec![0; limits.chunk];
         let mut first = true;
         loop {
-            let n = response.read(&mut buf).await.map_err(|e| e.in_operation("files"))?;
+            let n = response.read(&mut buf).await.map_err(|e| e.in_operation(operation))?;
             if n == 0 {
-                items.finish().map_err(|e| e.in_operation("files"))?;
-                return Ok(listing);
+                return items.finish().map_err(|e| e.in_operation(operation));
             }
             if core::mem::take(&mut first) && buf[..n].trim_ascii_start().starts_with(b"<") {
-                return Err(Error::new(ErrorKind::Protocol, "files").with_detail(HTML));
+                return Err(Error::new(ErrorKind::Protocol, operation).with_detail(HTML));
             }
-            let more = items.feed(&buf[..n], |item| {
-                if skip > 0 {
-                    skip -= 1;
-                } else if room == 0 {
-                    listing.more = true;
-                } else {
-                    let file: wire::File = self.parse("files", item)?;
-                    listing.entries.push(map::file(file));
-                    room -= 1;
-                }
-                Ok(!listing.more)
-            });
-            if !more.map_err(|e| e.in_operation("files"))? {
-                return Ok(listing);
+            if !items.feed(&buf[..n], &mut *take).map_err(|e| e.in_operation(operation))? {
+                return Ok(());
             }
         }
     }
@@ -78,14 +106,7 @@ impl<N: Net> OctoPrint<N> {
     pub(crate) async fn fetch<W: Write + ?Sized>(&self, path: &str, to: &mut W) -> Result<u64> {
         let file = RemotePath::parse(path)?;
         let path = route("/downloads/files/local/", file);
-        let call = Call {
-            operation: "download",
-            method: Method::Get,
-            path: &path,
-            content_type: None,
-            answer: None,
-        };
-        let mut response = self.request(call, NO_BODY).await?;
+        let mut response = self.request(Call::get("download", &path), NO_BODY).await?;
         self.uncompressed("download", &response)?;
         let told_length = response.content_length().is_some();
         let mut buf = vec![0; self.net.parts().limits().chunk];
@@ -106,17 +127,9 @@ impl<N: Net> OctoPrint<N> {
         }
     }
 
-    pub(crate) async fn remove(&self, path: &str) -> Result<()> {
-        let path = RemotePath::parse(path)?;
+    pub(crate) async fn remove(&self, path: RemotePath<'_>) -> Result<()> {
         let route = route(FILES, path);
-        let call = Call {
-            operation: "delete",
-            method: Method::Delete,
-            path: &route,
-            content_type: None,
-            answer: None,
-        };
-        let deleted = match self.request(call, NO_BODY).await {
+        let deleted = match self.request(Call::new("delete", Method::Delete, &route), NO_BODY).await {
             Ok(response) => {
                 response.finish().await;
                 Ok(())
@@ -124,10 +137,16 @@ impl<N: Net> OctoPrint<N> {
             Err(e) => Err(e),
         };
         match deleted {
-            Err(e) if e.retry() == Retry::ReadFirst => match self.info(path).await {
-                Err(gone) if gone.kind() == ErrorKind::NotFound => Ok(()),
-                _ => Err(e.unconfirmed()),
-            },
+            Err(e) if e.retry() == Retry::ReadFirst => {
+                for _ in 0..READS {
+                    self.settles().await;
+                    let read = self.entry("delete", path).await;
+                    if read.is_err_and(|e| e.kind() == ErrorKind::NotFound) {
+                        return Ok(());
+                    }
+                }
+                Err(e.unconfirmed())
+            }
             result => result,
         }
     }

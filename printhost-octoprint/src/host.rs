@@ -1,3 +1,4 @@
+use alloc::{string::String, vec::Vec};
 use core::{
     cell::{Cell, RefCell},
     convert::Infallible,
@@ -6,25 +7,38 @@ use core::{
 use embassy_sync::blocking_mutex::{Mutex, raw::CriticalSectionRawMutex};
 use embedded_io_async::{Read, Write};
 use printhost_core::{
-    Capabilities, Command, Error, ErrorKind, EventBus, Events, FilePage, HostInfo, Outcome, Page, PrintHost,
-    PrinterStatus, Result, Upload, Uploaded,
+    Camera, Capabilities, Command, Error, ErrorKind, EventBus, Events, FileInfo, FilePage, HostInfo, Outcome,
+    Page, PrintHost, PrinterStatus, Result, Thumbnail, Upload, Uploaded,
 };
-use printhost_net::{BaseUrl, Method, NO_BODY, Net};
+use printhost_net::{BaseUrl, Net};
 
-use crate::{Config, api::Call, events::Live, map, wire};
+use crate::{
+    Config,
+    api::{self, Call},
+    console::Console,
+    events::Live,
+    folders::Relocation,
+    map, wire,
+};
 
-/// How many redirects lead to an OctoPrint at most.
-const MAX_REDIRECTS: usize = 3;
+/// Where OctoPrint turned out to live, and which of the two families of versions it is of.
+#[derive(Clone)]
+pub(crate) struct Home {
+    pub base: BaseUrl,
+    /// 2.0 or later, which calls some things by other names.
+    pub is_second: bool,
+}
 
 /// An OctoPrint and the printer behind it. See [`PrintHost`] for what its calls promise.
 pub struct OctoPrint<N: Net> {
     pub(crate) net: N,
     pub(crate) config: Config,
-    /// Where OctoPrint turned out to live; `None` until it was asked.
-    settled: Mutex<CriticalSectionRawMutex, RefCell<Option<BaseUrl>>>,
+    /// `None` until it was asked.
+    settled: Mutex<CriticalSectionRawMutex, RefCell<Option<Home>>>,
     pub(crate) bus: EventBus,
     pub(crate) live: Mutex<CriticalSectionRawMutex, RefCell<Live>>,
     pub(crate) running: Mutex<CriticalSectionRawMutex, Cell<bool>>,
+    pub(crate) console: Console,
 }
 
 impl<N: Net> OctoPrint<N> {
@@ -37,6 +51,7 @@ impl<N: Net> OctoPrint<N> {
             bus: EventBus::new(),
             live: Mutex::new(RefCell::new(Live::new())),
             running: Mutex::new(Cell::new(false)),
+            console: Console::new(),
         }
     }
 
@@ -48,45 +63,32 @@ impl<N: Net> OctoPrint<N> {
     /// Where OctoPrint lives. The first time, that is found out together with whether it takes our key, by reading:
     /// no body is ever sent to a host that would refuse or redirect it.
     pub(crate) async fn base(&self, operation: &'static str) -> Result<BaseUrl> {
-        if let Some(base) = self.settled.lock(|s| s.borrow().clone()) {
-            return Ok(base);
-        }
-        let (base, _) = self.settle().await.map_err(|e| e.in_operation(operation))?;
-        Ok(base)
+        Ok(self.home(operation).await?.base)
     }
 
-    async fn settle(&self) -> Result<(BaseUrl, wire::Version)> {
-        if self.config.api_key.is_empty() {
+    /// As [`Self::base`], with what is known of the version.
+    pub(crate) async fn home(&self, operation: &'static str) -> Result<Home> {
+        if let Some(home) = self.settled.lock(|s| s.borrow().clone()) {
+            return Ok(home);
+        }
+        let (home, _) = self.settle().await.map_err(|e| e.in_operation(operation))?;
+        Ok(home)
+    }
+
+    async fn settle(&self) -> Result<(Home, wire::Version)> {
+        let key = &self.config.api_key;
+        if key.is_empty() {
             return Err(Error::new(ErrorKind::Unauthorized, "connect").with_detail("there is no API key"));
         }
-        let path = "/api/version";
-        let mut base = self.config.url.clone();
-        for _ in 0..=MAX_REDIRECTS {
-            let call =
-                Call { operation: "connect", method: Method::Get, path, content_type: None, answer: None };
-            match self.request_at(&base, call, NO_BODY).await {
-                Ok(response) => {
-                    let version: wire::Version =
-                        self.parse("connect", &self.body("connect", response).await?)?;
-                    if version.server.is_none() && version.text.is_none() {
-                        return Err(
-                            Error::new(ErrorKind::Protocol, "connect").with_detail("this is not OctoPrint")
-                        );
-                    }
-                    self.settled.lock(|s| *s.borrow_mut() = Some(base.clone()));
-                    return Ok((base, version));
-                }
-                Err(e) if e.kind() == ErrorKind::Redirected => {
-                    let to = base.redirected(path, e.detail().unwrap_or_default());
-                    base = to.map_err(|refused| match e.http_status() {
-                        Some(status) => refused.with_http(status),
-                        None => refused,
-                    })?;
-                }
-                Err(e) => return Err(e),
-            }
+        let call = Call::get("connect", "/api/version");
+        let (base, response) = api::settle(&self.net, &self.config.url, Some(key), key, call).await?;
+        let version: wire::Version = self.parse("connect", &self.body("connect", response).await?)?;
+        if version.server.is_none() && version.text.is_none() {
+            return Err(Error::new(ErrorKind::Protocol, "connect").with_detail("this is not OctoPrint"));
         }
-        Err(Error::new(ErrorKind::Redirected, "connect").with_detail("the host redirects in a circle"))
+        let home = Home { base, is_second: map::is_second(version.server.as_deref()) };
+        self.settled.lock(|s| *s.borrow_mut() = Some(home.clone()));
+        Ok((home, version))
     }
 }
 
@@ -104,13 +106,15 @@ impl<N: Net> PrintHost for OctoPrint<N> {
 
     async fn status(&self) -> Result<PrinterStatus> {
         let printer: Result<wire::Printer> = self.get("status", "/api/printer?exclude=sd").await;
-        match printer {
-            Ok(printer) => Ok(map::status(printer, self.get("status", "/api/job").await?)),
+        let mut status = match printer {
+            Ok(printer) => map::status(printer, self.get("status", "/api/job").await?),
             Err(e) if e.kind() == ErrorKind::Conflict => {
-                Ok(map::status_not_operational(self.get("status", "/api/job").await?))
+                map::status_not_operational(self.get("status", "/api/job").await?)
             }
-            Err(e) => Err(e),
-        }
+            Err(e) => return Err(e),
+        };
+        self.live.lock(|l| l.borrow_mut().explain(&mut status));
+        Ok(status)
     }
 
     fn events(&self) -> Result<Events<'_>> {
@@ -141,8 +145,37 @@ impl<N: Net> PrintHost for OctoPrint<N> {
         self.list(folder, page).await
     }
 
+    async fn file_info(&self, path: &str) -> Result<FileInfo> {
+        self.details(path).await
+    }
+
+    async fn thumbnail<W: Write + ?Sized>(&self, thumbnail: &Thumbnail, to: &mut W) -> Result<u64> {
+        self.picture("thumbnail", &thumbnail.source, to).await
+    }
+
     async fn delete(&self, path: &str) -> Result<()> {
-        self.remove(path).await
+        self.delete_entry(path).await
+    }
+
+    async fn move_file(&self, from: &str, to: &str) -> Result<String> {
+        self.relocate(Relocation::Move, from, to).await
+    }
+
+    async fn create_folder(&self, path: &str) -> Result<String> {
+        self.make_folders(path).await
+    }
+
+    async fn cameras(&self) -> Result<Vec<Camera>> {
+        self.webcams().await
+    }
+
+    async fn snapshot<W: Write + ?Sized>(&self, camera: &Camera, to: &mut W) -> Result<u64> {
+        match camera.snapshot.as_deref() {
+            Some(source) => self.picture("snapshot", source, to).await,
+            None => {
+                Err(Error::new(ErrorKind::NotFound, "snapshot").with_detail("the camera has no pictures"))
+            }
+        }
     }
 }
 
@@ -160,14 +193,27 @@ fn capabilities() -> Capabilities {
     can.hash_verification = true;
     can.download = true;
     can.files = true;
+    can.file_info = true;
+    can.thumbnails = true;
     can.delete = true;
+    can.move_file = true;
+    can.create_folder = true;
     can.start = true;
     can.pause = true;
     can.resume = true;
     can.cancel = true;
     can.gcode = true;
+    can.gcode_replies = true;
+    can.set_temperature = true;
+    can.home = true;
+    can.jog = true;
+    can.extrude = true;
+    can.select_tool = true;
+    can.speed_factor = true;
+    can.flow_factor = true;
     can.emergency_stop = true;
     can.printer_connection = true;
+    can.cameras = true;
     can.push = true;
     can
 }

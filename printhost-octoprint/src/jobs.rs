@@ -1,87 +1,82 @@
-use alloc::vec::Vec;
+//! The job: which file, starting it over, what is known of it.
 
-use printhost_core::{
-    Command, Error, ErrorKind, Outcome, Phase, PrintHost as _, PrinterStatus, RemotePath, Result, Retry,
-};
+use alloc::string::String;
+use core::time::Duration;
+
+use printhost_core::{Error, ErrorKind, Outcome, Phase, PrinterStatus, RemotePath, Result};
 use printhost_net::Net;
 
-use crate::{
-    OctoPrint,
-    files::route,
-    wire::{CommandBody, GcodeBody},
-};
+use crate::{FilamentUse, OctoPrint, files::route, map, wire, wire::Order};
 
-/// OctoPrint refuses bodies of more than 100 KB with a bare 400 (1.11.8).
-const MAX_GCODE: usize = 64 << 10;
+/// What OctoPrint knows of the selected file's print. Every `None` means that it did not say.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct JobDetails {
+    /// The file's path.
+    pub path: Option<String>,
+    /// Where the file is: `local`, or `sdcard` (1.x) or `printer` (2.0) for the printer's own storage.
+    pub storage: Option<String>,
+    /// How long it will print, by analysis of the file.
+    pub estimated: Option<Duration>,
+    /// How long it took on the average; not told by 2.0.
+    pub average: Option<Duration>,
+    /// How long it took the last time; not told by 2.0.
+    pub last: Option<Duration>,
+    /// The filament it takes, by tool.
+    pub filament: alloc::vec::Vec<FilamentUse>,
+    /// Who started it.
+    pub user: Option<String>,
+}
 
 impl<N: Net> OctoPrint<N> {
     pub(crate) async fn start_file(&self, path: &str) -> Result<Outcome> {
         let path = RemotePath::parse(path)?;
-        let body = CommandBody { command: "select", action: None, print: Some(true) };
-        let sent = self.post("start", &route("/api/files/local/", path), &body).await;
-        let is_ours =
-            |s: &PrinterStatus| s.job.as_ref().and_then(|j| j.path.as_deref()) == Some(path.as_str());
-        self.confirm(sent, |status| status.phase.has_job() && is_ours(status)).await
+        let order = Order { print: Some(true), ..Order::new("select") };
+        let sent = self.post("start", &route("/api/files/local/", path), &order).await;
+        self.confirm(sent, |status| status.phase.has_job() && is_selected(status, path.as_str())).await
     }
 
-    pub(crate) async fn order(&self, command: Command<'_>) -> Result<Outcome> {
-        let operation = command.name();
-        let job = |command, action| CommandBody { command, action, print: None };
-        let (path, body) = match command {
-            Command::Pause => ("/api/job", job("pause", Some("pause"))),
-            Command::Resume => ("/api/job", job("pause", Some("resume"))),
-            Command::Cancel => ("/api/job", job("cancel", None)),
-            Command::ConnectPrinter => ("/api/connection", job("connect", None)),
-            Command::DisconnectPrinter => ("/api/connection", job("disconnect", None)),
-            Command::EmergencyStop => return self.gcode(operation, "M112").await,
-            Command::Gcode(lines) => return self.gcode(operation, lines).await,
-            _ => return Err(Error::unsupported(operation)),
-        };
-        let sent = self.post(operation, path, &body).await;
-        self.confirm(sent, |status| shows(command, status.phase)).await
+    /// Selects a stored file without printing it. `POST /api/files/local/{path}`, permission FILES_SELECT.
+    ///
+    /// [`ErrorKind::Conflict`] while the printer is printing or offline, [`ErrorKind::NotFound`] for an unknown file.
+    /// Confirmed when the status shows it.
+    pub async fn select(&self, path: &str) -> Result<Outcome> {
+        let path = RemotePath::parse(path)?;
+        let sent = self.post("select", &route("/api/files/local/", path), &Order::new("select")).await;
+        self.confirm(sent, |status| is_selected(status, path.as_str())).await
     }
 
-    async fn gcode(&self, operation: &'static str, lines: &str) -> Result<Outcome> {
-        if lines.len() > MAX_GCODE {
-            let detail = format_args!("at most {MAX_GCODE} bytes of G-code at a time");
-            return Err(Error::new(ErrorKind::TooLarge, operation).with_detail(detail));
-        }
-        let commands: Vec<&str> = lines.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        if commands.is_empty() {
-            return Err(Error::new(ErrorKind::InvalidInput, operation).with_detail("there is no G-code"));
-        }
-        match self.post(operation, "/api/printer/command", &GcodeBody { commands }).await {
-            Ok(()) => Ok(Outcome::accepted()),
-            Err(e) if e.retry() == Retry::ReadFirst => Err(e.unconfirmed()),
-            Err(e) => Err(e),
-        }
+    /// Takes the selection back. `POST /api/files/local/current`, permission FILES_SELECT.
+    ///
+    /// [`ErrorKind::Conflict`] while printing, and when nothing is selected.
+    pub async fn unselect(&self) -> Result<Outcome> {
+        let sent = self.post("unselect", "/api/files/local/current", &Order::new("unselect")).await;
+        self.confirm(sent, |status| status.job.is_none()).await
     }
 
-    /// Reads the printer after a command. When the command's answer was lost, that settles whether it was carried
-    /// out; it is never sent again.
-    async fn confirm(&self, sent: Result<()>, shows: impl Fn(&PrinterStatus) -> bool) -> Result<Outcome> {
-        let lost = match sent {
-            Ok(()) => None,
-            Err(e) if e.retry() == Retry::ReadFirst => Some(e.unconfirmed()),
-            Err(e) => return Err(e),
-        };
-        let confirmed = self.status().await.is_ok_and(|status| shows(&status));
-        match lost {
-            _ if confirmed => Ok(Outcome::confirmed()),
-            None => Ok(Outcome::accepted()),
-            Some(error) => Err(error),
-        }
+    /// Starts the paused job over from its beginning. `POST /api/job`, permission PRINT.
+    ///
+    /// [`ErrorKind::Conflict`] when nothing is paused. OctoPrint 2.0.0rc7 accepts it and does nothing: the outcome is
+    /// then [`printhost_core::Confirmation::Accepted`], and the job stays paused.
+    pub async fn restart(&self) -> Result<Outcome> {
+        let sent = self.post("restart", "/api/job", &Order::new("restart")).await;
+        self.confirm(sent, |status| matches!(status.phase, Phase::Preparing | Phase::Printing)).await
+    }
+
+    /// What is known of the selected file's print. `GET /api/job`, permission STATUS.
+    pub async fn job_details(&self) -> Result<JobDetails> {
+        let more: wire::JobMore = self.get("job details", "/api/job").await?;
+        Ok(map::job_details(more.job))
     }
 }
 
-/// Whether a phase is what a command leads to.
-fn shows(command: Command<'_>, phase: Phase) -> bool {
-    match command {
-        Command::Pause => matches!(phase, Phase::Pausing | Phase::Paused),
-        Command::Resume => matches!(phase, Phase::Resuming | Phase::Printing),
-        Command::Cancel => phase == Phase::Cancelling || !(phase.has_job() || phase.leaves_job_open()),
-        Command::ConnectPrinter => !matches!(phase, Phase::Offline | Phase::Faulted | Phase::Unknown),
-        Command::DisconnectPrinter => phase == Phase::Offline,
-        _ => false,
-    }
+pub(crate) fn is_selected(status: &PrinterStatus, path: &str) -> bool {
+    // The printer's own storage has its paths with a leading slash in places.
+    let ours = |job: &str| job.trim_start_matches('/') == path.trim_start_matches('/');
+    status.job.as_ref().and_then(|job| job.path.as_deref()).is_some_and(ours)
+}
+
+/// A path of the caller, refused in the name of an operation.
+pub(crate) fn refused(operation: &'static str, why: &str) -> Error {
+    Error::new(ErrorKind::InvalidInput, operation).with_detail(why)
 }

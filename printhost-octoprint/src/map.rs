@@ -3,9 +3,10 @@
 use alloc::{string::String, vec::Vec};
 use core::time::Duration;
 
-use printhost_core::{FileEntry, Heater, Job, JobEvent, Phase, PrinterStatus};
+use printhost_core::{Camera, FileEntry, FileInfo, Heater, Job, JobEvent, Phase, PrinterStatus, Thumbnail};
+use printhost_net::proto::percent::{encode_component, encode_path};
 
-use crate::wire;
+use crate::{FilamentUse, JobDetails, PrinterProfile, wire};
 
 /// `GET /api/printer` and `GET /api/job` together.
 pub(crate) fn status(printer: wire::Printer, job: wire::Job) -> PrinterStatus {
@@ -64,6 +65,130 @@ pub(crate) fn file(file: wire::File) -> FileEntry {
     entry
 }
 
+/// `GET /api/files/local/{path}`
+pub(crate) fn details(mut file: wire::File) -> FileInfo {
+    let mut info = FileInfo::default();
+    if let Some(analysis) = file.analysis.take() {
+        info.print_time = analysis.estimated_print_time.and_then(seconds).filter(|time| !time.is_zero());
+        let by_tool = analysis.filament.unwrap_or_default().0;
+        info.filament = by_tool.iter().map(|tool| tool.length.unwrap_or_default()).collect();
+    }
+    info.thumbnails = thumbnails(&mut file);
+    info.entry = self::file(file);
+    info
+}
+
+/// 2.0 has them itself, a plugin of 1.x tells where it keeps one.
+fn thumbnails(file: &mut wire::File) -> Vec<Thumbnail> {
+    let mut route = String::from("downloads/thumbs/local/");
+    encode_path(&mut route, &file.path);
+    let mut pictures: Vec<Thumbnail> = file
+        .refs
+        .sizes
+        .iter()
+        .map(|size| {
+            let mut source = route.clone() + "?size=";
+            encode_component(&mut source, size);
+            let pixels = size.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+            thumbnail(source, pixels)
+        })
+        .collect();
+    if pictures.is_empty() && file.refs.thumbnail {
+        pictures.push(thumbnail(route, None));
+    }
+    pictures.extend(file.thumbnail.take().filter(|t| !t.is_empty()).map(|source| thumbnail(source, None)));
+    pictures
+}
+
+fn thumbnail(source: String, size: Option<(u32, u32)>) -> Thumbnail {
+    let mut thumbnail = Thumbnail::default();
+    (thumbnail.source, thumbnail.size) = (source, size);
+    thumbnail
+}
+
+/// `GET /api/job`
+pub(crate) fn job_details(job: wire::JobEstimates) -> JobDetails {
+    let by_tool = job.filament.unwrap_or_default().0;
+    JobDetails {
+        path: job.file.path,
+        storage: job.file.origin,
+        estimated: job.estimated_print_time.and_then(seconds),
+        average: job.average_print_time.and_then(seconds),
+        last: job.last_print_time.and_then(seconds),
+        filament: by_tool
+            .iter()
+            .map(|tool| FilamentUse { length: tool.length, volume: tool.volume })
+            .collect(),
+        user: job.user,
+    }
+}
+
+/// `webcam` in `GET /api/settings`; `absolute` completes an address for a viewer.
+///
+/// OctoPrint hands out the picture of one camera itself, which also works where the camera's address is only known to
+/// OctoPrint's machine.
+pub(crate) fn cameras(webcams: wire::Webcams, absolute: impl Fn(&str) -> String) -> Vec<Camera> {
+    if webcams.webcam_enabled == Some(false) {
+        return Vec::new();
+    }
+    let camera = |name: Option<String>, stream: Option<String>, snapshot: Option<String>| {
+        let mut camera = Camera::default();
+        camera.name = name.unwrap_or_default();
+        camera.stream = stream.filter(|url| !url.trim().is_empty()).map(|url| absolute(url.trim()));
+        camera.snapshot = snapshot.filter(|url| !url.trim().is_empty());
+        camera
+    };
+    let of_octoprint = || Some(String::from(SNAPSHOT));
+    match webcams.webcams {
+        None => {
+            let snapshot = webcams.snapshot_url.filter(|url| !url.is_empty()).and_then(|_| of_octoprint());
+            let only = camera(None, webcams.stream_url, snapshot);
+            Vec::from_iter((only.stream.is_some() || only.snapshot.is_some()).then_some(only))
+        }
+        Some(all) => all
+            .into_iter()
+            .map(|webcam| {
+                let urls = webcam.compat.unwrap_or_default();
+                let snapshot = match webcam.can_snapshot {
+                    Some(false) => None,
+                    _ if webcam.name == webcams.snapshot_webcam => of_octoprint(),
+                    _ => urls.snapshot,
+                };
+                camera(webcam.display_name.or(webcam.name), urls.stream, snapshot)
+            })
+            .collect(),
+    }
+}
+
+/// The picture that OctoPrint fetches from its camera.
+const SNAPSHOT: &str = "downloads/camera/current";
+
+/// A printer profile.
+pub(crate) fn profile(profile: wire::Profile) -> PrinterProfile {
+    let volume = &profile.volume;
+    let sides = volume.width.zip(volume.depth).zip(volume.height);
+    PrinterProfile {
+        name: profile.name.unwrap_or_default(),
+        model: profile.model.unwrap_or_default(),
+        is_current: profile.current,
+        is_default: profile.is_default,
+        heated_bed: profile.heated_bed,
+        heated_chamber: profile.heated_chamber,
+        tools: profile.extruder.count,
+        shared_nozzle: profile.extruder.shared_nozzle,
+        nozzle: profile.extruder.nozzle_diameter,
+        volume: sides.map(|((width, depth), height)| [width, depth, height]),
+        is_round: volume.form_factor.as_deref() == Some("circular"),
+        id: profile.id,
+    }
+}
+
+/// Whether a version is 2.0 or later. One that nobody can read is taken for a new one.
+pub(crate) fn is_second(version: Option<&str>) -> bool {
+    let major = version.and_then(|v| v.split('.').next()).map(str::parse::<u32>);
+    !matches!(major, None | Some(Ok(0 | 1)))
+}
+
 /// Forty hexadecimal digits.
 pub(crate) fn sha1(hex: &str) -> Option<[u8; 20]> {
     if hex.len() != 40 || !hex.is_ascii() {
@@ -85,8 +210,11 @@ fn from_state(state: wire::State, file: wire::JobFile, progress: &wire::Progress
     status
 }
 
+fn seconds(seconds: f32) -> Option<Duration> {
+    Duration::try_from_secs_f32(seconds).ok()
+}
+
 fn job(path: String, size: Option<u64>, progress: &wire::Progress) -> Job {
-    let seconds = |s: f32| Duration::try_from_secs_f32(s).ok();
     let mut job = Job::default();
     job.path = Some(path);
     job.size = size;

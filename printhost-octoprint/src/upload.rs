@@ -9,7 +9,7 @@ use printhost_core::{
 use printhost_net::{Body, Method, Net, proto::multipart::Form};
 use sha1::{Digest, Sha1};
 
-use crate::{OctoPrint, api::Call, wire};
+use crate::{OctoPrint, api::Call, commands::READS, wire};
 
 /// With the form around it, a longer one would overflow its own length.
 const MAX_LEN: u64 = i64::MAX as u64;
@@ -36,10 +36,23 @@ impl<N: Net> OctoPrint<N> {
         let stored = match sent {
             Ok(stored) => stored,
             // The host has everything and its answer is lost: the file's hash tells.
-            Err(e) if e.retry() == Retry::ReadFirst => match self.info(path).await {
-                Ok(file) if sha1.is_some() && file.sha1 == sha1 && file.size == Some(upload.len) => file.path,
-                _ => return Err(e.unconfirmed()),
-            },
+            Err(e) if e.retry() == Retry::ReadFirst => {
+                // 2.0 tells no hash. What was not there before, and is as long, is ours.
+                let by_size = upload.if_exists == IfExists::Fail && self.home("upload").await?.is_second;
+                let is_ours = |file: &FileEntry| {
+                    let same = sha1.is_some() && file.sha1 == sha1 || by_size && file.sha1.is_none();
+                    same && file.size == Some(upload.len)
+                };
+                let mut stored = None;
+                for _ in 0..READS {
+                    self.settles().await;
+                    stored = self.info(path).await.ok().filter(is_ours);
+                    if stored.is_some() {
+                        break;
+                    }
+                }
+                stored.ok_or_else(|| e.unconfirmed())?.path
+            }
             Err(e) => return Err(e),
         };
         let verified = self.verify(&stored, upload.len, sha1).await?;
@@ -72,14 +85,10 @@ impl<N: Net> OctoPrint<N> {
         }
         let content_type = form.content_type();
         let (before, after) = form.file("file", path.name());
-        let call = Call {
-            operation: "upload",
-            method: Method::Post,
-            path: "/api/files/local",
-            content_type: Some(&content_type),
-            // Moving and hashing the file takes a small host a while: 4 MiB/s is what an SD card does.
-            answer: Some(self.net.parts().limits().answer + Duration::from_secs(len >> 22)),
-        };
+        let mut call = Call::new("upload", Method::Post, "/api/files/local");
+        call.content_type = Some(&content_type);
+        // Moving and hashing the file takes a small host a while: 4 MiB/s is what an SD card does.
+        call.answer = Some(self.net.parts().limits().answer + Duration::from_secs(len >> 22));
         let body = Body::stream(before.as_bytes(), body, len, after.as_bytes());
         let response = self.request(call, body).await?;
         // From here on the host has the file; an answer that cannot be read does not undo that.
@@ -108,7 +117,7 @@ impl<N: Net> OctoPrint<N> {
         if same {
             return Ok(Verified::Size);
         }
-        let removed = self.remove(path.as_str()).await;
+        let removed = self.remove(path).await;
         let detail =
             if removed.is_ok() { "it has been deleted again" } else { "it could not be deleted again" };
         Err(Error::new(ErrorKind::Corrupted, "upload").with_detail(detail))

@@ -1,0 +1,128 @@
+//! JSON exactly as OctoPrint sends it, 1.11.8 and 2.0.0rc7; what this driver does not use is left out.
+//!
+//! Everything but what a call cannot do without is optional: a version that lacks a field, or has another one
+//! beside it, is no error.
+
+mod access;
+mod connection;
+mod files;
+mod orders;
+mod printer;
+mod push;
+mod settings;
+mod status;
+
+use alloc::{string::String, vec::Vec};
+use core::{fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
+
+pub(crate) use access::*;
+pub(crate) use connection::*;
+pub(crate) use files::*;
+pub(crate) use orders::*;
+pub(crate) use printer::*;
+pub(crate) use push::*;
+pub(crate) use settings::*;
+pub(crate) use status::*;
+
+/// `GET /api/version`
+#[derive(Deserialize)]
+pub(crate) struct Version {
+    pub api: Option<String>,
+    pub server: Option<String>,
+    pub text: Option<String>,
+}
+
+/// The body of an error answer.
+#[derive(Deserialize)]
+pub(crate) struct Failure {
+    pub error: String,
+}
+
+/// More hot ends than this are not believed.
+const MAX_TOOLS: u8 = 16;
+
+/// The number in `tool0`, `tool1`, ….
+fn tool_number(key: &str) -> Option<usize> {
+    let n: u8 = key.strip_prefix("tool")?.parse().ok()?;
+    (n < MAX_TOOLS).then_some(n.into())
+}
+
+/// Puts something at a tool's place.
+fn put<T: Default + Clone>(tools: &mut Vec<T>, n: usize, value: T) {
+    if tools.len() <= n {
+        tools.resize(n + 1, T::default());
+    }
+    tools[n] = value;
+}
+
+/// `{"tool0": …, "tool1": …}` as a list; other keys are passed over.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ByTool<T>(pub Vec<T>);
+
+impl<T> Default for ByTool<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de> + Default + Clone> Deserialize<'de> for ByTool<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de> + Default + Clone> Visitor<'de> for Keys<T> {
+            type Value = ByTool<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map by tool")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<ByTool<T>, M::Error> {
+                let mut all = ByTool::default();
+                while let Some(key) = map.next_key::<String>()? {
+                    match tool_number(&key) {
+                        Some(n) => put(&mut all.0, n, map.next_value()?),
+                        None => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(all)
+            }
+        }
+        deserializer.deserialize_map(Keys(PhantomData))
+    }
+}
+
+/// The values of a map whose keys are said again in them.
+pub(crate) struct Values<T>(pub Vec<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Values<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Keys<T> {
+            type Value = Values<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Values<T>, M::Error> {
+                let mut all = Vec::new();
+                while map.next_key::<IgnoredAny>()?.is_some() {
+                    all.push(map.next_value()?);
+                }
+                Ok(Values(all))
+            }
+        }
+        deserializer.deserialize_map(Keys(PhantomData))
+    }
+}
+
+/// `null` for a list or a map that a user may not see, as 2.0 has it.
+fn or_default<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
