@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    camera, completions, config, connection, discover, emergency_stop, factor, files, gcode, job, man,
+    camera, completions, config, connection, discover, emergency_stop, factor, files, gcode, job, login, man,
     motion, print, start, status, temp, upload, watch,
 };
 
@@ -115,6 +115,8 @@ pub(crate) enum Command {
     EmergencyStop(emergency_stop::EmergencyStop),
     /// Look for printers in the local network.
     Discover(discover::Discover),
+    /// Get a key from a printer, with a confirmation in its web page, and keep it.
+    Login(login::Login),
     /// Name printers, and keep their keys.
     #[command(subcommand)]
     Config(config::ConfigCommand),

@@ -22,7 +22,7 @@ use crate::{
     args::{Args, Client, Command},
     commands::{
         camera, completions, config as config_command, connection, discover, emergency_stop, factor, files,
-        gcode, job, man, motion, print, start as start_command, status, temp, upload, watch,
+        gcode, job, login, man, motion, print, start as start_command, status, temp, upload, watch,
     },
     failure::{Code, Failure},
     output::Output,
@@ -90,6 +90,7 @@ async fn run<N: Net + Clone>(net: N, args: &Args, out: &Output) -> Result<Code, 
         Command::Disconnect(args) => connection::disconnect(session, args).await,
         Command::EmergencyStop(args) => emergency_stop::run(session, args).await,
         Command::Discover(args) => discover::run(session, args).await,
+        Command::Login(args) => login::run(session, args).await,
         // They need no network and were run before.
         Command::Config(_) | Command::Completions(_) | Command::Man(_) => Ok(Code::Success),
     }

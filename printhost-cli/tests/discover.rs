@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, net::Ipv4Addr};
 
 use common::{Ran, Scratch, run_with};
 use mdns_sd::{IfKind, ServiceDaemon, ServiceInfo};
@@ -14,7 +14,7 @@ impl Announcer {
     fn start() -> Self {
         let daemon = ServiceDaemon::new().expect("a socket");
         daemon.disable_interface(IfKind::All).expect("a daemon");
-        daemon.enable_interface(IfKind::from("127.0.0.1")).expect("a daemon");
+        daemon.enable_interface(IfKind::Addr(Ipv4Addr::LOCALHOST.into())).expect("a daemon");
         Self(daemon)
     }
 

@@ -10,6 +10,7 @@ pub(crate) mod factor;
 pub(crate) mod files;
 pub(crate) mod gcode;
 pub(crate) mod job;
+pub(crate) mod login;
 pub(crate) mod man;
 pub(crate) mod motion;
 pub(crate) mod print;
