@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+mod fault;
 mod octoprint;
+mod wire;
 
-pub use octoprint::{OctoPrintSim, Request, SimConfig, StoredFile};
+pub use fault::{Fault, FaultId, Injected, On};
+pub use octoprint::{AppRequest, Group, OctoPrintSim, Request, SimConfig, StoredFile, User};

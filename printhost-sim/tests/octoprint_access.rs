@@ -126,7 +126,7 @@ async fn an_upload_announced_over_1_gib_is_refused_before_it_is_read() {
 async fn unknown_routes_are_404_and_wrong_methods_405() {
     let sim = start().await;
     assert_eq!(get(&sim, "/api/doesnotexist").await.status, 404);
-    assert_eq!(get(&sim, "/").await.status, 404);
+    assert_eq!(get(&sim, "/nothing").await.status, 404);
     let answer = curl(&sim, "/api/version", &["-X", "PUT"]).await;
     assert_eq!(answer.status, 405);
     assert_eq!(answer.error(), "The method is not allowed for the requested URL.");

@@ -177,7 +177,7 @@ async fn progress_follows_the_position_in_the_file() {
 async fn a_file_heats_the_printer_and_waits_for_it() {
     let sim = start().await;
     let cold = get(&sim, "/api/printer").await.json();
-    assert_eq!(cold["temperature"]["tool0"], json!({ "actual": 21.0, "offset": 0, "target": 0.0 }));
+    assert_eq!(cold["temperature"]["tool0"], json!({ "actual": 21.3, "offset": 0, "target": 0.0 }));
     upload(&sim, "heat.gcode", "M140 S61\nM109 S221\nM190 S61\nG4 S600\n", &["print=true"]).await;
     let heating = get(&sim, "/api/printer").await.json()["temperature"].clone();
     assert_eq!(keys(&heating), ["bed", "tool0"]);

@@ -6,12 +6,18 @@ use common::{Push, delete, keys, post, session, slow_gcode, start, upload, wait_
 use printhost_sim::{OctoPrintSim, SimConfig};
 use serde_json::{Value, json};
 
-/// The types of the events, and `=Text` for each `current` with another state than the one before.
+/// Events that come with single commands; when, depends on how fast these follow each other.
+const OF_COMMANDS: [&str; 4] = ["Home", "Dwelling", "ZChange", "ToolChange"];
+
+/// The types of the other events, and `=Text` for each `current` with another state than the one before.
 fn outline(messages: &[Value]) -> Vec<String> {
     let mut outline: Vec<String> = Vec::new();
     let mut state = String::new();
     for message in messages {
         if let Some(kind) = message["event"]["type"].as_str() {
+            if OF_COMMANDS.contains(&kind) {
+                continue;
+            }
             let text = message["event"]["payload"]["state_string"].as_str();
             outline.push(text.map_or_else(|| kind.to_owned(), |text| format!("{kind} {text}")));
         } else if let Some(text) = message["current"]["state"]["text"].as_str()

@@ -1,5 +1,7 @@
 //! What a test chooses about the simulated server.
 
+use super::users::{Group, User};
+
 /// Configuration of an [`OctoPrintSim`](crate::OctoPrintSim).
 ///
 /// ```
@@ -9,7 +11,7 @@
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct SimConfig {
-    /// The only key the server accepts. Default: [`SimConfig::TEST_KEY`].
+    /// The global key, which stands for an administrator. Default: [`SimConfig::TEST_KEY`].
     pub api_key: String,
     /// Whether the printer is connected and operational at the start. Default: true.
     pub connected: bool,
@@ -19,6 +21,26 @@ pub struct SimConfig {
     pub name: String,
     /// The TCP port; 0 lets the system choose. Default: 0.
     pub port: u16,
+    /// How many extruders the printer has, at least 1. Default: 1.
+    pub extruders: usize,
+    /// Whether the bed is heated. Default: true.
+    pub heated_bed: bool,
+    /// Whether the chamber is heated. Default: false.
+    pub heated_chamber: bool,
+    /// Who can log in. Default: the administrator `admin` with the password [`SimConfig::TEST_PASSWORD`].
+    pub users: Vec<User>,
+    /// After how many answers "not decided yet" a request for an application key is approved by itself.
+    /// Default: never.
+    pub approve_apps_after: Option<u32>,
+    /// Whether failed logins and requests for application keys are limited as on a real server: 3 a minute, 5 in
+    /// ten, 10 an hour. Default: true.
+    pub rate_limits: bool,
+    /// Whether uploads are analysed, so that files have a `gcodeAnalysis` and jobs an estimate. Default: false.
+    pub analysis: bool,
+    /// Whether the plugin for PrusaSlicer's thumbnails is installed. Default: false.
+    pub thumbnails: bool,
+    /// Whether there is a webcam. Default: false.
+    pub webcam: bool,
     /// Files up to this many bytes are kept; of longer ones only length and hash. Default: 64 MiB.
     pub keep_content_up_to: u64,
 }
@@ -27,7 +49,10 @@ impl SimConfig {
     /// The key that is accepted when no other is configured. It protects nothing.
     pub const TEST_KEY: &'static str = "A1B2C3D4E5F60718293A4B5C6D7E8F90";
 
-    /// Sets the only accepted key.
+    /// The password of the administrator when no users are configured. It protects nothing.
+    pub const TEST_PASSWORD: &'static str = "secret";
+
+    /// Sets the global key.
     #[must_use]
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.api_key = key.into();
@@ -67,6 +92,74 @@ impl SimConfig {
         self
     }
 
+    /// Gives the printer so many extruders, `tool0` and up.
+    ///
+    /// # Panics
+    ///
+    /// There are none, or more than ten.
+    #[must_use]
+    pub fn extruders(mut self, extruders: usize) -> Self {
+        assert!((1..=10).contains(&extruders), "a printer has one to ten extruders");
+        self.extruders = extruders;
+        self
+    }
+
+    /// Chooses whether the bed is heated.
+    #[must_use]
+    pub fn heated_bed(mut self, heated: bool) -> Self {
+        self.heated_bed = heated;
+        self
+    }
+
+    /// Chooses whether the chamber is heated.
+    #[must_use]
+    pub fn heated_chamber(mut self, heated: bool) -> Self {
+        self.heated_chamber = heated;
+        self
+    }
+
+    /// Adds an account.
+    #[must_use]
+    pub fn user(mut self, user: User) -> Self {
+        self.users.push(user);
+        self
+    }
+
+    /// Approves a request for an application key after so many polls that found it undecided.
+    #[must_use]
+    pub fn approve_apps_after(mut self, polls: u32) -> Self {
+        self.approve_apps_after = Some(polls);
+        self
+    }
+
+    /// Chooses whether failed logins and requests for application keys are limited.
+    #[must_use]
+    pub fn rate_limits(mut self, limited: bool) -> Self {
+        self.rate_limits = limited;
+        self
+    }
+
+    /// Chooses whether uploads are analysed.
+    #[must_use]
+    pub fn analysis(mut self, analysis: bool) -> Self {
+        self.analysis = analysis;
+        self
+    }
+
+    /// Chooses whether files have the thumbnails that their slicer put into them.
+    #[must_use]
+    pub fn thumbnails(mut self, thumbnails: bool) -> Self {
+        self.thumbnails = thumbnails;
+        self
+    }
+
+    /// Chooses whether there is a webcam.
+    #[must_use]
+    pub fn webcam(mut self, webcam: bool) -> Self {
+        self.webcam = webcam;
+        self
+    }
+
     /// Limits the length of files whose content is kept in memory.
     ///
     /// A longer file is stored, listed and printed (as if it had one short command per 32 bytes), but
@@ -86,6 +179,15 @@ impl Default for SimConfig {
             time_scale: 1.0,
             name: String::new(),
             port: 0,
+            extruders: 1,
+            heated_bed: true,
+            heated_chamber: false,
+            users: vec![User::new("admin", Self::TEST_PASSWORD, Group::Admins)],
+            approve_apps_after: None,
+            rate_limits: true,
+            analysis: false,
+            thumbnails: false,
+            webcam: false,
             keep_content_up_to: 64 << 20,
         }
     }

@@ -1,67 +1,49 @@
-//! Listing, commands on files, deletion and download.
+//! Listing files, one of them, and deletion.
 
-use std::ops::Range;
-use std::sync::Arc;
-
-use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{self, HeaderMap};
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::job::json_body;
-use super::machine::State;
 use super::reply::{self, Reply};
 use super::server::Incoming1;
 use super::shared::{Inner, Shared};
 use super::store::leaf;
-use super::uri::{is_true, percent_encode_path, query_value, sha1_hex};
+use super::uri::{is_true, query_value, sha1_hex};
 
-pub(super) fn list(shared: &Shared, request: &Incoming1) -> Reply {
-    let body = shared.lock().store.listing(&base(shared), recursive(request));
+/// `GET /api/files`, `/local` and `/sdcard`.
+pub(super) fn list(shared: &Shared, path: &str, request: &Incoming1) -> Reply {
+    let inner = shared.lock();
+    let on_card = || inner.machine.sd.listing(&base(shared));
+    if path == "files/sdcard" {
+        return reply::ok(&json!({ "files": on_card() }));
+    }
+    let mut body = inner.store.listing(&base(shared), recursive(request));
+    if path == "files"
+        && let Some(files) = body["files"].as_array_mut()
+    {
+        files.extend(on_card());
+    }
     with_etag(&body, request.headers())
 }
 
 /// One file or folder.
-pub(super) fn info(shared: &Shared, path: &str, request: &Incoming1) -> Reply {
-    match shared.lock().store.entry(path, &base(shared), recursive(request)) {
-        Some(body) => with_etag(&body, request.headers()),
-        None => reply::not_found(),
-    }
+pub(super) fn info(shared: &Shared, origin: &str, path: &str, request: &Incoming1) -> Reply {
+    let inner = shared.lock();
+    let found = if origin == "local" {
+        inner.store.entry(path, &base(shared), recursive(request))
+    } else {
+        let path = path.trim_start_matches('/');
+        inner.machine.sd.listing(&base(shared)).into_iter().find(|file| file["path"] == path)
+    };
+    found.map_or_else(reply::not_found, |body| with_etag(&body, request.headers()))
 }
 
-pub(super) async fn command(shared: &Arc<Shared>, path: &str, request: Incoming1) -> Reply {
-    if shared.lock().store.file(path).is_none() {
-        return reply::not_found();
-    }
-    let body = match json_body(request).await {
-        Ok(body) => body,
-        Err(reply) => return reply,
-    };
-    if body["command"] != "select" {
-        return reply::bad_request("command is invalid");
-    }
-    let print = match &body["print"] {
-        Value::Bool(print) => *print,
-        Value::String(print) => is_true(print),
-        _ => false,
-    };
-    {
-        let mut inner = shared.lock();
-        if inner.machine.state != State::Operational {
-            return reply::conflict("Printer is already printing, cannot select a new file");
-        }
-        let Some(selection) = inner.store.selection(path) else { return reply::not_found() };
-        inner.machine.select(selection);
-    }
-    if print {
-        shared.start_print();
-    }
-    reply::no_content()
-}
-
-pub(super) fn delete(shared: &Shared, path: &str) -> Reply {
+pub(super) fn delete(shared: &Shared, origin: &str, path: &str) -> Reply {
     let mut inner = shared.lock();
+    if origin == "sdcard" {
+        return delete_from_card(&mut inner, path);
+    }
     let is_folder = inner.store.is_folder(path);
     if !is_folder && inner.store.file(path).is_none() {
         return reply::not_found();
@@ -84,39 +66,21 @@ pub(super) fn delete(shared: &Shared, path: &str) -> Reply {
     reply::no_content()
 }
 
-pub(super) fn download(shared: &Shared, path: &str, headers: &HeaderMap) -> Reply {
-    let inner = shared.lock();
-    let Some(file) = inner.store.file(path) else { return reply::tornado_error(StatusCode::NOT_FOUND) };
-    let Some(data) = file.data.clone() else {
-        return reply::tornado_error(StatusCode::INSUFFICIENT_STORAGE);
-    };
-    let range = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
-    let range = match range.map(|range| byte_range(range, data.len())) {
-        Some(Some(range)) if range.is_empty() => {
-            let mut reply = reply::tornado_error(StatusCode::RANGE_NOT_SATISFIABLE);
-            reply::set(&mut reply, header::CONTENT_RANGE, &format!("bytes */{}", data.len()));
-            return reply;
-        }
-        Some(range) => range,
-        None => None,
-    };
-    let mut reply = Response::new(Full::<Bytes>::default());
-    reply::set(&mut reply, header::CONTENT_TYPE, "text/plain");
-    reply::set(&mut reply, header::ACCEPT_RANGES, "bytes");
-    reply::set(&mut reply, header::ETAG, &format!("\"{}\"", file.date()));
-    let name = percent_encode_path(leaf(path));
-    let disposition = format!("attachment; filename=\"{name}\"; filename*=UTF-8''{name}");
-    reply::set(&mut reply, header::CONTENT_DISPOSITION, &disposition);
-    *reply.body_mut() = Full::new(match range {
-        Some(range) => {
-            *reply.status_mut() = StatusCode::PARTIAL_CONTENT;
-            let text = format!("bytes {}-{}/{}", range.start, range.end - 1, data.len());
-            reply::set(&mut reply, header::CONTENT_RANGE, &text);
-            data.slice(range)
-        }
-        None => data,
-    });
-    reply
+fn delete_from_card(inner: &mut Inner, path: &str) -> Reply {
+    if !inner.machine.sd.contains(path) {
+        return reply::not_found();
+    }
+    let selected = inner.machine.is_selected("sdcard", path.trim_start_matches('/'));
+    if selected && inner.machine.state.is_busy() {
+        return reply::conflict("Trying to delete a file that is currently in use");
+    }
+    if selected {
+        inner.machine.deselect();
+    }
+    inner.machine.sd.remove(path);
+    inner.machine.type_line(&format!("M30 {path}"));
+    inner.machine.type_line("M20");
+    reply::no_content()
 }
 
 /// The payload of `FileAdded` and `FileRemoved`.
@@ -136,9 +100,10 @@ pub(super) fn base(shared: &Shared) -> String {
 }
 
 /// Whether the selected file is at `path` or, when that is a folder, below it.
-fn selected_inside(inner: &Inner, path: &str) -> bool {
+pub(super) fn selected_inside(inner: &Inner, path: &str) -> bool {
     inner.machine.selected.as_ref().is_some_and(|selected| {
-        selected.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        selected.origin == "local"
+            && selected.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     })
 }
 
@@ -158,32 +123,4 @@ fn with_etag(body: &Value, headers: &HeaderMap) -> Reply {
     };
     reply::set(&mut reply, header::ETAG, &etag);
     reply
-}
-
-/// One range of bytes; none when the header is not understood, empty when it cannot be satisfied.
-fn byte_range(header: &str, length: usize) -> Option<Range<usize>> {
-    let (first, last) = header.strip_prefix("bytes=")?.split_once('-')?;
-    if first.is_empty() {
-        let suffix: usize = last.parse().ok()?;
-        return Some(length.saturating_sub(suffix)..length);
-    }
-    let first: usize = first.parse().ok()?;
-    let end =
-        if last.is_empty() { length } else { last.parse::<usize>().ok()?.saturating_add(1).min(length) };
-    Some(if first < end { first..end } else { 0..0 })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_range_is_first_to_last_inclusive_or_a_suffix() {
-        assert_eq!(byte_range("bytes=0-9", 598), Some(0..10));
-        assert_eq!(byte_range("bytes=590-", 598), Some(590..598));
-        assert_eq!(byte_range("bytes=-8", 598), Some(590..598));
-        assert_eq!(byte_range("bytes=0-9999", 598), Some(0..598));
-        assert!(byte_range("bytes=598-", 598).is_some_and(|range| range.is_empty()));
-        assert_eq!(byte_range("lines=1-2", 598), None);
-    }
 }

@@ -1,49 +1,65 @@
 //! OctoPrint 1.11.8, as it answers on Debian with its Virtual Printer.
 
+mod access;
+mod analysis;
+mod appkeys;
 mod config;
+mod connection;
+mod console;
+mod control;
+mod download;
+mod file_commands;
 mod files;
+mod form;
 mod gcode;
 mod heater;
 mod job;
+mod login;
 mod machine;
+mod messages;
 mod permissions;
 mod print;
+mod printer;
+mod printing;
 mod push;
 mod reply;
+mod routes;
+mod sd;
 mod server;
+mod settings;
 mod shared;
+mod sockjs;
+mod state;
 mod store;
+mod subscription;
 mod upload;
 mod uri;
+mod users;
 mod view;
+mod webcam;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
+use crate::fault::{Fault, FaultId, Injected, On};
 pub use config::SimConfig;
+use messages::Message;
 use shared::Shared;
+pub use users::{Group, User};
+
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 1024;
 
 /// A simulated OctoPrint server with one simulated printer behind it.
 ///
 /// It listens on 127.0.0.1 and runs on the tokio runtime it was started on. Dropping it ends every
-/// connection and every print.
-///
-/// ### What it simulates
-///
-/// Version, server, login, settings (the name only), files, downloads, job, printer, tool and bed
-/// temperatures, commands, connection, and push messages on the raw WebSocket `/sockjs/websocket`.
-/// `M112` leaves the printer `Offline after error`, and the Virtual Printer's
-/// `!!DEBUG:trigger_fatal_error_marlin` makes its firmware fail.
-///
-/// ### Where it differs from a real one
-///
-/// * A 204 carries no `Content-Length: 0`.
-/// * A state change is pushed at once as a `current`; a real server may leave out short states.
-/// * There is no SD card, no SockJS framing, no slicing, no time-lapse and no user but the key's.
+/// connection and every print. What it simulates, and where it differs from a real one, is said in
+/// [the crate's documentation](crate).
 #[derive(Debug)]
 pub struct OctoPrintSim {
     shared: Arc<Shared>,
@@ -63,7 +79,7 @@ impl OctoPrintSim {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.port)).await?;
         let addr = listener.local_addr()?;
         let shared = Arc::new(Shared::new(config, addr));
-        shared.spawn(server::accept(Arc::clone(&shared), listener));
+        begin_life(&shared, listener);
         Ok(Self { shared })
     }
 
@@ -77,12 +93,17 @@ impl OctoPrintSim {
         format!("octoprint://{}", self.shared.addr)
     }
 
-    /// The only key the server accepts.
+    /// The global key, which stands for an administrator.
     pub fn api_key(&self) -> &str {
         &self.shared.config.api_key
     }
 
-    /// Every stored file, sorted by path.
+    /// What the simulator was started with.
+    pub fn config(&self) -> &SimConfig {
+        &self.shared.config
+    }
+
+    /// Every file in the storage `local`, sorted by path.
     pub fn files(&self) -> Vec<StoredFile> {
         self.shared.lock().store.files()
     }
@@ -97,6 +118,88 @@ impl OctoPrintSim {
     /// A request is logged when its answer is ready, which may be a moment before the client has it.
     pub fn requests(&self) -> Vec<Request> {
         self.shared.lock().requests.iter().cloned().collect()
+    }
+
+    /// The latest 1000 lines of the terminal, oldest first: `Send: …`, `Recv: …` and OctoPrint's own.
+    pub fn terminal(&self) -> Vec<String> {
+        self.shared.lock().machine.terminal.since(0)
+    }
+
+    /// Lets `fault` happen to the requests that `on` describes.
+    ///
+    /// A request meets one fault at most: of those that match, the one injected first. What a fault does to a
+    /// request that has begun is not undone when the fault is cleared.
+    pub fn inject(&self, fault: Fault, on: On) -> FaultId {
+        self.shared.lock().faults.inject(fault, on)
+    }
+
+    /// The faults that still wait for requests, oldest first.
+    pub fn faults(&self) -> Vec<Injected> {
+        self.shared.lock().faults.waiting()
+    }
+
+    /// Takes a fault back. False when it was not waiting any more.
+    pub fn clear_fault(&self, id: FaultId) -> bool {
+        self.shared.lock().faults.clear(id)
+    }
+
+    /// Takes all faults back.
+    pub fn clear_faults(&self) {
+        self.shared.lock().faults.clear_all();
+    }
+
+    /// Restarts the server: every connection dies at once, connections are refused for `down`, and then the same
+    /// port answers again.
+    ///
+    /// A print is lost, and so are the selection, sessions and requests for application keys. Files, users, given
+    /// application keys and injected faults stay. Afterwards the server connects to its printer by itself if it
+    /// was configured as connected.
+    pub fn restart(&self, down: Duration) {
+        let mut ended = self.shared.end_life();
+        let shared = Arc::clone(&self.shared);
+        self.shared.keep(async move {
+            ended.shutdown().await;
+            // The port stays ours, and nobody listens on it.
+            let Ok(socket) = reserve(shared.addr).await else { return };
+            tokio::time::sleep(down).await;
+            let Ok(listener) = socket.listen(BACKLOG) else { return };
+            begin_life(&shared, listener);
+            if shared.config.connected {
+                shared.connect();
+            }
+        });
+    }
+
+    /// Breaks every push channel, and nothing else.
+    pub fn drop_push_channels(&self) {
+        let _ = self.shared.push.send(Message::HangUp);
+    }
+
+    /// The serial connection breaks, as with a cable that is pulled out: a print fails, and the printer is
+    /// `Offline after error` until somebody connects again. Nothing happens when it is offline already.
+    pub fn unplug_printer(&self) {
+        self.shared.end_print_by(machine::Machine::unplugged);
+    }
+
+    /// The firmware halts with a thermal runaway: a print fails, and the printer is `Offline after error` until
+    /// somebody connects again. Nothing happens when it is offline already.
+    pub fn fail_firmware(&self) {
+        self.shared.end_print_by(machine::Machine::firmware_fails);
+    }
+
+    /// The requests for application keys that wait for a decision, oldest first.
+    pub fn app_requests(&self) -> Vec<AppRequest> {
+        self.shared.lock().access.app_keys.waiting()
+    }
+
+    /// Grants the oldest waiting request of this application, as a user would. False when there is none.
+    pub fn approve_app(&self, app: &str) -> bool {
+        self.shared.lock().access.app_keys.decide_app(app, true)
+    }
+
+    /// Denies the oldest waiting request of this application, as a user would. False when there is none.
+    pub fn deny_app(&self, app: &str) -> bool {
+        self.shared.lock().access.app_keys.decide_app(app, false)
     }
 }
 
@@ -128,6 +231,36 @@ pub struct Request {
     pub method: String,
     /// The path as sent, still percent-encoded and without the query.
     pub path: String,
-    /// The status of the answer; 101 for a WebSocket.
+    /// The status of the answer, also of one that a fault lost; 101 for a WebSocket.
     pub status: u16,
+}
+
+/// An application that asks for a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AppRequest {
+    /// The application.
+    pub app: String,
+    /// The user whose key it wants, if it said so.
+    pub user: Option<String>,
+}
+
+fn begin_life(shared: &Arc<Shared>, listener: TcpListener) {
+    shared.spawn(server::accept(Arc::clone(shared), listener));
+    shared.spawn(Arc::clone(shared).chatter());
+}
+
+/// Binds without listening, so that connections are refused.
+async fn reserve(addr: SocketAddr) -> io::Result<TcpSocket> {
+    let mut attempts = 0;
+    loop {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
+        match socket.bind(addr) {
+            Ok(()) => return Ok(socket),
+            Err(error) if attempts == 100 => return Err(error),
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+        attempts += 1;
+    }
 }

@@ -7,9 +7,10 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::gcode::{Effect, Interpreter, SHORT};
-use super::machine::State;
+use super::console::Sent;
+use super::gcode::SHORT;
 use super::shared::Shared;
+use super::state::State;
 
 // Seconds of the printer's time that each transitional state lasts.
 const STARTING: f64 = 0.1;
@@ -38,7 +39,6 @@ pub(super) struct Print {
     run: u64,
     source: Source,
     changed: watch::Receiver<()>,
-    gcode: Interpreter,
     /// When the commands so far are done.
     due: Instant,
     /// What was left of the current command when the print was paused.
@@ -51,7 +51,7 @@ struct Ended;
 impl Print {
     pub(super) fn new(shared: Arc<Shared>, run: u64, source: Source) -> Self {
         let changed = shared.changed.subscribe();
-        Self { shared, run, source, changed, gcode: Interpreter::new(), due: Instant::now(), left: None }
+        Self { shared, run, source, changed, due: Instant::now(), left: None }
     }
 
     pub(super) async fn run(mut self) {
@@ -71,10 +71,13 @@ impl Print {
         let mut since_turn = 0;
         self.advance(0.0).await?;
         while let Some(end) = self.end_of_line(position) {
-            let (seconds, skipped) = self.execute(position, end);
-            self.report(end)?;
-            if !skipped {
-                self.advance(seconds).await?;
+            match self.send(position, end)? {
+                Some(sent) => {
+                    self.advance(sent.seconds).await?;
+                    self.shared.lock().machine.acknowledge(sent);
+                }
+                None if matches!(self.source, Source::Unkept(_)) => self.advance(SHORT).await?,
+                None => {}
             }
             position = end;
             since_turn += 1;
@@ -116,27 +119,20 @@ impl Print {
         }
     }
 
-    /// Applies the line and returns the seconds it takes, and whether there was nothing in it.
-    fn execute(&mut self, start: u64, end: u64) -> (f64, bool) {
-        let Source::Content(content) = &self.source else { return (SHORT, false) };
-        let line = String::from_utf8_lossy(&content[start as usize..end as usize]);
-        match self.gcode.line(&line) {
-            Effect::None => (0.0, true),
-            Effect::Takes(seconds) => (seconds, false),
-            Effect::Heat { heater, celsius, wait } => {
-                let mut inner = self.shared.lock();
-                let heater = inner.machine.heater(heater);
-                heater.set_target(celsius);
-                (if wait { heater.seconds_to_heat().max(SHORT) } else { SHORT }, false)
-            }
-        }
-    }
-
-    fn report(&self, end: u64) -> Result<(), Ended> {
+    /// Sends a line to the printer; none when there is nothing in it.
+    fn send(&self, start: u64, end: u64) -> Result<Option<Sent>, Ended> {
         let mut inner = self.shared.lock();
+        let inner = &mut *inner;
         inner.machine.state_of(self.run).ok_or(Ended)?;
-        inner.machine.printed_up_to(end, self.gcode.position);
-        Ok(())
+        inner.machine.printed_up_to(end);
+        let Source::Content(content) = &self.source else { return Ok(None) };
+        let path = inner.machine.printing_path();
+        let sent = inner.machine.send(&String::from_utf8_lossy(&content[start as usize..end as usize]));
+        if let Some(path) = path.filter(|_| !inner.machine.state.is_operational()) {
+            // The file itself stopped the printer.
+            inner.store.printed(&path, None);
+        }
+        Ok(sent)
     }
 
     /// Lets a command of so many seconds pass, however often it is paused.

@@ -1,4 +1,4 @@
-//! The push channel: plain JSON on the raw WebSocket `/sockjs/websocket`.
+//! The push channel: a WebSocket below `/sockjs/`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,17 +16,36 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Message as Frame, Role};
 
-use super::machine::{Machine, Message};
+use super::machine::Machine;
+use super::messages::Message;
 use super::permissions;
 use super::reply::{self, Reply};
 use super::server::{Incoming1, VERSION};
 use super::shared::Shared;
+use super::sockjs::Framing;
+use super::subscription::Subscription;
 
 /// Time between two `current` messages, times the client's throttle.
 const PERIOD: Duration = Duration::from_millis(500);
+const HEARTBEAT: Duration = Duration::from_secs(25);
+/// Lines of the terminal in a `history` message.
+const HISTORY: usize = 300;
+
+/// A request below `/sockjs/`.
+pub(super) fn route(shared: &Arc<Shared>, path: &str, request: Incoming1) -> Reply {
+    if path == "info" {
+        return reply::ok(&json!({
+            "websocket": true, "cookie_needed": false, "origins": ["*:*"], "entropy": 4_746_959_739_u64,
+        }));
+    }
+    match Framing::of(path) {
+        Some(framing) => upgrade(shared, framing, request),
+        None => reply::not_found(),
+    }
+}
 
 /// Answers the WebSocket handshake and serves the channel in the background.
-pub(super) fn upgrade(shared: &Arc<Shared>, mut request: Incoming1) -> Reply {
+fn upgrade(shared: &Arc<Shared>, framing: Framing, mut request: Incoming1) -> Reply {
     let headers = request.headers();
     let wants = |name, token: &str| {
         let value = headers.get(name).and_then(|value| value.to_str().ok());
@@ -39,7 +58,7 @@ pub(super) fn upgrade(shared: &Arc<Shared>, mut request: Incoming1) -> Reply {
         return reply::bad_request("Missing Sec-WebSocket-Key");
     };
     let accept = derive_accept_key(key.as_bytes());
-    shared.spawn(serve(Arc::clone(shared), hyper::upgrade::on(&mut request)));
+    shared.spawn(serve(Arc::clone(shared), framing, hyper::upgrade::on(&mut request)));
     let mut reply = Response::new(Full::<Bytes>::default());
     *reply.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     reply::set(&mut reply, header::UPGRADE, "websocket");
@@ -48,12 +67,14 @@ pub(super) fn upgrade(shared: &Arc<Shared>, mut request: Incoming1) -> Reply {
     reply
 }
 
-async fn serve(shared: Arc<Shared>, upgrade: OnUpgrade) {
+async fn serve(shared: Arc<Shared>, framing: Framing, upgrade: OnUpgrade) {
     let Ok(io) = upgrade.await else { return };
     let socket = WebSocketStream::from_raw_socket(TokioIo::new(io), Role::Server, None).await;
     let pushes = shared.push.subscribe();
+    let lines_seen = shared.lock().machine.terminal.count();
     let subscription = Subscription::default();
-    let mut client = Client { shared, socket, pushes, authenticated: false, subscription };
+    let mut client =
+        Client { shared, framing, socket, pushes, session: None, subscription, throttle: 1, lines_seen };
     // A client that hangs up ends its channel, nothing else.
     let _ = client.run().await;
 }
@@ -61,25 +82,15 @@ async fn serve(shared: Arc<Shared>, upgrade: OnUpgrade) {
 /// One open channel.
 struct Client {
     shared: Arc<Shared>,
+    framing: Framing,
     socket: WebSocketStream<TokioIo<Upgraded>>,
     pushes: broadcast::Receiver<Message>,
-    authenticated: bool,
+    /// Set while the client is authenticated.
+    session: Option<String>,
     subscription: Subscription,
-}
-
-/// What the client wants to be told.
-struct Subscription {
-    state: bool,
-    logs: bool,
-    messages: bool,
-    events: Events,
     throttle: u32,
-}
-
-enum Events {
-    All,
-    None,
-    Only(Vec<String>),
+    /// How many lines of the terminal have been sent.
+    lines_seen: u64,
 }
 
 /// The connection is gone.
@@ -87,13 +98,18 @@ type Gone = tokio_tungstenite::tungstenite::Error;
 
 impl Client {
     async fn run(&mut self) -> Result<(), Gone> {
+        if let Some(opening) = self.framing.opening() {
+            self.socket.send(Frame::text(opening)).await?;
+        }
         self.send(&connected()).await?;
         let mut next = Instant::now() + PERIOD;
+        let mut heartbeat = tokio::time::interval(HEARTBEAT);
+        heartbeat.reset();
         loop {
             tokio::select! {
                 frame = self.socket.next() => match frame {
                     Some(Ok(Frame::Text(text))) => {
-                        if let Ok(message) = serde_json::from_str(&text) {
+                        for message in self.framing.decode(&text) {
                             self.receive(&message).await?;
                         }
                     }
@@ -107,8 +123,13 @@ impl Client {
                     Err(RecvError::Closed) => return Ok(()),
                 },
                 () = tokio::time::sleep_until(next) => {
-                    next = Instant::now() + PERIOD * self.subscription.throttle;
+                    next = Instant::now() + PERIOD * self.throttle;
                     self.tick().await?;
+                }
+                _ = heartbeat.tick() => {
+                    if let Some(beat) = self.framing.heartbeat() {
+                        self.socket.send(Frame::text(beat)).await?;
+                    }
                 }
             }
         }
@@ -116,25 +137,23 @@ impl Client {
 
     async fn receive(&mut self, message: &Value) -> Result<(), Gone> {
         if let Some(auth) = message.get("auth") {
-            self.authenticated = false;
-            if !auth.as_str().is_some_and(|auth| self.shared.session_is_open(auth)) {
+            let auth = auth.as_str().unwrap_or_default();
+            let session = self.shared.lock().access.session_of(auth).map(str::to_owned);
+            self.session = None;
+            if session.is_none() {
                 return self.send(&json!({ "reauthRequired": { "reason": "stale" } })).await;
             }
-            let history = self.snapshot(Machine::history).await?;
-            self.authenticated = true;
-            if self.subscription.state {
-                self.send(&json!({ "history": history })).await?;
-            }
+            self.send_history().await?;
+            self.session = session;
             self.send(&json!({ "timelapse": null })).await?;
         }
         if let Some(throttle) = message.get("throttle").and_then(Value::as_u64) {
-            self.subscription.throttle = u32::try_from(throttle.clamp(1, 1000)).unwrap_or(1);
+            self.throttle = u32::try_from(throttle.clamp(1, 1000)).unwrap_or(1);
         }
         if let Some(wanted) = message.get("subscribe") {
             self.subscription.change(wanted);
-            if self.authenticated && self.subscription.state {
-                let history = self.snapshot(Machine::history).await?;
-                self.send(&json!({ "history": history })).await?;
+            if self.session.is_some() {
+                self.send_history().await?;
             }
         }
         Ok(())
@@ -142,32 +161,67 @@ impl Client {
 
     async fn push(&mut self, push: &Message) -> Result<(), Gone> {
         match push {
-            _ if !self.authenticated => Ok(()),
-            Message::Event(event) if self.subscription.events.include(event) => self.send(event).await,
+            Message::HangUp => Err(Gone::ConnectionClosed),
+            _ if self.session.is_none() => Ok(()),
+            Message::LoggedOut(session) if self.session.as_deref() == Some(session) => {
+                self.session = None;
+                self.send(&json!({ "reauthRequired": { "reason": "logout" } })).await
+            }
+            Message::Event(event) if self.subscription.events.include(&event["event"]["type"]) => {
+                self.send(event).await
+            }
+            Message::Plugin(message) if self.subscription.plugins.include(&message["plugin"]["plugin"]) => {
+                self.send(message).await
+            }
             Message::Current(current) if self.subscription.state => {
-                if self.subscription.logs {
-                    return self.send(current).await;
-                }
-                let mut current = Value::clone(current);
-                current["current"]["logs"] = json!([]);
-                self.send(&current).await
+                let current = Value::clone(&current["current"]);
+                self.send_current(current).await
             }
             _ => Ok(()),
         }
     }
 
     async fn tick(&mut self) -> Result<(), Gone> {
-        if !self.authenticated || !self.subscription.state {
+        if self.session.is_none() || !self.subscription.state {
             return Ok(());
         }
-        let logs: &[&str] = if self.subscription.logs { &["Recv: ok"] } else { &[] };
         // Nothing changes while there is no printer, and nothing is sent then.
-        let current = |machine: &Machine| machine.state.is_operational().then(|| machine.current(logs));
-        let Some(mut current) = self.snapshot(current).await? else { return Ok(()) };
-        if self.subscription.messages {
-            current["messages"] = json!(["ok"]);
+        let current = |machine: &Machine| machine.state.is_operational().then(|| machine.current());
+        match self.snapshot(current).await? {
+            Some(current) => self.send_current(current).await,
+            None => Ok(()),
         }
+    }
+
+    /// Sends a `current` with the lines of the terminal that the client wants and has not seen.
+    async fn send_current(&mut self, mut current: Value) -> Result<(), Gone> {
+        let lines = {
+            let terminal = &self.shared.lock().machine.terminal;
+            let lines = terminal.since(self.lines_seen);
+            self.lines_seen = terminal.count();
+            lines
+        };
+        self.add_lines(&mut current, lines);
         self.send(&json!({ "current": current })).await
+    }
+
+    async fn send_history(&mut self) -> Result<(), Gone> {
+        if !self.subscription.state {
+            return Ok(());
+        }
+        let (mut history, lines, seen) = self
+            .snapshot(|machine| (machine.history(), machine.terminal.last(HISTORY), machine.terminal.count()))
+            .await?;
+        self.lines_seen = seen;
+        self.add_lines(&mut history, lines);
+        self.send(&json!({ "history": history })).await
+    }
+
+    fn add_lines(&self, to: &mut Value, lines: Vec<String>) {
+        let received = lines.iter().filter_map(|line| line.strip_prefix("Recv: "));
+        let messages = received.filter(|message| *message != "ok").map(str::to_owned).collect();
+        to["messages"] = json!(self.subscription.messages.pick(messages));
+        to["logs"] = json!(self.subscription.logs.pick(lines));
     }
 
     /// Looks at the machine at a moment when everything it said before has been sent, so that the
@@ -188,42 +242,7 @@ impl Client {
     }
 
     async fn send(&mut self, message: &Value) -> Result<(), Gone> {
-        self.socket.send(Frame::text(reply::ascii(&message.to_string()))).await
-    }
-}
-
-impl Default for Subscription {
-    fn default() -> Self {
-        Self { state: true, logs: true, messages: true, events: Events::All, throttle: 1 }
-    }
-}
-
-impl Subscription {
-    /// Takes over a `subscribe` message; what it does not mention is not wanted.
-    fn change(&mut self, wanted: &Value) {
-        // A string is a regular expression for lines; the simulator's lines match any.
-        let truthy = |value: &Value| matches!(value, Value::Bool(true) | Value::String(_) | Value::Object(_));
-        let state = &wanted["state"];
-        self.state = truthy(state);
-        self.logs = state == &json!(true) || truthy(&state["logs"]);
-        self.messages = state == &json!(true) || truthy(&state["messages"]);
-        self.events = match &wanted["events"] {
-            Value::Bool(true) => Events::All,
-            Value::Array(kinds) => {
-                Events::Only(kinds.iter().filter_map(Value::as_str).map(str::to_owned).collect())
-            }
-            _ => Events::None,
-        };
-    }
-}
-
-impl Events {
-    fn include(&self, message: &Value) -> bool {
-        match self {
-            Self::All => true,
-            Self::None => false,
-            Self::Only(kinds) => kinds.iter().any(|kind| message["event"]["type"] == kind.as_str()),
-        }
+        self.socket.send(Frame::text(self.framing.encode(message))).await
     }
 }
 

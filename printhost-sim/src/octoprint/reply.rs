@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 /// A complete answer.
 pub(super) type Reply = Response<Full<Bytes>>;
 
-pub(super) const NOT_FOUND: &str = "The requested URL was not found on the server. \
+const NOT_FOUND: &str = "The requested URL was not found on the server. \
     If you entered the URL manually please check your spelling and try again.";
-pub(super) const FORBIDDEN: &str = "You don't have the permission to access the requested resource. \
+const FORBIDDEN: &str = "You don't have the permission to access the requested resource. \
     It is either read-protected or not readable by the server.";
 pub(super) const NOT_OPERATIONAL: &str = "Printer is not operational";
 
@@ -59,6 +59,27 @@ pub(super) fn unauthorised(reads: bool) -> Reply {
         if reads { error(StatusCode::FORBIDDEN, FORBIDDEN) } else { bad_request("CSRF validation failed") };
     reply.headers_mut().insert(header::VARY, HeaderValue::from_static("Cookie"));
     reply
+}
+
+pub(super) fn forbidden() -> Reply {
+    error(StatusCode::FORBIDDEN, FORBIDDEN)
+}
+
+pub(super) fn internal_error() -> Reply {
+    let text = "The server encountered an internal error and was unable to complete your request. \
+        Either the server is overloaded or there is an error in the application.";
+    error(StatusCode::INTERNAL_SERVER_ERROR, text)
+}
+
+/// An answer that is plain text.
+pub(super) fn text(status: StatusCode, text: &'static str) -> Reply {
+    flask(status, "text/html; charset=utf-8", text.into())
+}
+
+/// A page for people.
+pub(super) fn page(text: &str) -> Reply {
+    let html = format!("<!DOCTYPE html><html><title>OctoPrint</title><body>{text}</body></html>");
+    flask(StatusCode::OK, "text/html; charset=utf-8", html.into())
 }
 
 /// An error page of Tornado, which serves uploads and downloads below Flask.

@@ -1,35 +1,40 @@
-//! Connections, limits, authorisation and the routes.
+//! Connections, the faults that happen to them, and the limits of what they carry.
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, StatusCode, header};
+use hyper::{Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
-use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::reply::{self, Reply};
 use super::shared::Shared;
-use super::uri::{percent_decode, query_value};
-use super::{Request, files, job, push, upload};
+use super::{Request, routes};
+use crate::fault::Fault;
+use crate::wire::{AnswerBody, Cut, End, Socket, Wire};
 
 /// Bytes in the body of an upload.
-const LONGEST_UPLOAD: u64 = 1 << 30;
+pub(super) const LONGEST_UPLOAD: u64 = 1 << 30;
 /// Bytes in any other body.
-const LONGEST_BODY: u64 = 100 * 1024;
+pub(super) const LONGEST_BODY: u64 = 100 * 1024;
 
 pub(super) const VERSION: &str = "1.11.8";
 
 /// A request as hyper gives it.
 pub(super) type Incoming1 = hyper::Request<Incoming>;
 
-/// Accepts connections until the simulator is dropped.
+/// The byte of an upload of which one bit is to be flipped; among a request's extensions.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FlippedByte(pub(super) u64);
+
+/// Accepts connections until this life of the server ends.
 pub(super) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
     loop {
         match listener.accept().await {
@@ -46,154 +51,111 @@ pub(super) async fn small_body(body: Incoming) -> Result<Bytes, Reply> {
     body.map(http_body_util::Collected::to_bytes).map_err(|_| reply::body_too_long())
 }
 
-async fn serve(shared: Arc<Shared>, stream: TcpStream) {
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(|request| handle(&shared, request));
-    let mut http = http1::Builder::new();
-    http.title_case_headers(true).auto_date_header(false);
-    // A client that hangs up early is no concern of the server.
-    let _ = http.serve_connection(TokioIo::new(stream), service).with_upgrades().await;
-}
-
-async fn handle(shared: &Arc<Shared>, request: Incoming1) -> Result<Reply, Infallible> {
-    let method = request.method().to_string();
-    let path = request.uri().path().to_owned();
-    let reply = answer(shared, request).await;
-    shared.log(Request { method, path, status: reply.status().as_u16() });
-    Ok(reply)
-}
-
-async fn answer(shared: &Arc<Shared>, request: Incoming1) -> Reply {
-    let path = request.uri().path().to_owned();
-    if request.headers().contains_key(header::TRANSFER_ENCODING) {
-        return reply::tornado_error(StatusCode::LENGTH_REQUIRED);
-    }
-    let is_upload = request.method() == Method::POST && upload::location(&path).is_some();
-    if content_length(&request) > if is_upload { LONGEST_UPLOAD } else { LONGEST_BODY } {
-        return reply::body_too_long();
-    }
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if let Some(path) = path.strip_prefix("/downloads/files/local/") {
-        if !authorised(shared, &request) {
-            return reply::tornado_error(StatusCode::FORBIDDEN);
-        }
-        return if reads {
-            files::download(shared, &percent_decode(path), request.headers())
-        } else {
-            reply::tornado_error(StatusCode::METHOD_NOT_ALLOWED)
-        };
-    }
-    match path.as_str() {
-        "/sockjs/websocket" => return push::upgrade(shared, request),
-        "/sockjs/info" => return reply::ok(&sockjs_info()),
-        _ => {}
-    }
-    let Some(path) = path.strip_prefix("/api/") else { return reply::not_found() };
-    if !authorised(shared, &request) {
-        drain(request.into_body()).await;
-        return reply::unauthorised(reads);
-    }
-    if is_upload {
-        return upload::upload(shared, request).await;
-    }
-    route(shared, path.to_owned(), request).await
-}
-
-async fn route(shared: &Arc<Shared>, path: String, request: Incoming1) -> Reply {
-    let method = if request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
-    if let Some(file) = path.strip_prefix("files/local/") {
-        let file = percent_decode(file);
-        return match method {
-            Method::GET => files::info(shared, &file, &request),
-            Method::POST => files::command(shared, &file, request).await,
-            Method::DELETE => files::delete(shared, &file),
-            _ => reply::method_not_allowed(),
-        };
-    }
-    let get = method == Method::GET;
-    let post = method == Method::POST;
-    match path.as_str() {
-        "version" if get => reply::ok(&version()),
-        "server" if get => reply::ok(&json!({ "safemode": null, "version": VERSION })),
-        "settings" if get => reply::ok(&settings(shared)),
-        "login" if post => login(shared, request).await,
-        "files" | "files/local" if get => files::list(shared, &request),
-        "files/sdcard" if get => reply::ok(&json!({ "files": [] })),
-        "job" if get => job::get(shared),
-        "job" if post => job::post(shared, request).await,
-        "printer" if get => job::printer(shared, request.uri().query()),
-        "printer/error" if get => job::printer_error(shared),
-        "printer/tool" if get => job::heater(shared, "tool0"),
-        "printer/bed" if get => job::heater(shared, "bed"),
-        "printer/tool" | "printer/bed" if post => job::set_target(shared, &path, request).await,
-        "printer/command" if post => job::command(shared, request).await,
-        "connection" if get => job::connection(shared),
-        "connection" if post => job::connect(shared, request).await,
-        "version" | "server" | "settings" | "login" | "files" | "files/local" | "files/sdcard" | "job"
-        | "printer" | "printer/error" | "printer/tool" | "printer/bed" | "printer/command" | "connection" => {
-            reply::method_not_allowed()
-        }
-        _ => reply::not_found(),
-    }
-}
-
-fn content_length(request: &Incoming1) -> u64 {
-    let length = request.headers().get(header::CONTENT_LENGTH);
-    length.and_then(|length| length.to_str().ok()?.parse().ok()).unwrap_or(0)
-}
-
-fn authorised(shared: &Shared, request: &Incoming1) -> bool {
-    let key = &shared.config.api_key;
-    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-    header("x-api-key") == Some(key)
-        || header("authorization").and_then(|value| value.strip_prefix("Bearer ")) == Some(key)
-        || query_value(request.uri().query(), "apikey").as_ref() == Some(key)
-}
-
 /// Reads a body to its end, as Tornado does before Flask looks at the request.
-async fn drain(mut body: Incoming) {
+pub(super) async fn drain(mut body: Incoming) {
     while let Some(Ok(_)) = body.frame().await {}
 }
 
-fn version() -> Value {
-    json!({ "api": "0.1", "server": VERSION, "text": format!("OctoPrint {VERSION}") })
+async fn serve(shared: Arc<Shared>, stream: TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let wire = Wire::new();
+    let service = service_fn(|request| handle(&shared, &wire, request));
+    let mut http = http1::Builder::new();
+    http.title_case_headers(true).auto_date_header(false);
+    let socket = TokioIo::new(Socket::new(stream, Arc::clone(&wire)));
+    let connection = http.serve_connection(socket, service).with_upgrades();
+    tokio::select! {
+        // A client that hangs up early is no concern of the server.
+        _ = connection => {}
+        () = wire.over() => {}
+    }
 }
 
-/// The part of the settings that names the instance.
-fn settings(shared: &Shared) -> Value {
-    json!({
-        "api": { "allowCrossOrigin": false, "key": shared.config.api_key },
-        "appearance": { "color": "default", "name": shared.config.name },
+async fn handle(
+    shared: &Arc<Shared>,
+    wire: &Arc<Wire>,
+    mut request: Incoming1,
+) -> Result<Response<AnswerBody>, Infallible> {
+    let method = request.method().to_string();
+    let path = request.uri().path().to_owned();
+    let fault = shared.lock().faults.take(&method, &path);
+    match fault {
+        Some(Fault::ResetAfterReceiving(bytes)) => {
+            drop(take(request.into_body(), bytes).await);
+            wire.cut(End::Reset);
+            return pending().await;
+        }
+        Some(Fault::StallAfterReceiving(bytes)) => {
+            let _unread = take(request.into_body(), bytes).await;
+            return pending().await;
+        }
+        Some(Fault::FlipBit { byte }) => {
+            request.extensions_mut().insert(FlippedByte(byte));
+        }
+        _ => {}
+    }
+    let reply = match fault {
+        Some(Fault::EarlyStatus(status)) => {
+            wire.ends_with(End::Linger);
+            refusal(status)
+        }
+        _ => routes::answer(shared, request).await,
+    };
+    shared.log(Request { method, path, status: reply.status().as_u16() });
+    Ok(match fault {
+        Some(Fault::ResetAfterSending(bytes)) => cut(reply, bytes, wire, Some(End::Reset)).await,
+        Some(Fault::TruncateAnswer(bytes)) => cut(reply, bytes, wire, Some(End::Close)).await,
+        Some(Fault::StallAfterSending(bytes)) => cut(reply, bytes, wire, None).await,
+        Some(Fault::LoseAnswer) => {
+            wire.cut(End::Close);
+            pending().await
+        }
+        Some(Fault::DelayAnswer(time)) => {
+            tokio::time::sleep(time).await;
+            whole(reply).await
+        }
+        _ => whole(reply).await,
     })
 }
 
-fn sockjs_info() -> Value {
-    json!({ "websocket": true, "cookie_needed": false, "origins": ["*:*"], "entropy": 4_746_959_739_u64 })
+/// Takes so many bytes of a body, or all; gives back what is left.
+async fn take(mut body: Incoming, bytes: u64) -> Incoming {
+    let mut taken = 0;
+    while taken < bytes {
+        match body.frame().await {
+            Some(Ok(frame)) => taken += frame.data_ref().map_or(0, |data| data.len() as u64),
+            _ => break,
+        }
+    }
+    body
 }
 
-async fn login(shared: &Shared, request: Incoming1) -> Reply {
-    let body = match job::json_body(request).await {
-        Ok(body) => body,
-        Err(reply) => return reply,
-    };
-    if body["passive"] != json!(true) {
-        // The only user has no password.
-        return reply::error(StatusCode::FORBIDDEN, reply::FORBIDDEN);
+fn refusal(status: u16) -> Reply {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut reply = reply::error(status, status.canonical_reason().unwrap_or("Refused"));
+    reply::set(&mut reply, header::CONNECTION, "close");
+    reply
+}
+
+async fn whole(reply: Reply) -> Response<AnswerBody> {
+    let (head, body) = reply.into_parts();
+    Response::from_parts(head, AnswerBody::whole(bytes_of(body).await))
+}
+
+/// Sends a part of the answer and then ends the connection, or stalls.
+async fn cut(reply: Reply, bytes: u64, wire: &Arc<Wire>, end: Option<End>) -> Response<AnswerBody> {
+    if reply.body().is_end_stream() {
+        if let Some(end) = end {
+            wire.cut(end);
+        }
+        return pending().await;
     }
-    reply::ok(&json!({
-        "_credentials_seen": "2026-11-20T20:24:26+00:00",
-        "_is_external_client": false,
-        "_login_mechanism": "apikey",
-        "active": true,
-        "admin": true,
-        "apikey": null,
-        "groups": ["admins", "users"],
-        "name": job::USER,
-        "needs": { "group": ["admins", "users"], "role": super::permissions::roles() },
-        "permissions": [],
-        "roles": ["user", "admin"],
-        "session": shared.open_session(),
-        "settings": {},
-        "user": true,
-    }))
+    let (head, body) = reply.into_parts();
+    let cut = Cut { wire: Arc::clone(wire), end };
+    Response::from_parts(head, AnswerBody::cut(bytes_of(body).await, bytes, cut))
+}
+
+async fn bytes_of(body: Full<Bytes>) -> Bytes {
+    let Ok(body) = body.collect().await;
+    body.to_bytes()
 }

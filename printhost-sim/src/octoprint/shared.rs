@@ -1,4 +1,4 @@
-//! What all connections and the print share, and the tasks that end with the simulator.
+//! What all connections and the print share, and the tasks of one life of the server.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -6,19 +6,27 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
 
-use super::machine::{Machine, Message};
+use super::access::Access;
+use super::machine::Machine;
+use super::messages::{Message, unix_time};
 use super::print::Print;
+use super::reply::{self, Reply};
+use super::state::State;
 use super::store::Store;
-use super::uri;
-use super::{Request, SimConfig};
+use super::{Request, SimConfig, analysis};
+use crate::fault::Faults;
 
 const LOGGED_REQUESTS: usize = 1024;
-const LIVE_SESSIONS: usize = 256;
-/// Messages a slow WebSocket may fall behind before it loses the oldest.
+/// Messages a slow push channel may fall behind before it loses the oldest.
 const PUSH_BACKLOG: usize = 4096;
+/// How often the printer reports its temperatures by itself, in real time.
+const REPORT: Duration = Duration::from_secs(2);
+/// Seconds it takes to write a file to the SD card.
+const TRANSFER: f64 = 0.5;
 
 /// The simulator behind its public handle.
 pub(super) struct Shared {
@@ -28,29 +36,31 @@ pub(super) struct Shared {
     /// Marked whenever the machine's state changes.
     pub(super) changed: watch::Sender<()>,
     inner: Mutex<Inner>,
+    /// The tasks of this life of the server, and those that outlive it. Unset once the simulator is dropped.
     tasks: Mutex<Option<JoinSet<()>>>,
+    keepers: Mutex<Option<JoinSet<()>>>,
 }
 
 /// Everything mutable. One lock, never held across an await.
 pub(super) struct Inner {
     pub(super) machine: Machine,
     pub(super) store: Store,
+    pub(super) access: Access,
+    pub(super) faults: Faults,
     pub(super) requests: VecDeque<Request>,
-    sessions: VecDeque<String>,
-    sessions_given: u64,
 }
 
 impl Shared {
     pub(super) fn new(config: SimConfig, addr: SocketAddr) -> Self {
         let push = broadcast::Sender::new(PUSH_BACKLOG);
         let changed = watch::Sender::new(());
-        let machine = Machine::new(config.connected, config.time_scale, push.clone(), changed.clone());
+        let machine = Machine::new(&config, config.connected, push.clone(), changed.clone());
         let inner = Inner {
             machine,
             store: Store::default(),
+            access: Access::new(&config, format!("{addr} {}", unix_time())),
+            faults: Faults::default(),
             requests: VecDeque::new(),
-            sessions: VecDeque::new(),
-            sessions_given: 0,
         };
         Self {
             config,
@@ -59,6 +69,7 @@ impl Shared {
             changed,
             inner: Mutex::new(inner),
             tasks: Mutex::new(Some(JoinSet::new())),
+            keepers: Mutex::new(Some(JoinSet::new())),
         }
     }
 
@@ -66,18 +77,32 @@ impl Shared {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs `task` until it ends or the simulator is dropped.
+    /// Runs `task` until it ends or this life of the server does.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        spawn_into(&self.tasks, task);
+    }
+
+    /// Runs `task` until it ends or the simulator is dropped.
+    pub(super) fn keep(&self, task: impl Future<Output = ()> + Send + 'static) {
+        spawn_into(&self.keepers, task);
+    }
+
+    /// Ends this life: gives its tasks, which must be shut down.
+    pub(super) fn end_life(&self) -> JoinSet<()> {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(tasks) = tasks.as_mut() {
-            while tasks.try_join_next().is_some() {}
-            tasks.spawn(task);
-        }
+        let ended = tasks.as_mut().map(std::mem::take);
+        let mut inner = self.lock();
+        inner.access.forget();
+        inner.machine = Machine::new(&self.config, false, self.push.clone(), self.changed.clone());
+        let _ = self.push.send(Message::HangUp);
+        ended.unwrap_or_default()
     }
 
     pub(super) fn stop(&self) {
-        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(tasks);
+        for tasks in [&self.keepers, &self.tasks] {
+            let tasks = tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
+            drop(tasks);
+        }
     }
 
     /// Real time for so many seconds of the printer's time.
@@ -93,37 +118,23 @@ impl Shared {
         requests.push_back(request);
     }
 
-    /// Opens a session for the push channel, as a passive login does.
-    pub(super) fn open_session(&self) -> String {
-        let mut inner = self.lock();
-        inner.sessions_given += 1;
-        let seed = format!("{}:{}", self.addr, inner.sessions_given);
-        let mut session = uri::sha1_hex(seed.as_bytes()) + &uri::sha1_hex(self.config.api_key.as_bytes());
-        session.truncate(64);
-        if inner.sessions.len() == LIVE_SESSIONS {
-            inner.sessions.pop_front();
-        }
-        inner.sessions.push_back(session.clone());
-        session
-    }
-
-    /// Whether `auth` is `user:session` of an open session.
-    pub(super) fn session_is_open(&self, auth: &str) -> bool {
-        let Some((user, session)) = auth.split_once(':') else { return false };
-        user == super::job::USER && self.lock().sessions.iter().any(|open| open == session)
-    }
-
     /// Prints the selected file; without one this does nothing, as on a real server.
     pub(super) fn start_print(self: &Arc<Self>) {
         let mut inner = self.lock();
-        let Some((path, run)) = inner.machine.start_print() else { return };
-        let Some(source) = inner.store.print_source(&path) else { return };
+        let Some((origin, path, run)) = inner.machine.start_print() else { return };
+        let source = if origin == "local" {
+            inner.store.print_source(&path)
+        } else {
+            inner.machine.sd.print_source(&path)
+        };
+        let Some(source) = source else { return };
         drop(inner);
         self.spawn(Print::new(Arc::clone(self), run, source).run());
     }
 
     /// Opens the connection to the printer, first closing one that is open.
     pub(super) fn connect(self: &Arc<Self>) {
+        self.disconnect();
         let run = self.lock().machine.begin_connecting();
         let shared = Arc::clone(self);
         self.spawn(async move {
@@ -132,6 +143,125 @@ impl Shared {
             tokio::time::sleep(shared.real(super::machine::CONNECTING_STEP)).await;
             shared.lock().machine.connected(run);
         });
+    }
+
+    pub(super) fn disconnect(&self) {
+        self.end_print_by(Machine::disconnect);
+    }
+
+    /// Does something to the machine that may end its print, and counts that print as failed.
+    pub(super) fn end_print_by(&self, work: impl FnOnce(&mut Machine)) {
+        let mut inner = self.lock();
+        let printing = inner.machine.printing_path();
+        work(&mut inner.machine);
+        if let Some(path) = printing.filter(|_| !inner.machine.state.is_operational()) {
+            inner.store.printed(&path, None);
+        }
+    }
+
+    /// Reports temperatures and idles as firmware does, as long as the server lives.
+    pub(super) async fn chatter(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(REPORT).await;
+            let machine = &mut self.lock().machine;
+            if machine.state == State::Operational {
+                machine.terminal.say("Recv: wait");
+            }
+            machine.report_temperatures();
+        }
+    }
+
+    /// Analyses a stored file in the background.
+    pub(super) fn analyse(self: &Arc<Self>, path: &str) {
+        let mut payload = json!({
+            "name": super::store::leaf(path), "path": path, "origin": "local", "type": "gcode",
+        });
+        let inner = self.lock();
+        let Some(data) = inner.store.file(path).and_then(|file| file.data.clone()) else { return };
+        inner.machine.event("MetadataAnalysisStarted", payload.clone());
+        drop(inner);
+        let (shared, path) = (Arc::clone(self), path.to_owned());
+        self.spawn(async move {
+            let result = analysis::analyse(&data);
+            let mut inner = shared.lock();
+            if let Some(file) = inner.store.file_mut(&path) {
+                file.analysis = Some(result.clone());
+                if let Some(payload) = payload.as_object_mut() {
+                    payload.remove("type");
+                    payload.insert("result".to_owned(), result);
+                }
+                inner.machine.event("MetadataAnalysisFinished", payload);
+            }
+        });
+    }
+
+    /// Why nothing can be written to the SD card now.
+    pub(super) fn card_refuses(&self) -> Option<Reply> {
+        let machine = &self.lock().machine;
+        if machine.state != State::Operational {
+            let text = "Can not upload to SD card, printer is either not operational or already busy";
+            return Some(reply::conflict(text));
+        }
+        (!machine.sd.ready).then(|| reply::conflict("Can not upload to SD card, not yet initialized"))
+    }
+
+    /// Begins to write a stored file to the SD card; gives its name there. It is selected or printed afterwards.
+    pub(super) fn copy_to_card(
+        self: &Arc<Self>,
+        path: &str,
+        user: &str,
+        select: bool,
+        print: bool,
+    ) -> Result<String, Reply> {
+        if let Some(refused) = self.card_refuses() {
+            return Err(refused);
+        }
+        let mut inner = self.lock();
+        let Some(file) = inner.store.file(path) else { return Err(reply::not_found()) };
+        let (size, data) = (file.size, file.data.clone());
+        let local = super::store::leaf(path).to_owned();
+        let remote = inner.machine.sd.short_name(&local);
+        let names = json!({ "local": local, "remote": format!("/{remote}") });
+        inner.machine.event("TransferStarted", names.clone());
+        inner.machine.reset_line_numbers();
+        inner.machine.terminal.say(format!("Send: M28 /{remote}"));
+        inner.machine.terminal.say(format!("Recv: Writing to file: {remote}"));
+        inner.machine.enter(State::Transferring);
+        drop(inner);
+        let (shared, name, user) = (Arc::clone(self), remote.clone(), user.to_owned());
+        self.spawn(async move {
+            tokio::time::sleep(shared.real(TRANSFER)).await;
+            {
+                let machine = &mut shared.lock().machine;
+                if machine.state != State::Transferring {
+                    return;
+                }
+                machine.sd.insert(&name, size, data);
+                machine.terminal.say("Recv: Done saving file");
+                machine.enter(State::Operational);
+                let mut done = names;
+                done["time"] = json!(TRANSFER);
+                machine.event("TransferDone", done);
+                machine.type_line("M20");
+                if (select || print)
+                    && let Some(selection) = machine.sd.selection(&name, &user)
+                {
+                    machine.select(selection);
+                }
+            }
+            if print {
+                shared.start_print();
+            }
+        });
+        Ok(remote)
+    }
+}
+
+fn spawn_into(tasks: &Mutex<Option<JoinSet<()>>>, task: impl Future<Output = ()> + Send + 'static) {
+    let mut tasks = tasks.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(tasks) = tasks.as_mut() {
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(task);
     }
 }
 

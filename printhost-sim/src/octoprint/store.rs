@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use super::StoredFile;
-use super::job::USER;
-use super::machine::{Selected, unix_time};
+use super::machine::Selected;
+use super::messages::unix_time;
 use super::print::Source;
 use super::uri::percent_encode_path;
+use super::{StoredFile, analysis};
 
 /// Total and free bytes the storage claims.
-const TOTAL: u64 = 270_553_174_016;
+pub(super) const TOTAL: u64 = 270_553_174_016;
 
 /// All files by path, and all folders, empty or not.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ pub(super) struct Store {
 }
 
 /// A complete upload.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct File {
     pub(super) size: u64,
     pub(super) sha1_hex: String,
@@ -30,11 +30,17 @@ pub(super) struct File {
     /// The name as the client sent it.
     pub(super) display: String,
     pub(super) userdata: Option<Value>,
+    /// Who uploaded it.
+    user: String,
+    /// The member `gcodeAnalysis`, once the file was analysed.
+    pub(super) analysis: Option<Value>,
+    /// Where its picture is, if it has one and the plugin for that is simulated.
+    thumbnail: Option<String>,
     date: u64,
     prints: Vec<PrintRecord>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct PrintRecord {
     date: f64,
     /// Unset when the print failed.
@@ -42,9 +48,35 @@ struct PrintRecord {
 }
 
 impl File {
-    pub(super) fn new(size: u64, sha1_hex: String, data: Option<Bytes>, display: String) -> Self {
+    pub(super) fn new(
+        size: u64,
+        sha1_hex: String,
+        data: Option<Bytes>,
+        display: String,
+        user: String,
+    ) -> Self {
         let date = unix_time() as u64;
-        Self { size, sha1_hex, data, display, userdata: None, date, prints: Vec::new() }
+        Self {
+            size,
+            sha1_hex,
+            data,
+            display,
+            userdata: None,
+            user,
+            analysis: None,
+            thumbnail: None,
+            date,
+            prints: Vec::new(),
+        }
+    }
+
+    /// Looks for a picture in the file that is stored as `path`, if that is `wanted`.
+    pub(super) fn find_thumbnail(&mut self, path: &str, wanted: bool) {
+        let found = wanted && self.data.as_ref().and_then(analysis::thumbnail).is_some();
+        let stem = path.rsplit_once('.').map_or(path, |(stem, _)| stem);
+        let stem = percent_encode_path(stem);
+        self.thumbnail =
+            found.then(|| format!("plugin/prusaslicerthumbnails/thumbnail/{stem}.png?{}", self.date));
     }
 
     pub(super) fn date(&self) -> u64 {
@@ -65,6 +97,14 @@ impl Store {
 
     pub(super) fn file(&self, path: &str) -> Option<&File> {
         self.files.get(path)
+    }
+
+    pub(super) fn file_mut(&mut self, path: &str) -> Option<&mut File> {
+        self.files.get_mut(path)
+    }
+
+    pub(super) fn exists(&self, path: &str) -> bool {
+        self.files.contains_key(path) || self.is_folder(path)
     }
 
     pub(super) fn is_folder(&self, path: &str) -> bool {
@@ -93,13 +133,46 @@ impl Store {
         self.folders.retain(|folder| folder != path && !is_below(folder, path));
     }
 
-    pub(super) fn selection(&self, path: &str) -> Option<Selected> {
+    /// Copies or moves a file, or a folder with what is below it, to a path that does not exist yet.
+    pub(super) fn relocate(&mut self, from: &str, to: &str, moves: bool) {
+        let is_folder = self.is_folder(from);
+        let new_path = |path: &str| {
+            let rest = path.strip_prefix(from)?;
+            (rest.is_empty() || is_folder && rest.starts_with('/')).then(|| format!("{to}{rest}"))
+        };
+        let folders: Vec<String> = self.folders.iter().filter_map(|folder| new_path(folder)).collect();
+        let files: Vec<(String, File)> =
+            self.files.iter().filter_map(|(path, file)| Some((new_path(path)?, file.clone()))).collect();
+        if moves {
+            self.files.remove(from);
+            if is_folder {
+                self.remove_folder(from);
+            }
+        }
+        self.folders.extend(folders);
+        for (path, mut file) in files {
+            file.display = leaf(&path).to_owned();
+            let had_thumbnail = file.thumbnail.is_some();
+            file.find_thumbnail(&path, had_thumbnail);
+            if !moves {
+                file.prints.clear();
+            }
+            self.files.insert(path, file);
+        }
+    }
+
+    pub(super) fn selection(&self, path: &str, user: &str) -> Option<Selected> {
         let file = self.files.get(path)?;
         let times: Vec<f64> = file.prints.iter().filter_map(|print| print.seconds).collect();
         Some(Selected {
+            origin: "local",
             path: path.to_owned(),
+            display: file.display.clone(),
             size: file.size,
-            date: file.date,
+            date: Some(file.date),
+            user: user.to_owned(),
+            estimated: file.analysis.as_ref().and_then(|analysis| analysis["estimatedPrintTime"].as_f64()),
+            filament: file.analysis.as_ref().map_or(Value::Null, |analysis| analysis["filament"].clone()),
             last_print_time: times.last().copied(),
             average_print_time: average(&times),
         })
@@ -188,7 +261,7 @@ pub(super) fn resource(base: &str, path: &str) -> String {
     format!("{base}/api/files/local/{}", percent_encode_path(path))
 }
 
-fn parent(path: &str) -> &str {
+pub(super) fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
@@ -208,8 +281,15 @@ fn file_json(path: &str, file: &File, base: &str) -> Value {
         "size": file.size,
         "type": "machinecode",
         "typePath": ["machinecode", "gcode"],
-        "user": USER,
+        "user": file.user,
     });
+    if let Some(analysis) = &file.analysis {
+        json["gcodeAnalysis"] = analysis.clone();
+    }
+    if let Some(thumbnail) = &file.thumbnail {
+        json["thumbnail"] = json!(thumbnail);
+        json["thumbnail_src"] = json!("prusaslicerthumbnails");
+    }
     if let Some(userdata) = &file.userdata {
         json["userdata"] = userdata.clone();
     }
@@ -243,7 +323,7 @@ mod tests {
     fn store() -> Store {
         let mut store = Store::default();
         for path in ["a.gcode", "sub/deep/b.gcode"] {
-            store.insert(path, File::new(3, "00".into(), None, leaf(path).into()));
+            store.insert(path, File::new(3, "00".into(), None, leaf(path).into(), "_api".into()));
         }
         store
     }
@@ -264,6 +344,18 @@ mod tests {
         assert_eq!(shallow["children"][0]["children"], json!([]));
         let deep = store().entry("sub", "http://h", true).unwrap_or_default();
         assert_eq!(deep["children"][0]["children"][0]["path"], "sub/deep/b.gcode");
+    }
+
+    #[test]
+    fn a_folder_is_copied_with_what_is_below_it_and_moved_away_from_where_it_was() {
+        let mut store = store();
+        store.relocate("sub", "copy", false);
+        assert!(store.file("copy/deep/b.gcode").is_some() && store.file("sub/deep/b.gcode").is_some());
+        store.relocate("sub", "moved", true);
+        assert!(store.file("moved/deep/b.gcode").is_some() && !store.exists("sub"));
+        store.relocate("a.gcode", "moved/c.gcode", true);
+        assert!(store.file("a.gcode").is_none());
+        assert_eq!(store.file("moved/c.gcode").map(|file| file.display.as_str()), Some("c.gcode"));
     }
 
     #[test]

@@ -1,11 +1,10 @@
 //! The machine as JSON: what `/api/job`, `/api/printer` and the push channel say of it.
 
-use serde_json::{Value, json};
-use tokio::time::Instant;
+use serde_json::{Map, Value, json};
 
-use super::heater::Heater;
-use super::job::USER;
-use super::machine::{Machine, Progress, State, unix_time};
+use super::machine::{Machine, Progress};
+use super::messages::unix_time;
+use super::state::State;
 use super::store::leaf;
 
 /// Seconds of printing before OctoPrint dares to estimate the rest.
@@ -17,8 +16,15 @@ impl Machine {
         if self.state == State::Offline && !self.error.is_empty() {
             "Offline after error"
         } else {
-            self.state.text()
+            let from_card = self.selected.as_ref().is_some_and(|file| file.origin == "sdcard");
+            if self.state == State::Printing && from_card { "Printing from SD" } else { self.state.text() }
         }
+    }
+
+    /// The path of the local file that is being printed.
+    pub(super) fn printing_path(&self) -> Option<String> {
+        let file = self.selected.as_ref().filter(|file| self.state.is_busy() && file.origin == "local")?;
+        Some(file.path.clone())
     }
 
     pub(super) fn state_json(&self) -> Value {
@@ -37,7 +43,7 @@ impl Machine {
                 "error": state == State::Error,
                 "paused": state == State::Paused,
                 "ready": state == State::Operational,
-                "sdReady": state.is_operational(),
+                "sdReady": self.sd.ready,
             },
         })
     }
@@ -50,16 +56,16 @@ impl Machine {
             "file": {
                 "name": leaf(&file.path),
                 "path": file.path,
-                "display": leaf(&file.path),
-                "origin": "local",
+                "display": file.display,
+                "origin": file.origin,
                 "size": file.size,
                 "date": file.date,
             },
-            "estimatedPrintTime": null,
+            "estimatedPrintTime": file.estimated,
             "averagePrintTime": file.average_print_time,
             "lastPrintTime": file.last_print_time,
-            "filament": null,
-            "user": USER,
+            "filament": file.filament,
+            "user": file.user,
         })
     }
 
@@ -80,44 +86,52 @@ impl Machine {
         })
     }
 
-    /// Both heaters with `offset`; empty until the printer has reported for the first time.
+    /// Every heater with its offset; empty until the printer has reported for the first time.
     pub(super) fn temperatures_json(&self) -> Value {
-        if Instant::now() < self.temperatures_from {
-            return json!({});
+        let mut temperatures = Map::new();
+        if self.temperatures_known() {
+            for (name, heater) in self.heaters() {
+                let offset = self.offsets.get(&name).cloned().unwrap_or_else(|| json!(0));
+                let (actual, target) = (rounded(heater.actual()), heater.target());
+                let json = json!({ "actual": actual, "target": target, "offset": offset });
+                temperatures.insert(name, json);
+            }
         }
-        let of = |heater: &Heater| {
-            let (actual, target) = (rounded(heater.actual()), heater.target());
-            json!({ "actual": actual, "target": target, "offset": 0 })
-        };
-        json!({ "tool0": of(&self.tool), "bed": of(&self.bed) })
+        Value::Object(temperatures)
     }
 
     /// One entry of the temperature history.
     pub(super) fn temperature_point(&self) -> Value {
-        let of = |heater: &Heater| json!({ "actual": rounded(heater.actual()), "target": heater.target() });
-        json!({ "time": unix_time() as u64, "tool0": of(&self.tool), "bed": of(&self.bed) })
+        let mut point = json!({ "time": unix_time() as u64 });
+        for (name, heater) in self.heaters() {
+            point[name] = json!({ "actual": rounded(heater.actual()), "target": heater.target() });
+        }
+        point
     }
 
-    /// The content of a `current` message.
-    pub(super) fn current(&self, logs: &[&str]) -> Value {
+    /// The content of a `current` message, without what happened on the terminal.
+    pub(super) fn current(&self) -> Value {
         let mut current = self.common();
-        current["logs"] = json!(logs);
         current["resends"]["transmitted"] = json!(0);
         current["busyFiles"] = match &self.selected {
-            Some(file) if self.state.is_busy() => json!([{ "origin": "local", "path": file.path }]),
+            Some(file) if self.state.is_busy() => json!([{ "origin": file.origin, "path": file.path }]),
             _ => json!([]),
         };
-        if self.state.is_operational() && Instant::now() >= self.temperatures_from {
+        if self.temperatures_known() {
             let mut point = self.temperature_point();
-            point["chamber"] = json!({ "actual": null, "target": null });
+            if self.chamber.is_none() {
+                point["chamber"] = json!({ "actual": null, "target": null });
+            }
             current["temps"] = json!([point]);
         }
         current
     }
 
-    /// The content of a `history` message.
+    /// The content of a `history` message, without the terminal.
     pub(super) fn history(&self) -> Value {
-        self.common()
+        let mut history = self.common();
+        history["temps"] = json!(self.points);
+        history
     }
 
     /// Percent of the file that is printed.
@@ -159,9 +173,9 @@ impl Machine {
         json!({
             "state": self.state_json(),
             "job": self.job_json(),
-            "currentZ": self.state.is_busy().then_some(self.position.z),
+            "currentZ": self.current_z,
             "progress": self.progress_json(),
-            "offsets": {},
+            "offsets": self.offsets,
             "resends": { "count": 0, "ratio": 0 },
             "temps": [],
             "logs": [],
