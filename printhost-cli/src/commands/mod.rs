@@ -40,7 +40,7 @@ async fn send<N: Net>(
     (event, fields): (&str, Value),
 ) -> Result<(), Failure> {
     let outcome = target.host.command(command).await?;
-    let sure = if is_confirmed(&outcome) { "" } else { " (accepted; it will show in the status)" };
+    let sure = if is_confirmed(&outcome) { "" } else { " (accepted by the host)" };
     out.say(verb, format_args!("{text}{sure}"));
     let mut all = Map::from_iter([("confirmed".to_owned(), is_confirmed(&outcome).into())]);
     if let Value::Object(fields) = fields {
