@@ -23,7 +23,7 @@ async fn moves_reach_the_firmware_as_they_were_asked_for() {
     let url = sim.url();
     for (args, sent) in [
         (&["home", &url, "x", "Z"][..], "G28 X0 Z0"),
-        (&["jog", &url, "x=10", "y=-5", "speed=3000"], "X10 Y-5"),
+        (&["jog", &url, "x=10", "y=-5", "speed=3000"], "X10.0 Y-5.0 F3000"),
         (&["extrude", &url, "-5"], "E-5"),
         (&["tool", &url, "0"], "T0"),
         (&["speed", &url, "80%"], "M220 S80"),
