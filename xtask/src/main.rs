@@ -3,6 +3,7 @@
 mod bench;
 mod features;
 mod octoprint;
+mod octorest;
 mod peers;
 mod portable;
 mod qemu;
@@ -21,6 +22,7 @@ usage: cargo xtask <command>
   test                  everything a change must pass
   peers [-- ARGS...]    tests against real servers; ARGS go to the test programs
   peers --keep          start the real servers and keep them until Ctrl-C
+  octorest              a client that others wrote, against the simulator
   qemu                  the hub on an emulated microcontroller, against a real OctoPrint
   bench                 how fast and in how much memory a host uploads, beside curl
   full                  test, every feature of every package alone, and bench
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         ["peers"] => peers::peers(&[]),
         ["peers", "--keep"] => peers::keep(),
         ["peers", "--", extra @ ..] => peers::peers(extra),
+        ["octorest"] => octorest::octorest(),
         ["qemu"] => qemu::qemu(),
         ["bench"] => bench::bench(),
         ["full"] => test::full(),

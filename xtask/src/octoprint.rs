@@ -164,7 +164,7 @@ fn installed_from() -> String {
 }
 
 /// Debian's Python comes first because `setup` installs its `venv` module.
-fn system_python() -> &'static str {
+pub(crate) fn system_python() -> &'static str {
     if Path::new("/usr/bin/python3").exists() { "/usr/bin/python3" } else { "python3" }
 }
 

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::octoprint;
 use crate::steps::{self, Result, Steps};
 use crate::workspace::{self, command};
+use crate::{octoprint, octorest};
 
 const CARGO_DENY: &str = "0.20.2";
 
@@ -44,6 +44,7 @@ fn run(steps: &mut Steps) -> Result {
     steps.run("Debian packages", debian_packages)?;
     steps.run("rustfmt and clippy", rust_components)?;
     steps.run(format!("OctoPrint {}", octoprint::VERSION), octoprint::install)?;
+    steps.run(format!("OctoRest {}", octorest::VERSION), octorest::install)?;
     steps.run(format!("cargo-deny {CARGO_DENY}"), install_cargo_deny)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::steps::{Result, Steps, output};
 use crate::workspace::{self, cargo, command};
-use crate::{bench, features, peers, portable, qemu, setup};
+use crate::{bench, features, octorest, peers, portable, qemu, setup};
 
 /// Where the last full run is kept.
 const RECORD: &str = "docs/full-run.txt";
@@ -63,6 +63,7 @@ fn run(steps: &mut Steps) -> Result {
         steps.command(format!("licences, bans and sources of {manifest}"), &mut deny)?;
     }
     steps.run("packaging", package)?;
+    octorest::run(steps)?;
     portable::run(steps)?;
     peers::run(steps, &[])?;
     qemu::run(steps)

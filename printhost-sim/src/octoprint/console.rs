@@ -127,15 +127,17 @@ impl Machine {
                 seconds
             }
             Effect::Move { seconds, z } => {
-                let new = self.gcode.position.z;
-                if z && self.current_z != Some(new) {
-                    self.event("ZChange", json!({ "new": new, "old": self.current_z }));
-                    self.current_z = Some(new);
+                // OctoPrint reads the line, so a relative height is taken for an absolute one.
+                if let Some(new) = z.filter(|new| self.last_z != Some(*new)) {
+                    self.last_z = Some(new);
+                    if self.current_z != Some(new) {
+                        self.event("ZChange", json!({ "new": new, "old": self.current_z }));
+                        self.current_z = Some(new);
+                    }
                 }
                 seconds
             }
             Effect::Home => {
-                self.current_z = None;
                 self.event("Home", Value::Null);
                 super::gcode::SHORT
             }

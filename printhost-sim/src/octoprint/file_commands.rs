@@ -181,7 +181,7 @@ fn relocate(shared: &Shared, path: &str, destination: &str, moves: bool) -> Repl
 fn upload_to_card(shared: &Arc<Shared>, who: &Who, path: &str) -> Reply {
     let remote = match shared.copy_to_card(path, &who.user(), false, false) {
         Ok(remote) => remote,
-        Err(reply) => return reply,
+        Err(reply) => return *reply,
     };
     let location = format!("{}/api/files/sdcard//{remote}", base(shared));
     let body = json!({

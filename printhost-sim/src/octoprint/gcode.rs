@@ -32,8 +32,8 @@ pub(super) enum Effect {
     None,
     /// It takes so many seconds.
     Takes(f64),
-    /// A move, and whether the height was given.
-    Move { seconds: f64, z: bool },
+    /// A move, and the height that it named.
+    Move { seconds: f64, z: Option<f64> },
     /// A wait of so many seconds.
     Dwell(f64),
     /// Some or all axes go home.
@@ -128,7 +128,7 @@ impl Interpreter {
         let (x, y, z, e) = (new.x - old.x, new.y - old.y, new.z - old.z, new.e - old.e);
         let path = (x * x + y * y + z * z).sqrt();
         let distance = if path > 0.0 { path } else { e.abs() };
-        Effect::Move { seconds: (distance / new.f * 60.0).min(LONGEST_MOVE), z: words.number('Z').is_some() }
+        Effect::Move { seconds: (distance / new.f * 60.0).min(LONGEST_MOVE), z: words.number('Z') }
     }
 }
 
@@ -178,11 +178,11 @@ mod tests {
     #[test]
     fn a_move_takes_distance_over_feed_rate_and_is_capped() {
         let mut gcode = Interpreter::new();
-        assert_eq!(gcode.line("G1 X30 Y40 F3000"), Effect::Move { seconds: 1.0, z: false });
-        assert_eq!(gcode.line("G1 Z10 F60"), Effect::Move { seconds: 10.0, z: true });
-        assert_eq!(gcode.line("G1 X9999 F1"), Effect::Move { seconds: LONGEST_MOVE, z: false });
+        assert_eq!(gcode.line("G1 X30 Y40 F3000"), Effect::Move { seconds: 1.0, z: None });
+        assert_eq!(gcode.line("G1 Z10 F60"), Effect::Move { seconds: 10.0, z: Some(10.0) });
+        assert_eq!(gcode.line("G1 X9999 F1"), Effect::Move { seconds: LONGEST_MOVE, z: None });
         assert_eq!(gcode.line("G92 E0"), Effect::Takes(SHORT));
-        assert_eq!(gcode.line("G1 E50 F3000"), Effect::Move { seconds: 1.0, z: false });
+        assert_eq!(gcode.line("G1 E50 F3000"), Effect::Move { seconds: 1.0, z: None });
     }
 
     #[test]

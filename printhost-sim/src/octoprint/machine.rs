@@ -71,8 +71,10 @@ pub(super) struct Machine {
     pub(super) ever_selected: bool,
     pub(super) progress: Progress,
     pub(super) gcode: Interpreter,
-    /// The height as far as OctoPrint knows it.
+    /// The height as OctoPrint tells it, which it forgets with every job.
     pub(super) current_z: Option<f64>,
+    /// The height in the last line that named one.
+    pub(super) last_z: Option<f64>,
     pub(super) tools: Vec<Heater>,
     pub(super) bed: Option<Heater>,
     pub(super) chamber: Option<Heater>,
@@ -107,6 +109,7 @@ impl Machine {
             progress: Progress::None,
             gcode: Interpreter::new(),
             current_z: None,
+            last_z: None,
             tools: std::iter::repeat_with(heater).take(config.extruders.max(1)).collect(),
             bed: config.heated_bed.then(heater),
             chamber: config.heated_chamber.then(heater),
@@ -151,7 +154,7 @@ impl Machine {
         }
         self.temperatures_from =
             Instant::now() + Duration::from_secs_f64(FIRST_TEMPERATURE / self.time_scale);
-        (self.gcode, self.current_z) = (Interpreter::new(), None);
+        (self.gcode, self.current_z, self.last_z) = (Interpreter::new(), None, None);
         self.sd.ready = true;
         self.mark("connected", "Connected");
         self.enter(State::Operational);
@@ -255,6 +258,7 @@ impl Machine {
         payload["size"] = Value::Null;
         self.selected = Some(file);
         self.ever_selected = true;
+        self.current_z = None;
         self.progress = Progress::None;
         self.event("FileSelected", payload);
     }

@@ -246,6 +246,9 @@ pub struct AppRequest {
 }
 
 fn begin_life(shared: &Arc<Shared>, listener: TcpListener) {
+    if !shared.begin_life() {
+        return;
+    }
     shared.spawn(server::accept(Arc::clone(shared), listener));
     shared.spawn(Arc::clone(shared).chatter());
 }

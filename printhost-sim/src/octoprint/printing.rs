@@ -15,6 +15,7 @@ impl Machine {
         let file = self.selected.as_ref()?;
         let (origin, path) = (file.origin, file.path.clone());
         self.run += 1;
+        self.current_z = None;
         self.progress = Progress::Printing { file_position: 0, seconds: 0.0, since: Some(Instant::now()) };
         self.enter(State::Starting);
         self.event("PrintStarted", self.job_payload());

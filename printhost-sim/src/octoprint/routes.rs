@@ -124,7 +124,7 @@ async fn route(shared: &Arc<Shared>, who: &Who, path: String, request: Incoming1
         "connection" => connection::get(shared),
         "printerprofiles" => reply::ok(&json!({ "profiles": { "_default": settings::profile(shared) } })),
         "printerprofiles/_default" => reply::ok(&settings::profile(shared)),
-        "system/info" => settings::system_info(shared, request.headers()),
+        "system/info" => settings::system_info(request.headers()),
         "system/commands" => reply::ok(&json!({ "core": [], "custom": [], "plugin": [] })),
         "system/commands/core" | "system/commands/custom" | "system/commands/plugin" => reply::ok(&json!([])),
         "timelapse" => reply::ok(&json!({ "config": { "type": "off" }, "enabled": false, "files": [] })),

@@ -134,7 +134,7 @@ pub(super) fn profile(shared: &Shared) -> Value {
     })
 }
 
-pub(super) fn system_info(shared: &Shared, headers: &HeaderMap) -> Reply {
+pub(super) fn system_info(headers: &HeaderMap) -> Reply {
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
     reply::ok(&json!({
         "systeminfo": {
@@ -150,10 +150,8 @@ pub(super) fn system_info(shared: &Shared, headers: &HeaderMap) -> Reply {
             "octoprint.last_safe_mode.reason": "unknown",
             "octoprint.safe_mode": false,
             "octoprint.version": VERSION,
-            "printer.firmware": "Virtual Marlin 1.0",
             "systeminfo.generated": "2026-11-20T20:24:25Z",
             "systeminfo.generator": "systemapi",
-            "simulator.time_scale": shared.config.time_scale,
         },
     }))
 }

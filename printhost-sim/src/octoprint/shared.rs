@@ -36,8 +36,9 @@ pub(super) struct Shared {
     /// Marked whenever the machine's state changes.
     pub(super) changed: watch::Sender<()>,
     inner: Mutex<Inner>,
-    /// The tasks of this life of the server, and those that outlive it. Unset once the simulator is dropped.
+    /// The tasks of this life of the server; unset between two lives and after the last.
     tasks: Mutex<Option<JoinSet<()>>>,
+    /// The tasks that outlive it; unset once the simulator is dropped.
     keepers: Mutex<Option<JoinSet<()>>>,
 }
 
@@ -68,7 +69,7 @@ impl Shared {
             push,
             changed,
             inner: Mutex::new(inner),
-            tasks: Mutex::new(Some(JoinSet::new())),
+            tasks: Mutex::new(None),
             keepers: Mutex::new(Some(JoinSet::new())),
         }
     }
@@ -87,10 +88,19 @@ impl Shared {
         spawn_into(&self.keepers, task);
     }
 
-    /// Ends this life: gives its tasks, which must be shut down.
+    /// Begins a life; false when the simulator was dropped.
+    pub(super) fn begin_life(&self) -> bool {
+        let keepers = self.keepers.lock().unwrap_or_else(PoisonError::into_inner);
+        if keepers.is_none() {
+            return false;
+        }
+        *self.tasks.lock().unwrap_or_else(PoisonError::into_inner) = Some(JoinSet::new());
+        true
+    }
+
+    /// Ends this life: gives its tasks, which must be shut down. They can start no others any more.
     pub(super) fn end_life(&self) -> JoinSet<()> {
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        let ended = tasks.as_mut().map(std::mem::take);
+        let ended = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
         let mut inner = self.lock();
         inner.access.forget();
         inner.machine = Machine::new(&self.config, false, self.push.clone(), self.changed.clone());
@@ -99,6 +109,7 @@ impl Shared {
     }
 
     pub(super) fn stop(&self) {
+        // The keepers first, as they begin lives.
         for tasks in [&self.keepers, &self.tasks] {
             let tasks = tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
             drop(tasks);
@@ -212,12 +223,12 @@ impl Shared {
         user: &str,
         select: bool,
         print: bool,
-    ) -> Result<String, Reply> {
+    ) -> Result<String, Box<Reply>> {
         if let Some(refused) = self.card_refuses() {
-            return Err(refused);
+            return Err(Box::new(refused));
         }
         let mut inner = self.lock();
-        let Some(file) = inner.store.file(path) else { return Err(reply::not_found()) };
+        let Some(file) = inner.store.file(path) else { return Err(Box::new(reply::not_found())) };
         let (size, data) = (file.size, file.data.clone());
         let local = super::store::leaf(path).to_owned();
         let remote = inner.machine.sd.short_name(&local);

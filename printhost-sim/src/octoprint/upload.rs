@@ -85,7 +85,7 @@ fn store(shared: &Arc<Shared>, who: &Who, file: Uploaded, form: Form, on_card: b
     }
     let remote = match on_card.then(|| shared.copy_to_card(&path, &who.user(), select, print)) {
         Some(Ok(remote)) => Some(remote),
-        Some(Err(refused)) => return refused,
+        Some(Err(refused)) => return *refused,
         None => None,
     };
     if print && !on_card {

@@ -16,7 +16,10 @@ use tokio_tungstenite::tungstenite::Message;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Answer {
+    /// 0 when there was none.
     pub(crate) status: u16,
+    /// curl's exit code.
+    pub(crate) exit: i32,
     pub(crate) body: Vec<u8>,
 }
 
@@ -42,15 +45,20 @@ pub(crate) async fn curl(sim: &OctoPrintSim, path: &str, args: &[&str]) -> Answe
 }
 
 pub(crate) async fn curl_without_key(sim: &OctoPrintSim, path: &str, args: &[&str]) -> Answer {
+    ask(&format!("http://{}{path}", sim.addr()), args).await
+}
+
+/// Runs curl on a whole URL.
+pub(crate) async fn ask(url: &str, args: &[&str]) -> Answer {
     let output = Command::new("curl")
         .args(["-s", "-g", "--path-as-is", "--max-time", "20", "-w", "%{stderr}%{http_code}"])
         .args(args)
-        .arg(format!("http://{}{path}", sim.addr()))
+        .arg(url)
         .output()
         .await
         .expect("curl is installed");
     let status = String::from_utf8_lossy(&output.stderr).trim().parse().expect("a status");
-    Answer { status, body: output.stdout }
+    Answer { status, exit: output.status.code().unwrap_or(-1), body: output.stdout }
 }
 
 pub(crate) async fn get(sim: &OctoPrintSim, path: &str) -> Answer {
@@ -109,8 +117,17 @@ pub(crate) struct Push(WebSocketStream<TcpStream>);
 
 impl Push {
     pub(crate) async fn open(sim: &OctoPrintSim) -> Self {
+        Self::open_at(sim, "websocket").await
+    }
+
+    /// Opens the endpoint with SockJS' framing.
+    pub(crate) async fn framed(sim: &OctoPrintSim) -> Self {
+        Self::open_at(sim, "123/abcdefgh/websocket").await
+    }
+
+    async fn open_at(sim: &OctoPrintSim, endpoint: &str) -> Self {
         let stream = TcpStream::connect(sim.addr()).await.expect("the simulator listens");
-        let url = format!("ws://{}/sockjs/websocket", sim.addr());
+        let url = format!("ws://{}/sockjs/{endpoint}", sim.addr());
         let (socket, _) = tokio_tungstenite::client_async(url, stream).await.expect("a handshake");
         Self(socket)
     }
@@ -131,15 +148,26 @@ impl Push {
     }
 
     pub(crate) async fn next(&mut self) -> Value {
+        serde_json::from_str(&self.text().await).expect("JSON")
+    }
+
+    /// The next frame as it came.
+    pub(crate) async fn text(&mut self) -> String {
         let message = timeout(PATIENCE, self.0.next()).await.expect("a message in time");
         let message = message.expect("an open channel").expect("a frame");
-        serde_json::from_str(message.to_text().expect("text")).expect("JSON")
+        message.to_text().expect("text").to_owned()
     }
 
     /// The next message within a short time.
     pub(crate) async fn next_soon(&mut self) -> Option<Value> {
         let message = timeout(Duration::from_millis(700), self.0.next()).await.ok()??.ok()?;
         serde_json::from_str(message.to_text().ok()?).ok()
+    }
+
+    /// Reads until the channel ends.
+    pub(crate) async fn until_closed(&mut self) {
+        let end = async { while let Some(Ok(_)) = self.0.next().await {} };
+        timeout(PATIENCE, end).await.expect("the channel ends");
     }
 
     /// Reads up to the first event of this type and returns everything read.
@@ -172,4 +200,42 @@ pub(crate) fn keys(object: &Value) -> Vec<&str> {
     let mut keys: Vec<&str> = object.as_object().expect("an object").keys().map(String::as_str).collect();
     keys.sort_unstable();
     keys
+}
+
+/// A client with cookies, as curl keeps them.
+pub(crate) struct Browser {
+    base: String,
+    jar: std::path::PathBuf,
+}
+
+impl Browser {
+    /// Fetches the login page, which gives the token against forged requests.
+    pub(crate) async fn open(sim: &OctoPrintSim) -> Self {
+        let browser = Self { base: format!("http://{}", sim.addr()), jar: scratch("") };
+        assert_eq!(browser.without_token("/login/", &[]).await.status, 200);
+        browser
+    }
+
+    pub(crate) async fn without_token(&self, path: &str, args: &[&str]) -> Answer {
+        let jar = self.jar.to_str().expect("a path in UTF-8");
+        ask(&format!("{}{path}", self.base), &[&["-b", jar, "-c", jar], args].concat()).await
+    }
+
+    /// Sends the token from the cookie as a header, as a page's script does.
+    pub(crate) async fn request(&self, path: &str, args: &[&str]) -> Answer {
+        let cookies = std::fs::read_to_string(&self.jar).expect("a jar");
+        let line = cookies.lines().find(|line| line.contains("\tcsrf_token_P")).expect("a token");
+        let header = format!("X-CSRF-Token: {}", line.rsplit('\t').next().unwrap_or_default());
+        self.without_token(path, &[&["-H", header.as_str()], args].concat()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &str) -> Answer {
+        self.request(path, &["-H", "Content-Type: application/json", "-d", body]).await
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.jar);
+    }
 }

@@ -1,0 +1,119 @@
+//! OctoRest, an OctoPrint client that others wrote, which judges the simulator.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use crate::octoprint;
+use crate::steps::{self, Result, Steps};
+use crate::workspace::{self, cargo, command};
+
+pub(crate) const VERSION: &str = "0.4";
+
+/// What it needs, each in the version that this was tried with.
+const REQUIREMENTS: [&str; 6] = [
+    "certifi==2026.10.18",
+    "charset-normalizer==3.5.2",
+    "idna==3.20",
+    "requests==2.34.2",
+    "urllib3==2.8.0",
+    "websocket-client==1.9.2",
+];
+
+const KEY: &str = "OCTOREST";
+
+/// Installs OctoRest into a virtual environment of its own, unless it is there already.
+pub(crate) fn install() -> Result {
+    if fs::read_to_string(marker()).is_ok_and(|text| text == installed_from()) {
+        return Ok(());
+    }
+    let mut venv = command(octoprint::system_python());
+    steps::run(venv.args(["-m", "venv", "--clear"]).arg(home()))?;
+    let mut pip = command(python());
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]);
+    steps::run(pip.arg(format!("octorest=={VERSION}")).args(REQUIREMENTS))?;
+    // Last, so that an interrupted installation starts over.
+    fs::write(marker(), installed_from())
+        .map_err(|error| format!("cannot write {}: {error}", marker().display()))
+}
+
+/// Installs OctoRest if it is missing, and runs what it judges.
+pub(crate) fn octorest() -> bool {
+    let mut steps = Steps::new();
+    let result = steps.run(format!("OctoRest {VERSION}"), install).and_then(|()| run(&mut steps));
+    steps.summary(&result)
+}
+
+/// The simulator's command and its own tests, and OctoRest against it.
+pub(crate) fn run(steps: &mut Steps) -> Result {
+    let mut test = cargo(["test", "--package=printhost-sim", "--features=cli", "--test=command"]);
+    steps.command("tests of the simulator's command", &mut test)?;
+    steps.command(
+        "the simulator's command",
+        &mut cargo(["build", "--package=printhost-sim", "--features=cli", "--bins"]),
+    )?;
+    steps.run("OctoRest drives the simulator", || {
+        if !python().exists() {
+            return Err(format!("OctoRest {VERSION} is not installed: run `cargo xtask setup`"));
+        }
+        let simulator = Simulator::start()?;
+        let script = workspace::root().join("printhost-sim/tests/octorest_client.py");
+        steps::run(command(python()).arg(script).arg(&simulator.url).arg(KEY))
+    })
+}
+
+/// The running simulator, stopped on drop.
+struct Simulator {
+    process: Child,
+    url: String,
+}
+
+impl Simulator {
+    fn start() -> Result<Self> {
+        let program = workspace::target_dir().join("debug").join("printhost-sim");
+        let program = program.with_extension(std::env::consts::EXE_EXTENSION);
+        let mut process = Command::new(&program)
+            .args(["octoprint", "--port", "0", "--json", "--key", KEY])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("cannot start {}: {error}", program.display()))?;
+        let mut line = String::new();
+        let read = process.stdout.take().map(|stdout| BufReader::new(stdout).read_line(&mut line));
+        let mut simulator = Self { process, url: String::new() };
+        if !matches!(read, Some(Ok(_))) {
+            return Err("the simulator says nothing".to_owned());
+        }
+        let told: serde_json::Value =
+            serde_json::from_str(&line).map_err(|error| format!("the simulator says {line:?}: {error}"))?;
+        simulator.url =
+            told["printers"][0]["http"].as_str().ok_or("the simulator has no address")?.to_owned();
+        Ok(simulator)
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        // Fails only if it has ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn home() -> PathBuf {
+    workspace::tools_dir().join(format!("octorest-{VERSION}"))
+}
+
+fn marker() -> PathBuf {
+    home().join("installed-from")
+}
+
+fn python() -> PathBuf {
+    home().join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" })
+}
+
+/// Everything an installation depends on: a change of it means to install anew.
+fn installed_from() -> String {
+    format!("{VERSION}\n{}\n", REQUIREMENTS.join("\n"))
+}
