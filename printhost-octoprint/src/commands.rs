@@ -171,10 +171,13 @@ impl<N: Net> OctoPrint<N> {
             Err(e) => return Err(e),
         };
         let mut confirmed = false;
-        for _ in 0..if lost.is_some() { READS } else { 1 } {
-            if lost.is_some() {
+        // At once only where the answer has come: OctoPrint then answers before some effects show.
+        let mut wait = lost.is_some();
+        for _ in 0..if lost.is_some() { READS } else { 2 } {
+            if wait {
                 self.settles().await;
             }
+            wait = true;
             confirmed = self.status().await.is_ok_and(|status| shows(&status));
             if confirmed {
                 break;

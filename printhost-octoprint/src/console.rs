@@ -45,6 +45,8 @@ pub(crate) struct Console {
 struct Terminal {
     /// The push connection is there, and this user may see the terminal.
     open: bool,
+    /// How many changes of the subscription OctoPrint has not answered yet.
+    changing: u8,
     listener: Option<Listener>,
 }
 
@@ -59,7 +61,7 @@ impl Console {
     pub(crate) const fn new() -> Self {
         Self {
             outbox: Outbox::new(),
-            terminal: Mutex::new(RefCell::new(Terminal { open: false, listener: None })),
+            terminal: Mutex::new(RefCell::new(Terminal { open: false, changing: 0, listener: None })),
             changed: Signal::new(),
         }
     }
@@ -74,7 +76,7 @@ impl Console {
 
     /// The connection has brought its first data.
     pub(crate) fn open(&self, may_see_terminal: bool) {
-        self.change(|terminal| terminal.open = may_see_terminal);
+        self.change(|terminal| (terminal.open, terminal.changing) = (may_see_terminal, 0));
     }
 
     /// The connection is gone, and whoever listens hears no more.
@@ -90,7 +92,8 @@ impl Console {
     /// OctoPrint has sent its history, as it does when a subscription changes.
     pub(crate) fn take_history(&self) {
         self.change(|terminal| {
-            if let Some(listener) = &mut terminal.listener {
+            terminal.changing = terminal.changing.saturating_sub(1);
+            if let (Some(listener), 0) = (&mut terminal.listener, terminal.changing) {
                 listener.subscribed = true;
             }
         });
@@ -139,14 +142,19 @@ impl Console {
             if !terminal.open || terminal.listener.is_some() || self.outbox.free_capacity() < 2 {
                 return None;
             }
+            terminal.changing += 1;
             let matching = Matching { awaited, room, ..Matching::default() };
             terminal.listener = Some(Listener { subscribed: false, matching });
             Some(())
         })?;
         let replies = Replies(self); // from here on the end of the subscription is sent when it is dropped
         let _ = self.outbox.try_send(LISTENING.into());
-        let subscribed = self.until(clock, SUBSCRIBED, |l| l.subscribed || l.matching.is_over).await;
-        subscribed.is_ok().then_some(replies)
+        if self.until(clock, SUBSCRIBED, |l| l.subscribed || l.matching.is_over).await.is_err() {
+            // An OctoPrint that does not know of subscriptions: nobody waits for it again on this connection.
+            self.change(|terminal| terminal.open = false);
+            return None;
+        }
+        Some(replies)
     }
 
     async fn until<C: Clock>(
@@ -190,8 +198,11 @@ impl Replies<'_> {
 
 impl Drop for Replies<'_> {
     fn drop(&mut self) {
-        self.0.terminal.lock(|t| t.borrow_mut().listener = None);
-        let _ = self.0.outbox.try_send(QUIET.into());
+        let sent = self.0.outbox.try_send(QUIET.into()).is_ok();
+        self.0.change(|terminal| {
+            terminal.listener = None;
+            terminal.changing = terminal.changing.saturating_add(sent.into());
+        });
     }
 }
 
@@ -209,6 +220,13 @@ struct Matching {
 }
 
 impl Matching {
+    /// Temperatures that the firmware reports by itself, and that it is busy.
+    fn is_noise(&self, reply: &str) -> bool {
+        let asked = self.awaited.get(self.answered).and_then(|line| line.get(..4));
+        let asked = asked.is_some_and(|asked| TEMPERATURES.iter().any(|t| t.eq_ignore_ascii_case(asked)));
+        reply.starts_with("T:") && !asked || reply.starts_with("echo:busy:")
+    }
+
     fn take(&mut self, line: &str) {
         if self.is_over {
             return;
@@ -222,7 +240,7 @@ impl Matching {
         {
             let reply = reply.trim();
             let is_ok = reply.strip_prefix("ok").is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
-            if !(reply.is_empty() || reply == "ok") {
+            if !(reply.is_empty() || reply == "ok" || self.is_noise(reply)) {
                 match self.room.checked_sub(reply.len()) {
                     Some(room) => {
                         self.room = room;
@@ -239,6 +257,9 @@ impl Matching {
         }
     }
 }
+
+/// Commands that ask for temperatures, or wait for them.
+const TEMPERATURES: [&str; 4] = ["M105", "M109", "M190", "M191"];
 
 /// A line without line number, checksum and comment, as OctoPrint sends it and as it was asked to; empty for what it
 /// does not send at all.
@@ -279,6 +300,8 @@ mod tests {
                 "Recv: ok T:1",
                 "Send: M115",
                 "Recv: FIRMWARE_NAME:Virtual Marlin 1.0",
+                "Recv: T:21.30/ 0.00",
+                "Recv: echo:busy: processing",
                 "Recv: Cap:EEPROM:1",
                 "Recv: ok",
                 "Changing monitoring state from \"A\" to \"B\"",
@@ -289,8 +312,8 @@ mod tests {
         );
         assert_eq!(first.replies, ["FIRMWARE_NAME:Virtual Marlin 1.0", "Cap:EEPROM:1", "ok X:0.0 Y:0.0"]);
         assert!(first.is_over);
-        let second = matched(&["M105"], &[">>> M105", "<<< ok T:21.30/ 0.00 B:21.30/ 0.00 @:64"]);
-        assert_eq!(second.replies, ["ok T:21.30/ 0.00 B:21.30/ 0.00 @:64"]);
+        let second = matched(&["M105"], &[">>> M105", "<<< T:20", "<<< ok T:21.30/ 0.00 B:21.30/ 0.00 @:64"]);
+        assert_eq!(second.replies, ["T:20", "ok T:21.30/ 0.00 B:21.30/ 0.00 @:64"]);
         assert!(second.is_over);
     }
 

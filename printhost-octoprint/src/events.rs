@@ -21,6 +21,10 @@ use crate::{
     wire::{Auth, Login, Order, Push, PushEvent, PushLogs},
 };
 
+/// How often the status is read instead, where it is pushed in messages that are too long: 1.11 repeats in each of
+/// them every print since it was started.
+const POLL: Duration = Duration::from_secs(2);
+
 /// How a message with the history begins.
 const HISTORY: &[u8] = br#"{"history""#;
 
@@ -110,6 +114,7 @@ impl<N: Net> OctoPrint<N> {
         let auth = serde_json::to_string(&auth)
             .map_err(|e| Error::new(ErrorKind::InvalidInput, "run").with_detail(e))?;
         self.console.begin(auth);
+        self.unread.reset();
         let _console = Connected(&self.console);
         let authenticated: Signal<CriticalSectionRawMutex, ()> = Signal::new();
         let run =
@@ -121,10 +126,18 @@ impl<N: Net> OctoPrint<N> {
             })
             .await
             .map_err(|e| e.with_detail("the login brought no data"))?;
-            self.resync().await?;
             self.console.open(login.needs.is_none_or(|needs| needs.role.iter().any(|r| r == TERMINAL)));
+            self.resync().await?;
             synced.signal(());
-            core::future::pending().await
+            loop {
+                self.unread.wait().await;
+                let status = self.status().await?;
+                self.live.lock(|l| {
+                    self.bus.publish_status(status.clone());
+                    l.borrow_mut().status = Some(status);
+                });
+                self.net.parts().clock().sleep(POLL).await;
+            }
         });
         let (Either::First(end) | Either::Second(end)) = select(run, resync).await;
         if end.as_ref().is_err_and(|e| e.kind() == ErrorKind::Timeout) {
@@ -184,7 +197,10 @@ impl<N: Net> OctoPrint<N> {
                 }
                 match () {
                     () if prefix.starts_with(HISTORY) => self.console.take_history(),
-                    () if prefix.starts_with(br#"{"current""#) => self.console.take_lines(None),
+                    () if prefix.starts_with(br#"{"current""#) => {
+                        self.console.take_lines(None);
+                        self.unread.signal(());
+                    }
                     () => {}
                 }
                 return Ok(());

@@ -4,7 +4,10 @@ use core::{
     convert::Infallible,
 };
 
-use embassy_sync::blocking_mutex::{Mutex, raw::CriticalSectionRawMutex};
+use embassy_sync::{
+    blocking_mutex::{Mutex, raw::CriticalSectionRawMutex},
+    signal::Signal,
+};
 use embedded_io_async::{Read, Write};
 use printhost_core::{
     Camera, Capabilities, Command, Error, ErrorKind, EventBus, Events, FileInfo, FilePage, HostInfo, Outcome,
@@ -39,6 +42,8 @@ pub struct OctoPrint<N: Net> {
     pub(crate) live: Mutex<CriticalSectionRawMutex, RefCell<Live>>,
     pub(crate) running: Mutex<CriticalSectionRawMutex, Cell<bool>>,
     pub(crate) console: Console,
+    /// A status was pushed that was too long to be read.
+    pub(crate) unread: Signal<CriticalSectionRawMutex, ()>,
 }
 
 impl<N: Net> OctoPrint<N> {
@@ -52,6 +57,7 @@ impl<N: Net> OctoPrint<N> {
             live: Mutex::new(RefCell::new(Live::new())),
             running: Mutex::new(Cell::new(false)),
             console: Console::new(),
+            unread: Signal::new(),
         }
     }
 

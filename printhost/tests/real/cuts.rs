@@ -18,7 +18,7 @@ use sha1::{Digest, Sha1};
 
 use super::{
     fault_proxy::{Fault, FaultProxy},
-    peer::Peer,
+    peer::{Peer, hex},
 };
 
 const ROUNDS: u64 = 200;
@@ -114,10 +114,6 @@ async fn dropped_when<T>(work: impl Future<Output = T>, mut now: impl FnMut() ->
     .await
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
 fn resident_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
@@ -145,11 +141,11 @@ fn listed(peer: &Peer, folder: &str) -> BTreeMap<String, (u64, String)> {
 }
 
 /// What must be true of the result of an upload.
-fn judge(name: &str, event: Event, result: &Result<Uploaded>, sha1: [u8; 20], is_whole: bool) {
+fn judge(name: &str, event: Event, result: &Result<Uploaded>, verified: Verified, is_whole: bool) {
     let Event::Network(fault) = event else { panic!("{name}: nobody drops here") };
     let error = match result {
         Ok(uploaded) => {
-            assert_eq!(uploaded.verified, Verified::Sha1(sha1), "{name}");
+            assert_eq!(uploaded.verified, verified, "{name}");
             assert!(is_whole, "{name}: succeeds although the host does not have everything");
             return;
         }
@@ -242,7 +238,7 @@ async fn cut_at_every_kind_of_point<N: Net>(net: impl Fn(Limits) -> N, back_end:
         match (&result, event) {
             (Some(result), Event::Network(fault)) => {
                 assert_eq!(passage.fired, fault != Fault::None, "{name}: {passage:?}");
-                judge(&name, event, result, sha1, passage.is_whole());
+                judge(&name, event, result, peer.verifies(sha1), passage.is_whole());
             }
             // It was over before.
             (Some(result), _) => assert!(result.is_ok(), "{name}: {result:?}"),

@@ -63,6 +63,8 @@ struct Shared {
     host: String,
     /// The next fault, and at which part of the request, from 0 to 1.
     armed: Mutex<Option<(Fault, f64)>>,
+    /// What it is done to, by the begin of its first line.
+    request: Mutex<&'static str>,
     passage: Mutex<Passage>,
     cut: watch::Sender<(u64, Cut)>,
 }
@@ -86,6 +88,7 @@ impl FaultProxy {
         let shared = Arc::new(Shared {
             host,
             armed: Mutex::default(),
+            request: Mutex::new(UPLOAD),
             passage: Mutex::default(),
             cut: watch::Sender::new((0, Cut::Reset)),
         });
@@ -95,6 +98,12 @@ impl FaultProxy {
 
     /// Does this to the next upload.
     pub(crate) fn arm(&self, fault: Fault, at: f64) {
+        self.arm_for(UPLOAD, fault, at);
+    }
+
+    /// Does this to the next request that begins like this, instead of to an upload.
+    pub(crate) fn arm_for(&self, request: &'static str, fault: Fault, at: f64) {
+        *self.shared.request.lock().unwrap() = request;
         *self.shared.armed.lock().unwrap() = Some((fault, at));
         *self.shared.passage.lock().unwrap() = Passage::default();
     }
@@ -159,7 +168,7 @@ enum Phase {
     Body { forwarded: u64, total: u64, fault: Fault, at: u64 },
 }
 
-const UPLOAD: &[u8] = b"POST /api/files/local HTTP/1.1\r\n";
+const UPLOAD: &str = "POST /api/files/local HTTP/1.1\r\n";
 
 impl Carrier<'_> {
     /// Until one side closes or a fault has happened.
@@ -194,9 +203,10 @@ impl Carrier<'_> {
             Phase::Between(last) => {
                 let known = last.len();
                 last.extend_from_slice(bytes);
-                match last.windows(UPLOAD.len()).position(|w| w == UPLOAD) {
+                let request = *self.shared.request.lock().unwrap();
+                match last.windows(request.len()).position(|w| w == request.as_bytes()) {
                     None => {
-                        let keep = last.len().saturating_sub(UPLOAD.len());
+                        let keep = last.len().saturating_sub(request.len());
                         last.drain(..keep);
                         self.host.write_all(bytes).await.is_ok()
                     }
@@ -212,8 +222,8 @@ impl Carrier<'_> {
                 head.extend_from_slice(bytes);
                 let Some(end) = head.windows(4).position(|w| w == b"\r\n\r\n") else { return true };
                 let text = String::from_utf8_lossy(&head[..end]).to_lowercase();
-                let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
-                let total = end as u64 + 4 + length.parse::<u64>().unwrap();
+                let length = text.lines().find_map(|line| line.strip_prefix("content-length: "));
+                let total = end as u64 + 4 + length.map_or(0, |n| n.parse::<u64>().unwrap());
                 let (fault, part) = self.shared.armed.lock().unwrap().take().unwrap_or((Fault::None, 1.0));
                 let at = match fault {
                     Fault::None | Fault::LoseAnswer | Fault::CutAtEnd => total,

@@ -2,8 +2,13 @@
 
 use std::process::Command;
 
-use printhost::{AnyHost, PrinterUrl, net::Net};
+use printhost::{
+    AnyHost, PrinterUrl, Verified,
+    net::Net,
+    octoprint::{Config, OctoPrint},
+};
 use serde_json::Value;
+use sha1::{Digest, Sha1};
 
 /// Where the peer is.
 pub(crate) struct Peer {
@@ -22,6 +27,16 @@ impl Peer {
 
     pub(crate) fn host<N: Net>(&self, net: N) -> AnyHost<N> {
         AnyHost::new(net, &self.url, self.key.as_str())
+    }
+
+    /// With what only OctoPrint has.
+    pub(crate) fn octoprint<N: Net>(&self, net: N) -> OctoPrint<N> {
+        self.octoprint_with(net, &self.key)
+    }
+
+    /// With another key.
+    pub(crate) fn octoprint_with<N: Net>(&self, net: N, key: &str) -> OctoPrint<N> {
+        OctoPrint::new(net, Config::new(self.url.base().clone(), key))
     }
 
     /// GET by curl: the status, and the JSON if it is any.
@@ -51,15 +66,39 @@ impl Peer {
         (status, body)
     }
 
-    /// The size and SHA-1 OctoPrint reports of a file, if it has it.
+    /// POST of JSON by curl.
+    pub(crate) fn post(&self, path: &str, json: &str) -> (u16, Value) {
+        self.curl_with(&["--header", "Content-Type: application/json", "--data", json], path)
+    }
+
+    /// The size and SHA-1 of a file, if OctoPrint has it: as it reports them, and where it reports no hash, that of a
+    /// download.
     pub(crate) fn stored(&self, path: &str) -> Option<(u64, String)> {
         let (status, file) = self.curl(&format!("/api/files/local/{path}"));
         assert!(matches!(status, 200 | 404 | 500), "{file}"); // 500: the folder does not exist either
-        (status == 200).then(|| (file["size"].as_u64().unwrap(), file["hash"].as_str().unwrap().to_owned()))
+        let hash = || match file["hash"].as_str() {
+            Some(hash) => hash.to_owned(),
+            None => hex(&Sha1::digest(self.curl_bytes(&[], &format!("/downloads/files/local/{path}")).1)),
+        };
+        (status == 200).then(|| (file["size"].as_u64().unwrap(), hash()))
+    }
+
+    /// 2.0 or later.
+    pub(crate) fn is_second(&self) -> bool {
+        !self.curl("/api/version").1["server"].as_str().unwrap().starts_with("1.")
+    }
+
+    /// How this server lets an upload be verified: 2.0 tells no hash.
+    pub(crate) fn verifies(&self, sha1: [u8; 20]) -> Verified {
+        if self.is_second() { Verified::Size } else { Verified::Sha1(sha1) }
     }
 
     /// The state OctoPrint shows.
     pub(crate) fn state(&self) -> String {
         self.curl("/api/job").1["state"].as_str().unwrap_or_default().to_owned()
     }
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
