@@ -69,23 +69,31 @@ impl Origin {
         Self { scheme: Scheme::Http, host: host.into(), port, trust: Trust::PublicRoots }
     }
 
-    /// The value of a `Host` header.
+    /// The value of a `Host` header: without the zone of a link-local address, which is this machine's own affair.
     pub fn authority(&self) -> impl fmt::Display + '_ {
-        Authority(self)
+        let host = match self.host.split_once('%') {
+            Some((address, _)) if address.contains(':') => address,
+            _ => &self.host,
+        };
+        Authority { origin: self, host }
     }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.scheme.as_str(), self.authority())
+        let authority = Authority { origin: self, host: &self.host };
+        write!(f, "{}://{authority}", self.scheme.as_str())
     }
 }
 
-struct Authority<'a>(&'a Origin);
+struct Authority<'a> {
+    origin: &'a Origin,
+    host: &'a str,
+}
 
 impl fmt::Display for Authority<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Origin { scheme, host, port, .. } = self.0;
+        let Self { origin: Origin { scheme, port, .. }, host } = self;
         match host.contains(':') {
             true => write!(f, "[{host}]")?,
             false => f.write_str(host)?,
@@ -201,6 +209,14 @@ mod tests {
         ] {
             assert_eq!(BaseUrl::parse(url).unwrap().to_string(), shown);
         }
+    }
+
+    #[test]
+    fn zone_of_a_link_local_address_is_dialled_but_not_told_to_the_host() {
+        let url = BaseUrl::parse("http://[fe80::7%eth0]:5000").unwrap();
+        assert_eq!(url.origin.host, "fe80::7%eth0");
+        assert_eq!(url.to_string(), "http://[fe80::7%eth0]:5000");
+        assert_eq!(url.origin.authority().to_string(), "[fe80::7]:5000");
     }
 
     #[test]

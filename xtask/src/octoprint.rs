@@ -168,7 +168,8 @@ pub(crate) fn system_python() -> &'static str {
     if Path::new("/usr/bin/python3").exists() { "/usr/bin/python3" } else { "python3" }
 }
 
-fn python_path() -> PathBuf {
+/// The Python of its virtual environment, which also has python-zeroconf.
+pub(crate) fn python_path() -> PathBuf {
     home().join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" })
 }
 

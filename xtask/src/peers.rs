@@ -20,7 +20,17 @@ pub(crate) fn run(steps: &mut Steps, test_args: &[&str]) -> Result {
     test.args(["--", "--test-threads=1"]).args(test_args).envs(server.environment());
     steps
         .command("tests against OctoPrint", &mut test)
-        .map_err(|error| format!("{error}\nof OctoPrint {}", server.log_hint()))
+        .map_err(|error| format!("{error}\nof OctoPrint {}", server.log_hint()))?;
+    drop(server);
+    let mut test = workspace::cargo([
+        "test",
+        "--package=printhost-discovery",
+        "--features=real-peers",
+        "--test=real_announcers",
+    ]);
+    // One at a time: questions of one test and goodbyes of another cross, which python-zeroconf mishandles.
+    test.args(["--", "--test-threads=1"]).args(test_args).env("PRINTHOST_PYTHON", octoprint::python_path());
+    steps.command("tests against announcers", &mut test)
 }
 
 /// Starts the servers, prints how to reach them, and keeps them until Ctrl-C.
