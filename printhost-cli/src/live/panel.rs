@@ -34,7 +34,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, row: &Row, is_selected: bo
 }
 
 fn full(frame: &mut Frame<'_>, area: Rect, row: &Row, is_selected: bool) {
-    let border = if is_selected { Style::new().fg(Color::Cyan) } else { Style::new().dim() };
+    let border = Style::new().fg(if is_selected { Color::Cyan } else { Color::DarkGray });
     let block = Block::bordered()
         .border_type(BorderType::Rounded)
         .border_style(border)
@@ -130,7 +130,7 @@ fn progress(status: &PrinterStatus, width: u16) -> Line<'static> {
     let full = ((columns as f32) * done).round() as usize;
     Line::from(vec![
         Span::styled("━".repeat(full), Style::new().fg(colour(status.phase))),
-        "─".repeat(columns.saturating_sub(full)).dim(),
+        "─".repeat(columns.saturating_sub(full)).dark_gray(),
         format!(" {:>3} %", percent(done)).into(),
     ])
 }
@@ -146,7 +146,7 @@ fn temperatures(row: &Row, status: &PrinterStatus, width: u16) -> Vec<Span<'stat
             _ => None,
         };
         if let Some(history) = history.filter(|_| width >= WIDE) {
-            spans.push(format!(" {}", curve(history, heater.target.unwrap_or(0.0))).dim());
+            spans.push(format!(" {}", curve(history, heater.target.unwrap_or(0.0))).cyan());
         }
         spans.push("   ".into());
     }
@@ -157,18 +157,20 @@ fn is_heating(heater: &Heater) -> bool {
     matches!((heater.actual, heater.target), (Some(actual), Some(target)) if target > 0.0 && actual < target - 2.0)
 }
 
-/// From room temperature to the target, or to the warmest there was.
+/// From room temperature to the target, or to the warmest there was: all that is remembered, in a few columns.
 fn curve(history: &VecDeque<f32>, target: f32) -> String {
     const ROOM: f32 = 20.0;
     let top = history.iter().copied().fold(target.max(ROOM + 40.0), f32::max);
-    let shown = history.iter().rev().take(CURVE).rev();
+    let columns = history.len().min(CURVE);
+    // The newest of each column's share.
+    let shown = (1..=columns).filter_map(|column| history.get(column * history.len() / columns - 1));
     let step = |celsius: &f32| ((celsius - ROOM) / (top - ROOM) * STEPS.len() as f32).max(0.0) as usize;
     shown.map(|celsius| STEPS[step(celsius).min(STEPS.len() - 1)]).collect()
 }
 
 fn happened(line: &super::state::Line) -> Line<'static> {
     let text = Span::from(line.text.clone());
-    Line::from(vec![format!("{} ", line.time).dim(), if line.is_bad { text.red() } else { text }])
+    Line::from(vec![format!("{} ", line.time).dark_gray(), if line.is_bad { text.red() } else { text }])
 }
 
 /// What a phase looks like.
@@ -191,11 +193,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn curve_climbs_to_the_target_and_shows_the_newest() {
+    fn curve_climbs_to_the_target_and_has_room_for_all_that_is_remembered() {
         let history: VecDeque<f32> = [20.0, 60.0, 120.0, 210.0].into();
         assert_eq!(curve(&history, 210.0), "▁▂▅█");
-        let long: VecDeque<f32> = (0..100_u8).map(f32::from).collect();
+        let long: VecDeque<f32> = (20..120_u8).map(f32::from).collect();
         assert_eq!(curve(&long, 0.0).chars().count(), CURVE);
+        assert!(curve(&long, 0.0).starts_with('▁'));
         assert!(curve(&long, 0.0).ends_with('█'));
         assert_eq!(curve(&VecDeque::from([-40.0]), 0.0), "▁");
     }

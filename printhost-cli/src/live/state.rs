@@ -7,8 +7,8 @@ use printhost::{Command, Error, Event, JobEvent, PrinterStatus};
 
 use crate::output::phase;
 
-/// Temperatures that are remembered.
-const HISTORY: usize = 120;
+/// Temperatures that are remembered: five minutes of them.
+const HISTORY: usize = 300;
 
 /// Happenings that are remembered.
 const LOG: usize = 20;
