@@ -207,6 +207,31 @@ mod tests {
     }
 
     #[test]
+    fn readme_has_an_example_of_every_command_and_each_is_understood() {
+        let readme = include_str!("../README.md");
+        let rows: Vec<&str> = readme.lines().filter(|line| line.contains("| `printhost ")).collect();
+        for row in &rows {
+            let example = row.rsplit('`').nth(1).expect("the last cell");
+            if let Err(error) = Args::try_parse_from(example.split_whitespace()) {
+                panic!("{example}: {error}");
+            }
+        }
+        let mut names = Vec::new();
+        for command in Args::command().get_subcommands() {
+            match command.has_subcommands() {
+                true => names.extend(
+                    command.get_subcommands().map(|below| format!("{} {}", command.get_name(), below.get_name())),
+                ),
+                false => names.push(command.get_name().to_owned()),
+            }
+        }
+        assert_eq!(names.len(), rows.len());
+        for name in names {
+            assert!(rows.iter().any(|row| row.starts_with(&format!("| `{name}` |"))), "{name}");
+        }
+    }
+
+    #[test]
     fn pin_is_read_as_curl_writes_it_and_as_hex() {
         let (pin, curl) = (Pin([0xa5; 32]), "sha256//paWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaU=");
         assert_eq!("a5".repeat(32).parse(), Ok(pin));
