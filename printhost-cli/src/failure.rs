@@ -16,8 +16,28 @@ pub(crate) enum Code {
     Interrupted = 130,
 }
 
+impl Code {
+    /// From the worst to the best: what may have happened unseen, what broke, what was never begun.
+    const ORDER: [Self; 8] = [
+        Self::Interrupted,
+        Self::Unconfirmed,
+        Self::Failed,
+        Self::Refused,
+        Self::Unreachable,
+        Self::State,
+        Self::Usage,
+        Self::Success,
+    ];
+
+    /// The code for a command about several printers.
+    pub(crate) fn worst(codes: impl IntoIterator<Item = Self>) -> Self {
+        let rank = |code: &Self| Self::ORDER.iter().position(|other| other == code);
+        codes.into_iter().min_by_key(rank).unwrap_or(Self::Success)
+    }
+}
+
 /// An error with advice for somebody at a command line.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Failure {
     pub(crate) error: Error,
     pub(crate) advice: String,
@@ -28,6 +48,12 @@ impl Failure {
     /// A mistake in the arguments that clap cannot find.
     pub(crate) fn usage(detail: impl std::fmt::Display, advice: &str) -> Self {
         Self::from(Error::new(ErrorKind::InvalidInput, "arguments").with_detail(detail)).advising(advice)
+    }
+
+    /// A file of this machine that is there already.
+    pub(crate) fn exists(operation: &'static str, path: &std::path::Path) -> Self {
+        Self::from(Error::new(ErrorKind::Exists, operation).with_detail(path.display()))
+            .advising("Replace it with --overwrite, or name another file.")
     }
 
     /// With other advice.
@@ -41,12 +67,13 @@ impl From<Error> for Failure {
         let advice = match error.kind() {
             ErrorKind::Unsupported => "This kind of printer cannot do that.",
             ErrorKind::Unauthorized => {
-                "Check the key: OctoPrint shows and makes keys under Settings > Application Keys."
+                "Check the key: OctoPrint shows and makes keys under Settings > Application Keys; or get one with printhost login."
             }
             ErrorKind::Exists => "Replace it with --overwrite, or choose another name with --as.",
             ErrorKind::Untrusted => {
                 "Check the certificate; if it is the right one, give its authority with --ca or its key with --pin."
             }
+            ErrorKind::InvalidInput => "See printhost --help for what is possible.",
             kind => kind.advice(),
         };
         let advice = advice.into();
@@ -67,5 +94,21 @@ const fn code(kind: ErrorKind) -> Code {
         ErrorKind::Conflict | ErrorKind::Busy | ErrorKind::Exists => Code::State,
         ErrorKind::Unconfirmed => Code::Unconfirmed,
         _ => Code::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn worst_of_several_ends_is_the_least_certain_one() {
+        use Code::{Failed, Interrupted, Refused, State, Success, Unconfirmed, Unreachable, Usage};
+        assert_eq!(Code::worst([]), Success);
+        assert_eq!(Code::worst([Success, State, Success]), State);
+        assert_eq!(Code::worst([State, Unreachable, Usage]), Unreachable);
+        assert_eq!(Code::worst([Unreachable, Refused]), Refused);
+        assert_eq!(Code::worst([Failed, Unconfirmed, Refused]), Unconfirmed);
+        assert_eq!(Code::worst([Unconfirmed, Interrupted]), Interrupted);
     }
 }

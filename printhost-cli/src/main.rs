@@ -1,15 +1,16 @@
 #![doc = include_str!("../README.md")]
 
 mod args;
+mod commands;
+mod config;
 mod failure;
-mod files;
-mod key;
-mod net;
+mod keys;
+mod live;
 mod output;
-mod print;
-mod status;
-mod upload;
-mod watch;
+mod private_file;
+mod sink;
+mod targets;
+mod transfer;
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -19,9 +20,13 @@ use rustls::crypto::ring;
 
 use crate::{
     args::{Args, Client, Command},
+    commands::{
+        camera, completions, config as config_command, connection, discover, emergency_stop, factor, files,
+        gcode, job, login, man, motion, print, start as start_command, status, temp, upload, watch,
+    },
     failure::{Code, Failure},
-    net::Session,
     output::Output,
+    targets::Session,
 };
 
 fn main() -> ExitCode {
@@ -30,14 +35,20 @@ fn main() -> ExitCode {
         Err(error) => return not_understood(&error),
     };
     let out = Output::new(args.global.json);
-    let code = start(&args, out).unwrap_or_else(|failure| {
+    let code = start(&args, &out).unwrap_or_else(|failure| {
         out.failure(None, &failure);
         failure.code
     });
     ExitCode::from(code as u8)
 }
 
-fn start(args: &Args, out: Output) -> Result<Code, Failure> {
+fn start(args: &Args, out: &Output) -> Result<Code, Failure> {
+    match &args.command {
+        Command::Config(command) => return config_command::run(&args.global, command, out),
+        Command::Completions(completions) => return completions::run(completions),
+        Command::Man(man) => return man::run(man, out),
+        _ => {}
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -54,13 +65,34 @@ fn start(args: &Args, out: Output) -> Result<Code, Failure> {
     result
 }
 
-async fn run<N: Net + Clone>(net: N, args: &Args, out: Output) -> Result<Code, Failure> {
-    let session = Session::new(net, &args.global, out)?;
+async fn run<N: Net + Clone>(net: N, args: &Args, out: &Output) -> Result<Code, Failure> {
+    let session = &Session::new(net, &args.global, out.clone())?;
     match &args.command {
-        Command::Print(args) => print::run(&session, args).await,
-        Command::Status { printer } => status::run(&session, printer).await,
-        Command::Watch { printers } => watch::run(&session, printers).await,
-        Command::Files(files) => files::run(&session, files).await,
+        Command::Print(args) => print::run(session, args).await,
+        Command::Upload(args) => upload::run(session, args).await,
+        Command::Watch(args) => watch::run(session, args).await,
+        Command::Status(args) => status::run(session, args).await,
+        Command::Start(args) => start_command::run(session, args).await,
+        Command::Pause(args) => job::pause(session, args).await,
+        Command::Resume(args) => job::resume(session, args).await,
+        Command::Cancel(args) => job::cancel(session, args).await,
+        Command::Files(args) => files::run(session, args).await,
+        Command::Temp(args) => temp::run(session, args).await,
+        Command::Gcode(args) => gcode::run(session, args).await,
+        Command::Home(args) => motion::home(session, args).await,
+        Command::Jog(args) => motion::jog(session, args).await,
+        Command::Extrude(args) => motion::extrude(session, args).await,
+        Command::Tool(args) => motion::tool(session, args).await,
+        Command::Speed(args) => factor::speed(session, args).await,
+        Command::Flow(args) => factor::flow(session, args).await,
+        Command::Camera(args) => camera::run(session, args).await,
+        Command::Connect(args) => connection::connect(session, args).await,
+        Command::Disconnect(args) => connection::disconnect(session, args).await,
+        Command::EmergencyStop(args) => emergency_stop::run(session, args).await,
+        Command::Discover(args) => discover::run(session, args).await,
+        Command::Login(args) => login::run(session, args).await,
+        // They need no network and were run before.
+        Command::Config(_) | Command::Completions(_) | Command::Man(_) => Ok(Code::Success),
     }
 }
 

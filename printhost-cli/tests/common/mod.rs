@@ -48,14 +48,41 @@ pub(crate) async fn simulator() -> OctoPrintSim {
 pub(crate) fn printhost(key: &str, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_printhost"));
     command.args(args).env("PRINTHOST_KEY", key).kill_on_drop(true);
+    // Whoever runs the tests may have a configuration, and it is none of theirs.
+    command.env("PRINTHOST_CONFIG", std::env::temp_dir().join("printhost-cli-none").join("config.toml"));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
+}
+
+/// Runs the program to its end with this configuration, and this on its stdin.
+pub(crate) async fn run_with(config: &Path, stdin: &str, args: &[&str]) -> Ran {
+    use tokio::io::AsyncWriteExt as _;
+
+    let mut command = printhost("", args);
+    command.env("PRINTHOST_CONFIG", config).stdin(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    let mut pipe = child.stdin.take().expect("a pipe");
+    // A program that does not read it may be gone already.
+    let _ = pipe.write_all(stdin.as_bytes()).await;
+    drop(pipe);
+    let output = timeout(PATIENCE, child.wait_with_output()).await;
+    output.expect("the program ends").expect("its output").into()
 }
 
 /// Runs the program to its end.
 pub(crate) async fn run(key: &str, args: &[&str]) -> Ran {
     let output = timeout(PATIENCE, printhost(key, args).output()).await;
     output.expect("the program ends").expect("the program starts").into()
+}
+
+/// Waits for something that is about to become true.
+pub(crate) async fn wait_until(mut is_so: impl FnMut() -> bool) {
+    let waited = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, waited).await.expect("it becomes true");
 }
 
 /// A directory that is removed with its content.

@@ -2,21 +2,39 @@
 
 use std::{
     cell::Cell,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
+use clap::Args;
 use printhost::{
     Event, JobEnd, JobEvent, Net, Phase, PrintHost as _, PrinterStatus, beside, follow, net_tokio::TokioClock,
 };
 use serde_json::json;
 
 use crate::{
-    args,
     failure::{Code, Failure},
-    net::{Session, Target},
-    output::{Bar, Output, duration, event_json, progress_text, word},
-    upload::{LocalFile, store},
+    output::{Bar, Output, duration, event_json, phase, progress_text},
+    targets::{Printer, Session, Target},
+    transfer::{LocalFile, UploadOptions, store},
 };
+
+/// The arguments.
+#[derive(Debug, Args)]
+pub(crate) struct Print {
+    /// The G-code file to print.
+    file: PathBuf,
+    /// The printer.
+    printer: Printer,
+    #[command(flatten)]
+    upload: UploadOptions,
+    /// Return as soon as the print has been started.
+    #[arg(long)]
+    no_wait: bool,
+    /// Only store the file.
+    #[arg(long, conflicts_with = "no_wait")]
+    no_start: bool,
+}
 
 /// The pause between two lines about the same phase, where there is no bar.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -30,7 +48,7 @@ enum Stage {
 }
 
 /// Runs the command.
-pub(crate) async fn run<N: Net + Clone>(session: &Session<N>, args: &args::Print) -> Result<Code, Failure> {
+pub(crate) async fn run<N: Net + Clone>(session: &Session<N>, args: &Print) -> Result<Code, Failure> {
     let out = &session.out;
     let file = LocalFile::open(&args.file).await?;
     let len = file.len;
@@ -57,14 +75,14 @@ async fn work<N: Net>(
     out: &Output,
     target: &Target<N>,
     file: LocalFile,
-    args: &args::Print,
+    args: &Print,
     stage: &Cell<Stage>,
     sent: &Cell<u64>,
 ) -> Result<Code, Failure> {
     target.connect(out).await?;
     let upload = async {
         stage.set(Stage::Uploading);
-        let uploaded = store(out, target, file, &args.upload, sent).await?;
+        let uploaded = store(out, target, file, &args.upload, sent, None).await?;
         Ok::<_, Failure>(uploaded.path)
     };
     if args.no_start {
@@ -72,14 +90,14 @@ async fn work<N: Net>(
         return Ok(Code::Success);
     }
     if args.no_wait {
-        start(out, target, &upload.await?).await?;
+        start(out, target, &upload.await?, None).await?;
         return Ok(Code::Success);
     }
     let mut events = target.host.events()?;
     beside(&target.host, async {
         let path = upload.await?;
         events.clear(); // what comes now is about this print
-        start(out, target, &path).await?;
+        start(out, target, &path, None).await?;
         stage.set(Stage::Following);
         let mut view = View::new(out, &target.name);
         let end =
@@ -89,12 +107,19 @@ async fn work<N: Net>(
     .await?
 }
 
-async fn start<N: Net>(out: &Output, target: &Target<N>, path: &str) -> Result<(), Failure> {
+/// Starts what was just stored. `label` tells the printer apart from others.
+pub(crate) async fn start<N: Net>(
+    out: &Output,
+    target: &Target<N>,
+    path: &str,
+    label: Option<&str>,
+) -> Result<(), Failure> {
+    let at = label.map(|label| format!(" on {label}")).unwrap_or_default();
     if let Err(error) = target.host.start(path).await {
-        out.warn("Idle", "the file is stored, but its print was not started.");
+        out.warn("Idle", format_args!("the file is stored{at}, but its print was not started."));
         return Err(error.into());
     }
-    out.say("Started", path);
+    out.say("Started", format_args!("{path}{at}"));
     out.event(&target.name, "started", json!({ "path": path }));
     Ok(())
 }
@@ -118,7 +143,7 @@ fn stopped_watching<N: Net>(out: &Output, target: &Target<N>) {
             let name = &target.name;
             out.warn(
                 "Stopped",
-                "watching; the print goes on. To end it, cancel it at the printer or its host.",
+                format_args!("watching; the print goes on. To end it: printhost cancel {name}"),
             );
             out.plain(format_args!("{:>10} Watch it again with: printhost watch {name}", ""));
         }
@@ -173,7 +198,7 @@ impl<'a> View<'a> {
         self.elapsed = job.and_then(|job| job.elapsed).or(self.elapsed);
         if let Some(Bar(bar)) = &self.bar {
             let progress = job.and_then(|job| job.progress).unwrap_or(0.0);
-            bar.set_prefix(format!("{:?}", status.phase));
+            bar.set_prefix(phase(status.phase));
             bar.set_message(progress_text(status));
             bar.set_position((progress * Self::LENGTH as f32) as u64);
             return;
@@ -181,15 +206,12 @@ impl<'a> View<'a> {
         let same = |(phase, at): &(Phase, Instant)| *phase == status.phase && at.elapsed() < PAUSE;
         if !self.told.as_ref().is_some_and(same) {
             self.told = Some((status.phase, Instant::now()));
-            self.out.say(&format!("{:?}", status.phase), progress_text(status));
+            self.out.say(&phase(status.phase), progress_text(status));
         }
     }
 
     fn line(&self, verb: &str, text: &dyn std::fmt::Display) {
-        match &self.bar {
-            Some(Bar(bar)) => bar.suspend(|| self.out.say(verb, text)),
-            None => self.out.say(verb, text),
-        }
+        self.out.say(verb, text);
     }
 
     fn end(self, path: &str, end: &JobEnd) -> Code {
@@ -215,8 +237,17 @@ impl<'a> View<'a> {
             }
         }
         let elapsed = self.elapsed.map(|elapsed| elapsed.as_secs());
-        let fields = json!({ "end": word(end), "path": path, "reason": reason, "elapsed": elapsed });
+        let fields = json!({ "end": end_name(end), "path": path, "reason": reason, "elapsed": elapsed });
         self.out.event(self.printer, "end", fields);
         code
+    }
+}
+
+const fn end_name(end: &JobEnd) -> &'static str {
+    match end {
+        JobEnd::Finished => "finished",
+        JobEnd::Cancelled => "cancelled",
+        JobEnd::Failed { .. } => "failed",
+        _ => "unseen",
     }
 }

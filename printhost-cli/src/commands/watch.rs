@@ -1,30 +1,58 @@
-//! `printhost watch`: a line per event of one or more printers.
+//! `printhost watch`: a live screen, or a line per event.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::{
+    io::{IsTerminal as _, stdin},
+    time::{Duration, Instant, SystemTime},
+};
 
+use clap::Args;
 use futures::future::join_all;
 use printhost::{Event, JobEvent, Net, Phase, PrintHost as _, PrinterStatus, beside};
 use serde_json::json;
 
 use crate::{
-    args::Printer,
     failure::{Code, Failure},
-    net::{Session, Target},
-    output::{Output, event_json, percent, progress_text, word},
+    live::{self, time_of_day},
+    output::{Output, event_json, percent, phase, progress_text},
+    targets::{Printers, Session, Target},
 };
 
 /// How often a status is told in which only temperatures and times have changed.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Follows all of them until Ctrl-C, or until none can be followed any more.
-pub(crate) async fn run<N: Net + Clone>(session: &Session<N>, printers: &[Printer]) -> Result<Code, Failure> {
-    let mut targets = Vec::new();
-    for printer in printers {
-        targets.push(session.open(printer).await?);
+/// The arguments.
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// The printers.
+    #[arg(required = true, value_name = "PRINTER")]
+    printers: Vec<Printers>,
+    /// A line per event, also on a terminal.
+    #[arg(long)]
+    plain: bool,
+}
+
+/// Follows all of them until somebody ends it, or without a screen until none can be followed any more.
+pub(crate) async fn run<N: Net + Clone>(session: &Session<N>, args: &Watch) -> Result<Code, Failure> {
+    let out = &session.out;
+    let mut printers = Vec::new();
+    for place in session.places(&args.printers)? {
+        // One after the other, since this may ask for keys.
+        let target = session.open_place(&place).await;
+        printers.push((target.as_ref().map_or(place.name, |target| target.name.clone()), target));
     }
-    let all = join_all(targets.iter().map(|target| watch(&session.out, target)));
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    if out.is_terminal() && stdin().is_terminal() && !args.plain && !is_dumb {
+        return live::run(session, printers).await;
+    }
+    let all = join_all(printers.iter().map(async |(name, target)| match target {
+        Ok(target) => watch(out, target).await,
+        Err(failure) => {
+            out.failure(Some(name), failure);
+            failure.code
+        }
+    }));
     tokio::select! {
-        codes = all => Ok(codes.into_iter().next().unwrap_or(Code::Success)),
+        codes = all => Ok(Code::worst(codes)),
         _ = tokio::signal::ctrl_c() => Ok(Code::Interrupted),
     }
 }
@@ -64,13 +92,13 @@ fn show(out: &Output, printer: &str, event: &Event, last: &mut Option<Shown>) {
     }
     let text = match event {
         Event::Status(status) => match is_news(status, last) {
-            true => format!("{:?}  {}", status.phase, progress_text(status)),
+            true => format!("{}  {}", phase(status.phase), progress_text(status)),
             false => return,
         },
         Event::Job(JobEvent::Started { path: Some(path) }) => format!("started {path}"),
         Event::Job(JobEvent::Failed { reason: Some(reason) }) => format!("failed: {reason}"),
         Event::Job(JobEvent::Ended) => "over; how it ended was not seen".into(),
-        Event::Job(job) => word(job),
+        Event::Job(job) => job.name().into(),
         Event::Lost(error) => format!("lost, trying again: {error}"),
         Event::Resynced => "connected".into(),
         Event::Skipped(missed) => format!("missed {missed} events"),
@@ -88,10 +116,4 @@ fn is_news(status: &PrinterStatus, last: &mut Option<Shown>) -> bool {
         *last = Some((status.phase, progress, Instant::now()));
     }
     news
-}
-
-/// UTC, since the standard library knows no time zones.
-fn time_of_day() -> String {
-    let seconds = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_secs()) % 86_400;
-    format!("{:02}:{:02}:{:02}Z", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }

@@ -1,4 +1,4 @@
-//! Sending a file, for `print` and for `files upload`.
+//! Sending a file, for `print`, `upload` and `files upload`.
 
 use std::{
     cell::Cell,
@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use clap::Args;
 use indicatif::HumanBytes;
 use printhost::{
     Error, ErrorKind, Net, PrintHost as _, Progress, Throttle, Upload, Uploaded, Verified,
@@ -15,11 +16,24 @@ use serde_json::json;
 use tokio::fs::File;
 
 use crate::{
-    args::UploadOptions,
     failure::Failure,
-    net::Target,
     output::{Bar, Output, duration, hex},
+    targets::Target,
 };
+
+/// How to send a file.
+#[derive(Debug, Args)]
+pub(crate) struct UploadOptions {
+    /// Folder and name on the printer [default: the file's own name].
+    #[arg(long = "as", value_name = "PATH")]
+    pub(crate) path: Option<String>,
+    /// Replace a file of the same name.
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    /// Send no faster than this to each printer, in bytes per second; k, M and G multiply by 1024.
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub(crate) limit_rate: Option<u64>,
+}
 
 /// The file to send, open.
 #[derive(Debug)]
@@ -45,13 +59,15 @@ impl LocalFile {
     }
 }
 
-/// Sends and verifies it. `done` always holds how much was sent.
+/// Sends and verifies it. `done` always holds how much was sent. `label` is what tells it apart from others that are
+/// sent at the same time.
 pub(crate) async fn store<N: Net>(
     out: &Output,
     target: &Target<N>,
     local: LocalFile,
     options: &UploadOptions,
     done: &Cell<u64>,
+    label: Option<&str>,
 ) -> Result<Uploaded, Failure> {
     let LocalFile { path: local_path, file, len } = local;
     let path = match (&options.path, local_path.file_name().and_then(|name| name.to_str())) {
@@ -61,7 +77,7 @@ pub(crate) async fn store<N: Net>(
             return Err(Failure::usage("the file's name is not UTF-8", "Choose another with --as."));
         }
     };
-    let mut report = Report::new(*out, &target.name, len);
+    let mut report = Report::new(out, &target.name, label, len);
     let clock = TokioClock::default();
     let throttled = Throttle::new(FromTokio::new(file), clock, options.limit_rate.unwrap_or(u64::MAX));
     let mut body = Progress::new(throttled, |sent| {
@@ -74,30 +90,37 @@ pub(crate) async fn store<N: Net>(
     }
     let uploaded = target.host.upload(upload).await?;
     drop(report);
-    tell(out, target, &uploaded);
+    tell(out, target, label, &uploaded);
     Ok(uploaded)
 }
 
-fn tell<N: Net>(out: &Output, target: &Target<N>, uploaded: &Uploaded) {
+/// How it was checked, for programs.
+pub(crate) const fn verified_name(verified: Verified) -> &'static str {
+    match verified {
+        Verified::Sha1(_) => "sha1",
+        Verified::Size => "size",
+        _ => "no",
+    }
+}
+
+fn tell<N: Net>(out: &Output, target: &Target<N>, label: Option<&str>, uploaded: &Uploaded) {
     let (check, sha1) = match uploaded.verified {
         Verified::Sha1(sha1) => ("SHA-1 verified", Some(hex(&sha1))),
         Verified::Size => ("size verified", None),
         _ => ("not verified: the host tells nothing about it", None),
     };
-    out.say("Stored", format_args!("{}, {}, {check}", uploaded.path, HumanBytes(uploaded.len)));
-    let verified = match uploaded.verified {
-        Verified::Sha1(_) => "sha1",
-        Verified::Size => "size",
-        _ => "no",
-    };
+    let at = label.map(|label| format!(" on {label}")).unwrap_or_default();
+    out.say("Stored", format_args!("{}{at}, {}, {check}", uploaded.path, HumanBytes(uploaded.len)));
+    let verified = verified_name(uploaded.verified);
     let fields = json!({ "path": uploaded.path, "size": uploaded.len, "verified": verified, "sha1": sha1 });
     out.event(&target.name, "stored", fields);
 }
 
 /// How far the upload is: a bar, or a line now and then.
 struct Report<'a> {
-    out: Output,
+    out: &'a Output,
     printer: &'a str,
+    label: Option<&'a str>,
     total: u64,
     bar: Option<Bar>,
     begun: Instant,
@@ -108,15 +131,15 @@ impl<'a> Report<'a> {
     const TEMPLATE: &'static str =
         "{prefix:>10.bold.green} {wide_bar} {percent:>3} %  {binary_bytes_per_sec}  {eta} left";
 
-    fn new(out: Output, printer: &'a str, total: u64) -> Self {
-        let bar = out.bar(total, "Sending", Self::TEMPLATE);
-        Self { out, printer, total, bar, begun: Instant::now(), told: None }
+    fn new(out: &'a Output, printer: &'a str, label: Option<&'a str>, total: u64) -> Self {
+        let bar = out.bar(total, label.unwrap_or("Sending"), Self::TEMPLATE);
+        Self { out, printer, label, total, bar, begun: Instant::now(), told: None }
     }
 
     fn at(&mut self, done: u64) {
         if let Some(Bar(bar)) = &self.bar {
             bar.set_position(done);
-            if done >= self.total {
+            if done >= self.total && self.label.is_none() {
                 bar.set_prefix("Checking");
             }
             return;
@@ -133,8 +156,35 @@ impl<'a> Report<'a> {
         let left = (self.total.saturating_sub(done)) as f64 / rate.max(1.0);
         let percent = done.saturating_mul(100) / self.total.max(1);
         let (speed, left) = (HumanBytes(rate as u64), duration(Duration::from_secs_f64(left)));
-        self.out.say("Sending", format_args!("{percent:>3} %  {speed}/s  {left} left"));
+        let at = self.label.map(|label| format!("  to {label}")).unwrap_or_default();
+        self.out.say("Sending", format_args!("{percent:>3} %  {speed}/s  {left} left{at}"));
         let fields = json!({ "done": done, "total": self.total, "bytes_per_second": rate as u64 });
         self.out.event(self.printer, "upload", fields);
+    }
+}
+
+fn parse_rate(text: &str) -> Result<u64, String> {
+    let (digits, shift) = match text.chars().last() {
+        Some('k' | 'K') => (&text[..text.len() - 1], 10),
+        Some('m' | 'M') => (&text[..text.len() - 1], 20),
+        Some('g' | 'G') => (&text[..text.len() - 1], 30),
+        _ => (text, 0),
+    };
+    let rate = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(1 << shift)).filter(|n| *n > 0);
+    rate.ok_or_else(|| "a number of bytes per second is needed, such as 500k or 2M".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rate_takes_suffixes_and_refuses_nonsense() {
+        assert_eq!(parse_rate("500"), Ok(500));
+        assert_eq!(parse_rate("500k"), Ok(512_000));
+        assert_eq!(parse_rate("2M"), Ok(2 << 20));
+        for bad in ["", "0", "k", "-1", "1.5M", "2MB", "99999999999G"] {
+            assert!(parse_rate(bad).is_err(), "{bad}");
+        }
     }
 }
