@@ -167,7 +167,7 @@ impl Campaign {
                     Some(status) => {
                         let outcome = run.outcome(status.success())?;
                         println!("  {}", outcome.row());
-                        if outcome.coverage.1 == 0 {
+                        if outcome.clean && outcome.coverage.1 == 0 {
                             return Err(format!("{} was built without coverage", outcome.target));
                         }
                         if !outcome.clean {

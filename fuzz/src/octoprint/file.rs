@@ -16,29 +16,31 @@ const CONTENT: &[u8] = b"G28\n";
 const STORED: &[u8] = br#"{"done":true,"files":{"local":{"path":"x.gcode"}}}"#;
 
 pub fn run(data: &[u8]) {
-    judge(data);
+    judge(data, false);
     if let Ok(made) = made::file(&mut Unstructured::new(data)) {
-        judge(made.as_bytes());
+        judge(made.as_bytes(), true);
     }
 }
 
-fn judge(data: &[u8]) {
+/// The driver reads more than is judged here, and may refuse that; but not in what was made for it.
+fn judge(data: &[u8], made: bool) {
     let json = Json::parse(data);
-    verified(data, json.as_ref());
+    verified(data, json.as_ref(), made);
     stored(data, json.as_ref());
 }
 
-fn upload(answer: &dyn Fn(&str) -> Vec<u8>, data: &[u8]) -> printhost_core::Result<Uploaded> {
+/// `None` when the driver lets time pass before it reads again, of which there is none here.
+fn upload(answer: &dyn Fn(&str) -> Vec<u8>, data: &[u8]) -> Option<printhost_core::Result<Uploaded>> {
     let net = network(answer);
     let driver = driver(&net);
     let mut content = CONTENT;
     let mut upload = Upload::new("x.gcode", CONTENT.len() as u64, &mut content);
     upload.if_exists = IfExists::Replace;
-    memory::within(bound(data, &net), || settle(driver.upload(upload))).expect("an end")
+    memory::within(bound(data, &net), || settle(driver.upload(upload)))
 }
 
 /// What the host says it has.
-fn verified(data: &[u8], json: Option<&Json>) {
+fn verified(data: &[u8], json: Option<&Json>, made: bool) {
     let answer = |head: &str| {
         answer(head, |method, _| match method {
             "POST" => response("201 CREATED", STORED),
@@ -46,7 +48,7 @@ fn verified(data: &[u8], json: Option<&Json>) {
             _ => response("200 OK", data),
         })
     };
-    let uploaded = upload(&answer, data);
+    let Some(uploaded) = upload(&answer, data) else { return };
     let Some(Ok(file)) = json.map(model::file) else { return };
     let expected = match (file.sha1, file.size) {
         (Some(hash), _) if hash[..] == Sha1::digest(CONTENT)[..] => Ok(Verified::Sha1(hash)),
@@ -55,7 +57,9 @@ fn verified(data: &[u8], json: Option<&Json>) {
         (None, Some(_)) => Err(ErrorKind::Corrupted),
         (None, None) => Ok(Verified::No),
     };
-    assert_eq!(uploaded.map(|u| u.verified).map_err(|e| e.kind()), expected);
+    if made || uploaded.is_ok() {
+        assert_eq!(uploaded.map(|u| u.verified).map_err(|e| e.kind()), expected);
+    }
 }
 
 /// Under which name it was stored.
@@ -70,7 +74,7 @@ fn stored(data: &[u8], json: Option<&Json>) {
             }
         })
     };
-    let uploaded = upload(&answer, data);
+    let Some(uploaded) = upload(&answer, data) else { return };
     let Some(Ok((done, path))) = json.map(done) else { return };
     if !done {
         assert_eq!(uploaded.map_err(|e| e.kind()).map(|u| u.path), Err(ErrorKind::Unconfirmed));

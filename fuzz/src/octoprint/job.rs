@@ -13,13 +13,14 @@ use crate::{
 const PRINTER: &[u8] = br#"{"state":{"text":"Printing","flags":{"printing":true}}}"#;
 
 pub fn run(data: &[u8]) {
-    judge(data);
+    judge(data, false);
     if let Ok(made) = made::job(&mut Unstructured::new(data)) {
-        judge(made.as_bytes());
+        judge(made.as_bytes(), true);
     }
 }
 
-fn judge(data: &[u8]) {
+/// The driver reads more than is judged here, and may refuse that; but not in what was made for it.
+fn judge(data: &[u8], made: bool) {
     let json = Json::parse(data);
     for operational in [true, false] {
         let answer = |head: &str| {
@@ -31,7 +32,9 @@ fn judge(data: &[u8]) {
         };
         let net = network(&answer);
         let status = memory::within(bound(data, &net), || settle(driver(&net).status())).expect("an end");
-        if let Some(Ok(expected)) = json.as_ref().map(|json| expected(json, operational)) {
+        if let Some(Ok(expected)) = json.as_ref().map(|json| expected(json, operational))
+            && (made || status.is_ok())
+        {
             assert_eq!(status, Ok(expected));
         }
         if let Ok(status) = status

@@ -12,13 +12,14 @@ use crate::{
 };
 
 pub fn run(data: &[u8]) {
-    judge(data);
+    judge(data, false);
     if let Ok(made) = made::listing(&mut Unstructured::new(data)) {
-        judge(made.as_bytes());
+        judge(made.as_bytes(), true);
     }
 }
 
-fn judge(data: &[u8]) {
+/// The driver reads more than is judged here, and may refuse that; but not in what was made for it.
+fn judge(data: &[u8], made: bool) {
     let mut numbers = Numbers::of(data);
     let mut page = Page::first(numbers.below(4) as u16);
     for _ in 0..numbers.below(3) {
@@ -28,6 +29,9 @@ fn judge(data: &[u8]) {
     let net = network(&answer);
     let listed = memory::within(bound(data, &net), || settle(driver(&net).files("", page))).expect("an end");
     let Some(Ok(all)) = Json::parse(data).map(|json| entries(&json)) else { return };
+    if listed.is_err() && !made {
+        return;
+    }
     let listed = listed.expect("a listing");
     let end = (page.offset as usize + usize::from(page.limit)).min(all.len());
     assert_eq!(listed.entries, all[(page.offset as usize).min(end)..end]);

@@ -13,13 +13,14 @@ use crate::{
 const JOB: &[u8] = br#"{"job":{"file":{}},"progress":{},"state":"Operational","error":"of the job"}"#;
 
 pub fn run(data: &[u8]) {
-    judge(data);
+    judge(data, false);
     if let Ok(made) = made::printer(&mut Unstructured::new(data)) {
-        judge(made.as_bytes());
+        judge(made.as_bytes(), true);
     }
 }
 
-fn judge(data: &[u8]) {
+/// The driver reads more than is judged here, and may refuse that; but not in what was made for it.
+fn judge(data: &[u8], made: bool) {
     let answer = |head: &str| {
         answer(head, |_, target| match target {
             "/api/printer?exclude=sd" => response("200 OK", data),
@@ -28,7 +29,9 @@ fn judge(data: &[u8]) {
     };
     let net = network(&answer);
     let status = memory::within(bound(data, &net), || settle(driver(&net).status())).expect("an end");
-    if let Some(Ok(expected)) = Json::parse(data).map(|json| expected(&json)) {
+    if let Some(Ok(expected)) = Json::parse(data).map(|json| expected(&json))
+        && (made || status.is_ok())
+    {
         assert_eq!(status, Ok(expected));
     }
 }

@@ -20,13 +20,14 @@ const JOB: &[u8] =
     br#"{"job":{"file":{"path":"a.gcode","size":9}},"progress":{"completion":50.0},"state":"Printing"}"#;
 
 pub fn run(data: &[u8]) {
-    judge(data);
+    judge(data, false);
     if let Ok(made) = made::push(&mut Unstructured::new(data)) {
-        judge(made.as_bytes());
+        judge(made.as_bytes(), true);
     }
 }
 
-fn judge(data: &[u8]) {
+/// The driver reads more than is judged here, and may refuse that; but not in what was made for it.
+fn judge(data: &[u8], made: bool) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     // More job events than the queue holds would be skipped, and said to be.
     let messages: Vec<&str> = text.lines().take(8).collect();
@@ -60,7 +61,7 @@ fn judge(data: &[u8]) {
         (all, ended)
     });
     assert!(!ended, "nothing that is pushed ends it for good");
-    if let Ok((jobs, status)) = expected(&messages) {
+    if made && let Ok((jobs, status)) = expected(&messages) {
         let (statuses, others): (Vec<_>, Vec<_>) =
             events.into_iter().partition(|e| matches!(e, Event::Status(_)));
         assert_eq!(others, jobs.into_iter().map(Event::Job).collect::<Vec<_>>());
