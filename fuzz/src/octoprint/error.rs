@@ -42,13 +42,14 @@ pub fn run(data: &[u8]) {
 
 fn judge(error: &Error, reads: bool, status: u16, kind: &str, wait: &str, body: &[u8]) {
     let start = &body[..body.len().min(1024)];
+    let page = kind.contains("html") && start.trim_ascii_start().starts_with(b"<");
     let said = match Json::parse(start)
         .map(|json| json.get("error").and_then(Json::text).map(|t| t.map(String::from)))
     {
         Some(Ok(Some(text))) => text,
         // Neither an object with that text nor without it: an array would pass too.
         Some(_) if kind.contains("json") => return,
-        _ if kind.contains("json") || kind.contains("html") => String::new(),
+        _ if kind.contains("json") || page => String::new(),
         Some(_) | None => String::from_utf8_lossy(start).into_owned(),
     };
     let said = said.replace(KEY, "***");
