@@ -299,19 +299,21 @@ fn find(copy: &Path, target_dir: &Path, target: &str) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// What git knows or would know, as it is now. What has not changed is not touched, so that it is not built again.
+/// What git knows or would know, as it is now, and nothing that an earlier copy had.
 fn copy_sources(to: &Path) -> Result {
+    if to.exists() {
+        fs::remove_dir_all(to).map_err(|e| format!("{}: {e}", to.display()))?;
+    }
     let mut ls = command("git");
     ls.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
     for name in steps::output(&mut ls)?.split_terminator('\0') {
         let (from, to) = (workspace::root().join(name), to.join(name));
-        let Ok(bytes) = fs::read(&from) else { continue }; // deleted, and not yet for git
-        if fs::read(&to).is_ok_and(|old| old == bytes) {
-            continue;
+        if !from.exists() {
+            continue; // deleted, which git has not been told yet
         }
         to.parent()
             .map_or(Ok(()), fs::create_dir_all)
-            .and_then(|()| fs::write(&to, bytes))
+            .and_then(|()| fs::copy(&from, &to))
             .map_err(|e| format!("{}: {e}", to.display()))?;
     }
     Ok(())
