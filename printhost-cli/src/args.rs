@@ -220,7 +220,9 @@ mod tests {
         for command in Args::command().get_subcommands() {
             match command.has_subcommands() {
                 true => names.extend(
-                    command.get_subcommands().map(|below| format!("{} {}", command.get_name(), below.get_name())),
+                    command
+                        .get_subcommands()
+                        .map(|below| format!("{} {}", command.get_name(), below.get_name())),
                 ),
                 false => names.push(command.get_name().to_owned()),
             }

@@ -193,7 +193,7 @@ impl<N: Net + Clone> Session<N> {
         let url: PrinterUrl = address.parse().map_err(|e| failed(&e))?;
         self.out.say("Simulating", format_args!("an OctoPrint and its printer, {SIM_SPEED} times as fast"));
         let host = AnyHost::new(self.net.clone(), &url, sim.api_key());
-        Ok(Target { host, name: address.clone(), url: address, sim: Some(sim) })
+        Ok(Target { host, name: "sim".into(), url: address, sim: Some(sim) })
     }
 
     /// Does the same with every printer at the same time. One that fails is told and stops no other.
