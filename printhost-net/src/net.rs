@@ -61,6 +61,11 @@ impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Parts<D, H, C, E> {
         Self { dial, http, clock, entropy, limits, pool: Mutex::new(RefCell::new(Pool::new(limits.idle))) }
     }
 
+    /// The same parts with other sizes and times.
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self::new(self.dial, self.http, self.clock, self.entropy, limits)
+    }
+
     /// The dialer. To open a connection use [`Parts::dial`], which gives up idle ones when sockets are short.
     pub const fn dialer(&self) -> &D {
         &self.dial

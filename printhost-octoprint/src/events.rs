@@ -18,12 +18,8 @@ use crate::{
     api::Call,
     console::Console,
     map,
-    wire::{Auth, Login, Order, Push, PushEvent, PushLogs},
+    wire::{Auth, Current, Login, Order, Push, PushEvent, PushLogs, beginning_of_current},
 };
-
-/// How often the status is read instead, where it is pushed in messages that are too long: 1.11 repeats in each of
-/// them every print since it was started.
-const POLL: Duration = Duration::from_secs(2);
 
 /// How a message with the history begins.
 const HISTORY: &[u8] = br#"{"history""#;
@@ -114,7 +110,6 @@ impl<N: Net> OctoPrint<N> {
         let auth = serde_json::to_string(&auth)
             .map_err(|e| Error::new(ErrorKind::InvalidInput, "run").with_detail(e))?;
         self.console.begin(auth);
-        self.unread.reset();
         let _console = Connected(&self.console);
         let authenticated: Signal<CriticalSectionRawMutex, ()> = Signal::new();
         let run =
@@ -129,15 +124,7 @@ impl<N: Net> OctoPrint<N> {
             self.console.open(login.needs.is_none_or(|needs| needs.role.iter().any(|r| r == TERMINAL)));
             self.resync().await?;
             synced.signal(());
-            loop {
-                self.unread.wait().await;
-                let status = self.status().await?;
-                self.live.lock(|l| {
-                    self.bus.publish_status(status.clone());
-                    l.borrow_mut().status = Some(status);
-                });
-                self.net.parts().clock().sleep(POLL).await;
-            }
+            core::future::pending().await
         });
         let (Either::First(end) | Either::Second(end)) = select(run, resync).await;
         if end.as_ref().is_err_and(|e| e.kind() == ErrorKind::Timeout) {
@@ -190,19 +177,8 @@ impl<N: Net> OctoPrint<N> {
     fn take(&self, message: &Message, authenticated: &Signal<CriticalSectionRawMutex, ()>) -> Result<()> {
         let text = match message {
             Message::Text(text) => text,
-            // A long history: it is data, and everything in it is also read when resyncing.
             Message::TooLarge { prefix, .. } => {
-                if !prefix.starts_with(br#"{"connected""#) {
-                    authenticated.signal(());
-                }
-                match () {
-                    () if prefix.starts_with(HISTORY) => self.console.take_history(),
-                    () if prefix.starts_with(br#"{"current""#) => {
-                        self.console.take_lines(None);
-                        self.unread.signal(());
-                    }
-                    () => {}
-                }
+                self.take_beginning(prefix, authenticated);
                 return Ok(());
             }
             _ => return Ok(()),
@@ -223,16 +199,7 @@ impl<N: Net> OctoPrint<N> {
         }
         if let Some(current) = push.current.or(push.history) {
             authenticated.signal(());
-            self.live.lock(|l| {
-                let mut live = l.borrow_mut();
-                let mut status = map::current(current, live.status.as_ref());
-                live.explain(&mut status);
-                live.pushed = live.pushed.wrapping_add(1);
-                if live.synced {
-                    self.bus.publish_status(status.clone());
-                }
-                live.status = Some(status);
-            });
+            self.take_current(current);
         } else if let Some(head) = push.event {
             let payload = || serde_json::from_slice::<PushEvent>(text.as_bytes()).ok()?.event.payload;
             if head.kind == "Error" {
@@ -250,5 +217,33 @@ impl<N: Net> OctoPrint<N> {
             }
         }
         Ok(())
+    }
+
+    /// Takes what there is of a message that is too large.
+    fn take_beginning(&self, message: &[u8], authenticated: &Signal<CriticalSectionRawMutex, ()>) {
+        if !message.starts_with(br#"{"connected""#) {
+            authenticated.signal(());
+        }
+        match () {
+            () if message.starts_with(HISTORY) => self.console.take_history(),
+            () if message.starts_with(br#"{"current""#) => self.console.take_lines(None),
+            () => return,
+        }
+        if let Some(current) = beginning_of_current(message) {
+            self.take_current(current);
+        }
+    }
+
+    fn take_current(&self, current: Current) {
+        self.live.lock(|l| {
+            let mut live = l.borrow_mut();
+            let mut status = map::current(current, live.status.as_ref());
+            live.explain(&mut status);
+            live.pushed = live.pushed.wrapping_add(1);
+            if live.synced {
+                self.bus.publish_status(status.clone());
+            }
+            live.status = Some(status);
+        });
     }
 }

@@ -4,10 +4,7 @@ use core::{
     convert::Infallible,
 };
 
-use embassy_sync::{
-    blocking_mutex::{Mutex, raw::CriticalSectionRawMutex},
-    signal::Signal,
-};
+use embassy_sync::blocking_mutex::{Mutex, raw::CriticalSectionRawMutex};
 use embedded_io_async::{Read, Write};
 use printhost_core::{
     Camera, Capabilities, Command, Error, ErrorKind, EventBus, Events, FileInfo, FilePage, HostInfo, Outcome,
@@ -42,8 +39,6 @@ pub struct OctoPrint<N: Net> {
     pub(crate) live: Mutex<CriticalSectionRawMutex, RefCell<Live>>,
     pub(crate) running: Mutex<CriticalSectionRawMutex, Cell<bool>>,
     pub(crate) console: Console,
-    /// A status was pushed that was too long to be read.
-    pub(crate) unread: Signal<CriticalSectionRawMutex, ()>,
 }
 
 impl<N: Net> OctoPrint<N> {
@@ -57,7 +52,6 @@ impl<N: Net> OctoPrint<N> {
             live: Mutex::new(RefCell::new(Live::new())),
             running: Mutex::new(Cell::new(false)),
             console: Console::new(),
-            unread: Signal::new(),
         }
     }
 
@@ -100,7 +94,11 @@ impl<N: Net> OctoPrint<N> {
 
 impl<N: Net> PrintHost for OctoPrint<N> {
     fn capabilities(&self) -> Capabilities {
-        capabilities()
+        let is_first = self.settled.lock(|s| s.borrow().as_ref().is_some_and(|home| !home.is_second));
+        let mut can = capabilities();
+        // Only 1.x tells hashes, so nothing is promised before the version is known.
+        can.hash_verification &= is_first;
+        can
     }
 
     async fn connect(&self) -> Result<HostInfo> {
@@ -191,6 +189,7 @@ impl<N: Net> core::fmt::Debug for OctoPrint<N> {
     }
 }
 
+/// What one version or the other can do.
 fn capabilities() -> Capabilities {
     let mut can = Capabilities::NONE;
     can.upload = true;

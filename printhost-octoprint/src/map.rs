@@ -191,7 +191,8 @@ pub(crate) fn is_second(version: Option<&str>) -> bool {
 
 /// Forty hexadecimal digits.
 pub(crate) fn sha1(hex: &str) -> Option<[u8; 20]> {
-    if hex.len() != 40 || !hex.is_ascii() {
+    // Beside digits, `from_str_radix` takes a sign.
+    if hex.len() != 40 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;
     }
     let mut bytes = [0; 20];
@@ -326,7 +327,13 @@ mod tests {
     #[test]
     fn hash_is_forty_hexadecimal_digits_or_nothing() {
         assert_eq!(sha1("ab2243017f124839f8a753812de37edc09373b62").unwrap()[..2], [0xab, 0x22]);
-        for bad in ["", "ab", "gb2243017f124839f8a753812de37edc09373b62", &"ü".repeat(20)] {
+        for bad in [
+            "",
+            "ab",
+            "gb2243017f124839f8a753812de37edc09373b62",
+            "+b2243017f124839f8a753812de37edc09373b62",
+            &"ü".repeat(20),
+        ] {
             assert_eq!(sha1(bad), None, "{bad}");
         }
     }

@@ -82,6 +82,9 @@ async fn a_copy_or_move_that_cannot_be_is_refused_and_changes_nothing() {
     }
     assert_eq!(command(&sim, "folder", to("move", "folder/inside")).await.0, 500);
     assert_eq!(sim.files().len(), 2);
+    // A copy into the folder itself is none of these.
+    assert_eq!(command(&sim, "folder", to("copy", "folder/inside")).await.0, 201);
+    assert_eq!(sim.files().len(), 3);
 }
 
 #[tokio::test]

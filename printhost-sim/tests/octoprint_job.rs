@@ -334,3 +334,15 @@ async fn an_upload_to_print_without_a_printer_is_stored_and_not_printed() {
     assert_eq!((&body["effectivePrint"], &body["effectiveSelect"]), (&json!(false), &json!(false)));
     assert_eq!(sim.files().len(), 1);
 }
+
+#[tokio::test]
+async fn a_wait_of_any_length_can_be_cancelled() {
+    let sim = start().await;
+    for line in ["G4 S1e300", "M109 S1e300"] {
+        upload(&sim, "endless.gcode", &format!("{line}\n"), &["print=true"]).await;
+        wait_until("sent", || sim.terminal().iter().any(|said| said.contains(line))).await;
+        assert_eq!(sim.state_text(), "Printing");
+        assert_eq!(job(&sim, json!({ "command": "cancel" })).await, 204);
+        wait_for_state(&sim, "Operational").await;
+    }
+}

@@ -82,6 +82,8 @@ async fn each_group_may_do_what_its_permissions_say() {
         ("/api/files", None, 200, 200),
         ("/api/connection", None, 200, 200),
         ("/api/access/permissions", None, 200, 200),
+        ("/api/languages", None, 403, 403),
+        ("/api/slicing", None, 403, 200),
         ("/api/access/users/reader", None, 200, 403),
         ("/api/access/users", None, 403, 403),
         ("/api/access/groups", None, 403, 403),

@@ -2,6 +2,8 @@
 
 mod bench;
 mod features;
+mod fuzz;
+mod ledger;
 mod octoprint;
 mod octorest;
 mod peers;
@@ -18,14 +20,20 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
-  setup                 install what the other commands need (Debian packages, cargo-deny, OctoPrint)
+  setup                 install what the other commands need (Debian packages, cargo-deny, OctoPrints)
   test                  everything a change must pass
   peers [-- ARGS...]    tests against real servers; ARGS go to the test programs
   peers --keep          start the real servers and keep them until Ctrl-C
   octorest              a client that others wrote, against the simulator
   qemu                  the hub on an emulated microcontroller, against a real OctoPrint
+  fuzz [--seconds N]    every fuzz target for a few seconds, or N
+  fuzz TARGET [--seconds N]
+                        one fuzz target
+  fuzz TARGET FILE...   one fuzz target on these inputs
+  fuzz --planted        plants bugs and demands that the fuzz targets find them
+  ledger                write the ledger of the conformance suite from the last runs
   bench                 how fast and in how much memory a host uploads, beside curl
-  full                  test, every feature of every package alone, and bench
+  full                  test, every feature of every package alone, long fuzzing, planted bugs, and bench
 ";
 
 fn main() -> ExitCode {
@@ -39,7 +47,15 @@ fn main() -> ExitCode {
         ["peers", "--", extra @ ..] => peers::peers(extra),
         ["octorest"] => octorest::octorest(),
         ["qemu"] => qemu::qemu(),
+        ["ledger"] => ledger::write(),
         ["bench"] => bench::bench(),
+        ["fuzz", args @ ..] => match fuzz::fuzz(args) {
+            Some(passed) => passed,
+            None => {
+                eprint!("{USAGE}");
+                return ExitCode::from(2);
+            }
+        },
         ["full"] => test::full(),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");

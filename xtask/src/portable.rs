@@ -6,13 +6,14 @@ use crate::steps::{Result, Steps};
 use crate::workspace;
 
 /// Packages that need nothing but `core` and `alloc`.
-pub(crate) const PACKAGES: [&str; 6] = [
+pub(crate) const PACKAGES: [&str; 7] = [
     "printhost-core",
     "printhost-net",
     "printhost-net-embassy",
     "printhost-octoprint",
     "printhost",
     "hub-firmware",
+    "printhost-testkit",
 ];
 
 /// ESP32-C6 and C5, then ESP32-C3.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
+use crate::ledger;
 use crate::octoprint::{self, OctoPrint};
 use crate::portable;
 use crate::sizes;
@@ -41,20 +42,83 @@ pub(crate) fn qemu() -> bool {
 pub(crate) fn run(steps: &mut Steps) -> Result {
     let fmt = ["fmt", "--check", "--manifest-path", MANIFEST];
     steps.command("formatting of the board", &mut workspace::cargo(fmt))?;
-    steps.command("firmware for QEMU", &mut build())?;
+    steps.command("firmware for QEMU", &mut build(&[]))?;
     steps.run("sizes by crate", || sizes::print(&image()))?;
     steps.run("a write past the RAM budget is stopped", || expect_exit(&[("probe", "ram-end")], 102))?;
     steps.run("an allocation past the heap is stopped", || expect_exit(&[("probe", "heap")], 103))?;
-    let server = steps.run(format!("OctoPrint {} starts", octoprint::VERSION), OctoPrint::start)?;
+    let release = &octoprint::STABLE;
+    let server = steps.run(format!("OctoPrint {} starts", release.version), || OctoPrint::start(release))?;
     steps
         .run("QEMU relays 16 MiB into OctoPrint and follows the print", || relay(&server))
+        .map_err(|error| format!("{error}\nof OctoPrint {}", server.log_hint()))?;
+    drop(server);
+    steps.command("firmware for QEMU with the conformance suite", &mut build(&["suite"]))?;
+    // A fresh one: what it pushes grows with every print, and must fit the board.
+    let server =
+        steps.run(format!("OctoPrint {} starts again", release.version), || OctoPrint::start(release))?;
+    steps
+        .run("conformance from QEMU", || suite(&server))
         .map_err(|error| format!("{error}\nof OctoPrint {}", server.log_hint()))
 }
 
-fn build() -> Command {
+fn build(features: &[&str]) -> Command {
     let mut cargo = portable::debian_cargo("build");
-    cargo.args(["--release", "--locked", "--target", TARGET]).current_dir(workspace::root().join(BOARD));
+    cargo.args(["--release", "--locked", "--target", TARGET, "--features", &features.join(",")]);
+    cargo.current_dir(workspace::root().join(BOARD));
     cargo
+}
+
+/// Judges the driver on the board by every case of the conformance suite.
+fn suite(server: &OctoPrint) -> Result {
+    let [(_, url), (_, key), ..] = server.environment();
+    let oracle = OracleProcess::start(url.trim_start_matches("octoprint://"), &key)?;
+    let report = run_board(&[
+        ("printer", &format!("octoprint://{HOST}:{}", oracle.proxy)),
+        ("oracle", &format!("http://{HOST}:{}", oracle.oracle)),
+        ("key", &key),
+        ("seed", &oracle.proxy.to_string()),
+    ])?;
+    let cases: String = report.cases.iter().map(|line| format!("{}\n", line.trim_end())).collect();
+    ledger::keep(&format!("octoprint-{}-qemu", server.version()), &cases)?;
+    ensure(report.code == 0, &format!("the board ended with code {}", report.code))?;
+    ensure(report.value("heap peak")? <= HEAP, "the heap's peak is above its budget")
+}
+
+/// The proxy and the oracle between the board and OctoPrint; it ends with its standard input.
+struct OracleProcess {
+    process: Child,
+    proxy: u16,
+    oracle: u16,
+}
+
+impl OracleProcess {
+    fn start(address: &str, key: &str) -> Result<Self> {
+        let example = ["--package=printhost-testkit", "--features=runner", "--example=octoprint_oracle"];
+        crate::steps::run(workspace::cargo(["build", "--quiet"]).args(example))?;
+        let mut process = workspace::cargo(["run", "--quiet"])
+            .args(example)
+            .args(["--", address, key])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("the oracle: {error}"))?;
+        let mut lines = BufReader::new(process.stdout.take().ok_or("the oracle: no output")?).lines();
+        let mut port = |name: &str| -> Result<u16> {
+            let line = lines.next().and_then(std::result::Result::ok).unwrap_or_default();
+            let port = line.strip_prefix(name).and_then(|rest| rest.trim().parse().ok());
+            port.ok_or_else(|| format!("the oracle printed {line:?} instead of its {name} port"))
+        };
+        let (proxy, oracle) = (port("proxy")?, port("oracle")?);
+        Ok(Self { process, proxy, oracle })
+    }
+}
+
+impl Drop for OracleProcess {
+    fn drop(&mut self) {
+        // Its end of input is its end.
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
 }
 
 fn relay(server: &OctoPrint) -> Result {
@@ -62,7 +126,7 @@ fn relay(server: &OctoPrint) -> Result {
     let sha1 = sha1_of(&file)?;
     let source = serve(file)?;
     let path = "relay/part.gcode";
-    let [(_, url), (_, key), _] = server.environment();
+    let [(_, url), (_, key), ..] = server.environment();
     let report = run_board(&[
         ("source", &format!("http://{HOST}:{source}/part.gcode")),
         ("printer", &url.replace("127.0.0.1", HOST)),
@@ -96,6 +160,8 @@ fn expect_exit(config: &[(&str, &str)], code: i32) -> Result {
 /// What a run printed as `name: number`, and how it ended.
 struct Report {
     code: i32,
+    /// What the conformance suite printed of its cases, tab-separated.
+    cases: Vec<String>,
     values: BTreeMap<String, u64>,
 }
 
@@ -112,7 +178,7 @@ fn run_board(config: &[(&str, &str)]) -> Result<Report> {
     let mut qemu = workspace::command("timeout");
     qemu.args([
         "--signal=KILL",
-        "180",
+        "300",
         "qemu-system-riscv32",
         "-machine",
         "virt",
@@ -133,16 +199,18 @@ fn run_board(config: &[(&str, &str)]) -> Result<Report> {
         .map_err(|error| format!("cannot run QEMU: {error}"))?;
     let _ = fs::remove_file(&file);
     let text = String::from_utf8_lossy(&output.stdout);
-    let mut values = BTreeMap::new();
+    let (mut values, mut cases) = (BTreeMap::new(), Vec::new());
     for line in text.lines() {
         println!("  {line}");
-        if let Some((name, value)) = line.split_once(": ")
+        if let Some(case) = line.strip_prefix("case\t") {
+            cases.push(case.to_owned());
+        } else if let Some((name, value)) = line.split_once(": ")
             && let Ok(value) = value.trim().parse()
         {
             values.insert(name.to_owned(), value);
         }
     }
-    Ok(Report { code: output.status.code().unwrap_or(-1), values })
+    Ok(Report { code: output.status.code().unwrap_or(-1), cases, values })
 }
 
 /// The firmware.

@@ -8,7 +8,7 @@ use crate::{octoprint, octorest};
 
 const CARGO_DENY: &str = "0.20.2";
 
-const DEBIAN_PACKAGES: [&str; 12] = [
+const DEBIAN_PACKAGES: [&str; 13] = [
     // downloads by the programs below
     "ca-certificates",
     // a compiler with the sources of `core` and `alloc`, for microcontrollers
@@ -25,6 +25,8 @@ const DEBIAN_PACKAGES: [&str; 12] = [
     "gcc",
     "libc6-dev",
     "curl",
+    // the fuzzer's engine
+    "g++",
 ];
 
 /// Installs everything that is missing.
@@ -43,7 +45,9 @@ pub(crate) fn cargo_deny() -> PathBuf {
 fn run(steps: &mut Steps) -> Result {
     steps.run("Debian packages", debian_packages)?;
     steps.run("rustfmt and clippy", rust_components)?;
-    steps.run(format!("OctoPrint {}", octoprint::VERSION), octoprint::install)?;
+    for release in octoprint::RELEASES {
+        steps.run(format!("OctoPrint {}", release.version), || release.install())?;
+    }
     steps.run(format!("OctoRest {}", octorest::VERSION), octorest::install)?;
     steps.run(format!("cargo-deny {CARGO_DENY}"), install_cargo_deny)
 }

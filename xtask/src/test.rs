@@ -2,7 +2,7 @@
 
 use crate::steps::{Result, Steps, output};
 use crate::workspace::{self, cargo, command};
-use crate::{bench, features, octorest, peers, portable, qemu, setup};
+use crate::{bench, features, fuzz, ledger, octorest, peers, portable, qemu, setup};
 
 /// Where the last full run is kept.
 const RECORD: &str = "docs/full-run.txt";
@@ -19,6 +19,7 @@ pub(crate) fn full() -> bool {
     let mut steps = Steps::new();
     let result = run(&mut steps)
         .and_then(|()| features::run(&mut steps))
+        .and_then(|()| fuzz::long(&mut steps))
         .and_then(|()| bench::run(&mut steps))
         .and_then(|()| record(&steps));
     steps.summary(&result)
@@ -44,9 +45,11 @@ fn run(steps: &mut Steps) -> Result {
         "clippy",
         &mut cargo(["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]),
     )?;
+    ledger::clear()?;
     steps.command(
         "tests",
-        &mut cargo(["test", "--features=printhost/tokio", "--lib", "--bins", "--examples", "--tests"]),
+        cargo(["test", "--features=printhost/tokio", "--lib", "--bins", "--examples", "--tests"])
+            .env("PRINTHOST_LEDGER", ledger::columns()),
     )?;
     steps.command("documentation tests", &mut cargo(["test", "--features=printhost/tokio", "--doc"]))?;
     // The command and the library of the same name would write to the same page.
@@ -55,18 +58,22 @@ fn run(steps: &mut Steps) -> Result {
         cargo(["doc", "--workspace", "--lib", "--no-deps", "--all-features"])
             .env("RUSTDOCFLAGS", "-D warnings"),
     )?;
-    for manifest in ["Cargo.toml", qemu::MANIFEST] {
+    for manifest in ["Cargo.toml", qemu::MANIFEST, fuzz::MANIFEST] {
         // Advisories would need a database from the network.
         let mut deny = command(setup::cargo_deny());
         deny.args(["--manifest-path", manifest, "--workspace", "--all-features", "--config", "deny.toml"]);
-        deny.args(["check", "--hide-inclusion-graph", "--allow", "duplicate", "bans", "licenses", "sources"]);
+        deny.args(["check", "--hide-inclusion-graph", "--allow", "duplicate"]);
+        // Of packages that only one of the workspaces has.
+        deny.args(["--allow", "license-exception-not-encountered", "bans", "licenses", "sources"]);
         steps.command(format!("licences, bans and sources of {manifest}"), &mut deny)?;
     }
     steps.run("packaging", package)?;
     octorest::run(steps)?;
     portable::run(steps)?;
+    fuzz::short(steps)?;
     peers::run(steps, &[])?;
-    qemu::run(steps)
+    qemu::run(steps)?;
+    steps.run("ledger of the conformance suite", ledger::check)
 }
 
 fn package() -> Result {

@@ -69,7 +69,7 @@ impl JsonItems {
 
     /// True when an item is complete.
     fn step(&mut self, byte: u8) -> Result<bool> {
-        let inside = self.depth > ITEM_DEPTH;
+        let mut begins = false;
         if self.string {
             (self.string, self.escape) = (byte != b'"' || self.escape, byte == b'\\' && !self.escape);
         } else {
@@ -85,6 +85,7 @@ impl JsonItems {
                         self.array = byte == b'[';
                         self.listed |= self.array;
                     }
+                    begins = self.array && self.depth == ITEM_DEPTH + 1 && byte == b'{';
                 }
                 b'}' | b']' => {
                     self.depth =
@@ -95,8 +96,7 @@ impl JsonItems {
                 _ => {}
             }
         }
-        let item = inside || self.depth > ITEM_DEPTH && byte == b'{';
-        if !item || !self.array || (self.item.is_empty() && byte != b'{') {
+        if !begins && self.item.is_empty() {
             self.between += 1;
             return match self.between > self.limit {
                 true => Err(Error::new(ErrorKind::TooLarge, "read")
@@ -136,7 +136,7 @@ mod tests {
         Ok(seen)
     }
 
-    const LISTING: &[u8] = br#" {"free": 1, "t": ["a", [1]], "files": [ {"n": "a}\"]{", "c": [{"x": {}}]} , {} ], "o": {"p": {"q": [{}]}}} "#;
+    const LISTING: &[u8] = br#" {"free": 1, "t": ["a", [1, "{", {"no": 1}]], "files": [ {"n": "a}\"]{", "c": [{"x": {}}]} , {} ], "o": {"p": {"q": [{}]}}} "#;
 
     #[test]
     fn any_split_gives_the_same_items() {

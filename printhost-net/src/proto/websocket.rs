@@ -7,9 +7,6 @@ use edge_ws::{FrameHeader, FrameType};
 use printhost_core::{Error, ErrorKind, Result};
 use sha1::{Digest, Sha1};
 
-/// How much of a message that is too large is kept to tell what it was, in bytes.
-pub const PREFIX: usize = 64;
-
 /// Something that came from the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -18,9 +15,9 @@ pub enum Message {
     Text(String),
     /// Bytes.
     Binary(Vec<u8>),
-    /// A message larger than the limit; it has been skipped.
+    /// A message larger than the limit: what did not fit has been skipped.
     TooLarge {
-        /// Its first bytes.
+        /// Its first bytes, as many as the limit allows. A text may be cut in the middle of a character.
         prefix: Vec<u8>,
         /// Its length in bytes.
         len: u64,
@@ -151,14 +148,8 @@ impl Decoder {
             self.control.extend_from_slice(bytes);
         } else if let Some(message) = &mut self.message {
             message.len += bytes.len() as u64;
-            if message.len <= self.limit as u64 {
-                message.bytes.extend_from_slice(bytes);
-            } else {
-                let room = PREFIX.saturating_sub(message.bytes.len()).min(bytes.len());
-                message.bytes.extend_from_slice(&bytes[..room]);
-                message.bytes.truncate(PREFIX);
-                message.bytes.shrink_to_fit();
-            }
+            let room = self.limit.saturating_sub(message.bytes.len()).min(bytes.len());
+            message.bytes.extend_from_slice(&bytes[..room]);
         }
     }
 
@@ -279,7 +270,7 @@ mod tests {
         let messages = decode_all(1024, &pieces).unwrap();
         assert_eq!(
             messages,
-            [Message::TooLarge { prefix: vec![b'x'; PREFIX], len: 65536 }, Message::Text("ok".into())]
+            [Message::TooLarge { prefix: vec![b'x'; 1024], len: 65536 }, Message::Text("ok".into())]
         );
     }
 

@@ -8,6 +8,9 @@ use serde_json::{Map, Value, json};
 use super::gcode::{Effect, HeaterId, Interpreter};
 use super::heater::{HEATING, ROOM};
 
+/// A file may name any number.
+const MOST_TOOLS: usize = 16;
+
 /// The smallest box around some points.
 #[derive(Debug, Clone, Copy)]
 struct Area {
@@ -53,6 +56,7 @@ pub(super) fn analyse(content: &[u8]) -> Value {
                     *target = celsius;
                 }
             }
+            Effect::Tool(tool) if tool < MOST_TOOLS => gcode.tool = tool,
             Effect::None | Effect::Home | Effect::Tool(_) => {}
         }
     }
@@ -132,6 +136,13 @@ mod tests {
         assert_eq!((&area["minX"], &area["maxY"]), (&json!(10.0), &json!(60.0)));
         let seconds = analysis["estimatedPrintTime"].as_f64().unwrap_or_default();
         assert!((5.0..10.0).contains(&seconds), "OctoPrint says 7.7, not {seconds}");
+    }
+
+    #[test]
+    fn filament_is_counted_by_tool_and_a_tool_that_cannot_be_is_ignored() {
+        let analysis = analyse(b"M83\nG1 X1 E1\nT1\nG1 X2 E2\nT18446744073709551615\nG1 X3 E4\n");
+        assert_eq!(analysis["filament"]["tool0"]["length"], 1.0);
+        assert_eq!(analysis["filament"]["tool1"]["length"], 6.0);
     }
 
     #[test]

@@ -131,7 +131,7 @@ fn relocate(shared: &Shared, path: &str, destination: &str, moves: bool) -> Repl
         return reply::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, &text);
     }
     let folder = parent(&destination);
-    if !folder.is_empty() && !inner.store.is_folder(folder) || is_within(&destination, path) {
+    if !folder.is_empty() && !inner.store.is_folder(folder) || moves && is_within(&destination, path) {
         let text = format!("Could not {verb} {path} to {destination}");
         return reply::error(StatusCode::INTERNAL_SERVER_ERROR, &text);
     }
@@ -144,28 +144,8 @@ fn relocate(shared: &Shared, path: &str, destination: &str, moves: bool) -> Repl
     // The answer keeps the name that a file had before, as the real one does.
     let name = inner.store.file(path).map_or_else(|| leaf(path).to_owned(), |file| file.display.clone());
     inner.store.relocate(path, &destination, moves);
-    match (is_folder, moves) {
-        (true, true) => {
-            let payload = json!({
-                "storage": "local",
-                "source_path": path,
-                "source_name": leaf(path),
-                "source_type": ["folder"],
-                "destination_path": destination,
-                "destination_name": leaf(&destination),
-                "destination_type": ["folder"],
-            });
-            inner.machine.event("FolderMoved", payload);
-        }
-        (true, false) => {
-            let payload = json!({ "storage": "local", "path": destination, "name": leaf(&destination) });
-            inner.machine.event("FolderAdded", payload);
-        }
-        (false, true) => {
-            inner.machine.event("FileRemoved", file_event(path, "move"));
-            inner.machine.event("FileAdded", file_event(&destination, "move"));
-        }
-        (false, false) => inner.machine.event("FileAdded", file_event(&destination, "copy")),
+    for (kind, payload) in relocation_events(path, &destination, is_folder, moves) {
+        inner.machine.event(kind, payload);
     }
     inner.machine.files_updated();
     drop(inner);
@@ -176,6 +156,30 @@ fn relocate(shared: &Shared, path: &str, destination: &str, moves: bool) -> Repl
     let mut reply = reply::json(StatusCode::CREATED, &body);
     reply::set(&mut reply, header::LOCATION, &location);
     reply
+}
+
+fn relocation_events(from: &str, to: &str, is_folder: bool, moves: bool) -> Vec<(&'static str, Value)> {
+    let folder = |path: &str| json!({ "storage": "local", "path": path, "name": leaf(path) });
+    let mut moved = json!({
+        "storage": "local",
+        "source_path": from,
+        "source_name": leaf(from),
+        "destination_path": to,
+        "destination_name": leaf(to),
+    });
+    match (is_folder, moves) {
+        (true, true) => {
+            vec![("FolderRemoved", folder(from)), ("FolderAdded", folder(to)), ("FolderMoved", moved)]
+        }
+        (true, false) => vec![("FolderAdded", folder(to))],
+        (false, true) => {
+            moved["source_type"] = json!(["machinecode", "gcode"]);
+            moved["destination_type"] = json!(["machinecode", "gcode"]);
+            let (removed, added) = (file_event(from, "move"), file_event(to, "move"));
+            vec![("FileRemoved", removed), ("FileAdded", added), ("FileMoved", moved)]
+        }
+        (false, false) => vec![("FileAdded", file_event(to, "copy"))],
+    }
 }
 
 fn upload_to_card(shared: &Arc<Shared>, who: &Who, path: &str) -> Reply {

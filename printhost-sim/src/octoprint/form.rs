@@ -1,7 +1,7 @@
 //! The multipart form of an upload.
 
 use bytes::Bytes;
-use http_body_util::{BodyDataStream, BodyExt};
+use http_body_util::{BodyDataStream, BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header;
 use multer::{Field, Multipart};
@@ -9,7 +9,10 @@ use serde_json::Value;
 use sha1::{Digest, Sha1};
 
 use super::server::{FlippedByte, Incoming1};
-use super::uri::{hex, is_true, percent_decode};
+use super::uri::{hex, is_true, percent_decode, query_value};
+
+/// The longest form without a file, in bytes.
+const LONGEST_ENCODED: usize = 64 << 10;
 
 /// What a form asks for.
 #[derive(Default)]
@@ -37,9 +40,16 @@ impl Form {
         let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let boundary = content_type.and_then(|value| multer::parse_boundary(value).ok());
         let flip = request.extensions().get::<FlippedByte>().map(|byte| byte.0);
+        let content_type = content_type.map(str::to_owned);
         let mut body = request.into_body();
         let form = match boundary {
             Some(boundary) => Self::parse(&mut body, boundary, keep, flip).await,
+            None if content_type
+                .as_deref()
+                .is_some_and(|value| value.starts_with("application/x-www-form-urlencoded")) =>
+            {
+                return Self::read_encoded(body).await;
+            }
             None => Ok(Self::default()),
         };
         // What follows the closing boundary belongs to the body too, and it may be cut there.
@@ -48,6 +58,17 @@ impl Form {
             complete &= frame.is_ok();
         }
         form.ok().filter(|_| complete)
+    }
+
+    /// A form without a file, as a new folder can be asked for.
+    async fn read_encoded(body: Incoming) -> Option<Self> {
+        let body = Limited::new(body, LONGEST_ENCODED).collect().await.ok()?.to_bytes();
+        let query = String::from_utf8_lossy(&body);
+        Some(Self {
+            folder_name: query_value(Some(&query), "foldername"),
+            path: query_value(Some(&query), "path"),
+            ..Self::default()
+        })
     }
 
     async fn parse(

@@ -61,7 +61,10 @@ pub(super) async fn answer(shared: &Arc<Shared>, mut request: Incoming1) -> Repl
         return allowed(&who, "PLUGIN_LOGGING_MANAGE", settings::logs);
     }
     let Some(path) = path.strip_prefix("/api/") else { return reply::not_found() };
-    if !(is_upload || who.name.is_some() || matches!(path, "login" | "currentuser")) {
+    if !(is_upload
+        || who.name.is_some()
+        || matches!(path, "login" | "logout" | "currentuser" | "access/permissions"))
+    {
         drain(request.into_body()).await;
         return reply::unauthorised(true);
     }
@@ -186,12 +189,12 @@ fn permission(method: &Method, path: &str) -> Option<&'static str> {
         | "printer/chamber"
         | "printer/sd"
         | "connection"
-        | "languages"
         | "printer/command/custom" => "STATUS",
         "currentuser" | "access/permissions" => "",
         "settings" => "SETTINGS_READ",
         "files" | "files/local" | "files/sdcard" => "FILES_LIST",
         "access/users" | "users" | "access/groups" => "ADMIN",
+        "languages" => "SETTINGS",
         "printerprofiles" | "printerprofiles/_default" => "CONNECTION",
         "system/info"
         | "system/commands"

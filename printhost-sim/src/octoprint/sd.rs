@@ -31,6 +31,7 @@ impl Sd {
     pub(super) fn short_name(&self, name: &str) -> String {
         let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_ascii_lowercase();
         let stem: String = stem.chars().filter(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect();
+        let stem = if stem.is_empty() { "file".to_owned() } else { stem };
         let plain = format!("{}.gco", stem.get(..8).unwrap_or(&stem));
         if stem.len() <= 8 || !self.files.contains_key(&plain) {
             return plain;
@@ -112,6 +113,7 @@ mod tests {
     fn a_name_on_the_card_is_short_and_unique() {
         let mut sd = Sd::new(true);
         assert_eq!(sd.short_name("sdtest.gcode"), "sdtest.gco");
+        assert_eq!(sd.short_name("ü.gcode"), "file.gco");
         let long = sd.short_name("Benchy with long name.gcode");
         assert_eq!(long, "benchywi.gco");
         sd.insert(&long, 1, None);

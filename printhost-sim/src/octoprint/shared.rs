@@ -23,6 +23,8 @@ use crate::fault::Faults;
 const LOGGED_REQUESTS: usize = 1024;
 /// Messages a slow push channel may fall behind before it loses the oldest.
 const PUSH_BACKLOG: usize = 4096;
+/// Nothing takes longer; what a file may ask for would not fit a clock.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// How often the printer reports its temperatures by itself, in real time.
 const REPORT: Duration = Duration::from_secs(2);
 /// Seconds it takes to write a file to the SD card.
@@ -118,7 +120,7 @@ impl Shared {
 
     /// Real time for so many seconds of the printer's time.
     pub(super) fn real(&self, seconds: f64) -> Duration {
-        Duration::try_from_secs_f64(seconds / self.config.time_scale).unwrap_or(Duration::MAX)
+        Duration::try_from_secs_f64(seconds / self.config.time_scale).unwrap_or(LONGEST).min(LONGEST)
     }
 
     pub(super) fn log(&self, request: Request) {

@@ -1,6 +1,6 @@
 //! What a client of the push channel wants to be told.
 
-use regex_lite::Regex;
+use fancy_regex::Regex;
 use serde_json::{Value, json};
 
 /// The state of a `subscribe` message; a new channel gets everything.
@@ -63,7 +63,7 @@ impl Lines {
             Self::All => lines,
             Self::None => Vec::new(),
             Self::Matching(expression) => {
-                lines.into_iter().filter(|line| expression.is_match(line)).collect()
+                lines.into_iter().filter(|line| expression.is_match(line).unwrap_or(false)).collect()
             }
         }
     }

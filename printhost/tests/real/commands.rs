@@ -33,8 +33,11 @@ async fn until_phase<N: Net>(host: &AnyHost<N>, phase: Phase) {
 async fn every_command<N: Net>(net: N) {
     let peer = Peer::from_environment();
     let host = peer.host(net);
-    let connection =
-        || peer.curl("/api/connection").1["current"]["state"].as_str().unwrap_or_default().to_owned();
+    let connection = || {
+        let state =
+            peer.curl("/api/connection").1["current"]["state"].as_str().unwrap_or_default().to_owned();
+        if state == "Offline" { "Closed".to_owned() } else { state } // as 2.0 calls it
+    };
     let bed = || peer.curl("/api/printer").1["temperature"]["bed"]["target"].as_f64();
 
     host.command(Command::ConnectPrinter).await.unwrap();

@@ -21,14 +21,17 @@ use super::{
     peer::{Peer, hex},
 };
 
+/// How many, unless `PRINTHOST_OCTOPRINT_CUTS` says otherwise; up to [`SETTLED`] memory is not measured.
 const ROUNDS: u64 = 200;
+/// From this round on the process should not grow.
+const SETTLED: u64 = 50;
 /// A different number gives different cuts.
 const SEED: u64 = 0x5eed_0000_0000_0001;
 /// The longest a round may take, by far.
 const SOON: Duration = Duration::from_secs(20);
 const LARGEST: usize = 2 << 20;
-/// What the process may grow by between round 50 and the last one, in KiB: the C library's heaps, of which each
-/// thread has its own, do not all give back what is freed. 150 uploads of 0.6 MiB on average stand against it.
+/// What the process may grow by between round [`SETTLED`] and the last one, in KiB: the C library's heaps, of which
+/// each thread has its own, do not all give back what is freed. 150 uploads of 0.6 MiB on average stand against it.
 const GROWTH: u64 = 4 << 10;
 
 const UNAUTHORIZED: &str = "HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\nContent-Length: 27\r\n\r\n\
@@ -191,8 +194,9 @@ async fn cut_at_every_kind_of_point<N: Net>(net: impl Fn(Limits) -> N, back_end:
     // What may be listed: only what the host was sent whole.
     let mut allowed = BTreeMap::new();
     let mut must = Vec::new();
-    let (mut at_50, mut longest) = (0, Duration::ZERO);
-    for round in 0..ROUNDS {
+    let (mut settled, mut longest) = (0, Duration::ZERO);
+    let rounds = std::env::var("PRINTHOST_OCTOPRINT_CUTS").map_or(ROUNDS, |n| n.parse().expect("a number"));
+    for round in 0..rounds {
         let seed = SEED ^ round.wrapping_mul(0x2545_f491_4f6c_dd1d);
         let mut random = Random(seed);
         let which = (round % EVENTS.len() as u64) as usize;
@@ -258,13 +262,13 @@ async fn cut_at_every_kind_of_point<N: Net>(net: impl Fn(Limits) -> N, back_end:
         } else {
             assert_eq!(listed(&peer, &folder).get(&file), None, "{name}: is listed; {passage:?}");
         }
-        if round == 50 {
-            at_50 = resident_kib();
+        if round == SETTLED {
+            settled = resident_kib();
         }
     }
-    let grown = resident_kib().saturating_sub(at_50);
+    let grown = (rounds > SETTLED).then(|| resident_kib().saturating_sub(settled));
 
-    println!("{ROUNDS} cuts over {back_end}; the longest took {longest:?}; grown by {grown} KiB");
+    println!("{rounds} cuts over {back_end}; the longest took {longest:?}; grown by {grown:?} KiB");
     for ((which, outcome), count) in &table {
         println!("  {:22} {outcome:14} {count:3}", EVENTS[*which].0);
     }
@@ -278,15 +282,15 @@ async fn cut_at_every_kind_of_point<N: Net>(net: impl Fn(Limits) -> N, back_end:
     }
     for (which, (what, event)) in EVENTS.iter().enumerate() {
         let of = |outcome: &str| table.get(&(which, outcome.to_owned())).copied().unwrap_or_default();
-        let rounds: u32 = table.iter().filter(|((w, _), _)| *w == which).map(|(_, n)| n).sum();
-        assert!(rounds >= 15, "{what} happens {rounds} times");
+        let times: u32 = table.iter().filter(|((w, _), _)| *w == which).map(|(_, n)| n).sum();
+        assert!(u64::from(times) >= rounds / EVENTS.len() as u64, "{what} happens {times} times");
         match event {
-            Event::Network(Fault::None | Fault::LoseAnswer) => assert_eq!(of("stored"), rounds, "{what}"),
-            Event::DroppedAtPoll | Event::DroppedAtByte => assert!(of("dropped") >= 5, "{what}"),
+            Event::Network(Fault::None | Fault::LoseAnswer) => assert_eq!(of("stored"), times, "{what}"),
+            Event::DroppedAtPoll | Event::DroppedAtByte => assert!(of("dropped") >= times / 3, "{what}"),
             _ => {}
         }
     }
-    assert!(grown <= GROWTH, "grown by {grown} KiB");
+    assert!(grown.is_none_or(|kib| kib <= GROWTH), "grown by {grown:?} KiB");
     let (status, _) = peer.curl_with(&["--request", "DELETE"], &format!("/api/files/local/{folder}"));
     assert_eq!(status, 204);
 }

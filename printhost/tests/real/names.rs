@@ -1,4 +1,4 @@
-//! What OctoPrint 1.11.8 makes of file names, verified by curl:
+//! What OctoPrint 1.11.8 and 2.0.0rc7 make of file names, verified by curl:
 //!
 //! | name | outcome |
 //! |---|---|

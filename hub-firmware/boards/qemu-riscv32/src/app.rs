@@ -21,7 +21,7 @@ use crate::{config::Config, console::println, entropy::Entropy, heap};
 /// One for the server, one for requests to the printer, one for what it pushes.
 pub(crate) const CONNECTIONS: usize = 3;
 /// Each connection has so much for receiving and as much for sending, in bytes.
-const BUFFER: usize = 4096;
+pub(crate) const BUFFER: usize = 4096;
 
 /// Runs the application to its end.
 pub(crate) async fn run(

@@ -21,6 +21,8 @@ mod memory_protection;
 mod probes;
 mod registers;
 mod stack;
+#[cfg(feature = "suite")]
+mod suite;
 
 use embassy_executor::{Executor, Spawner};
 use embassy_net::{Runner, StackResources};
@@ -72,6 +74,9 @@ async fn application(spawner: Spawner) {
     );
     spawner.spawn(network(runner).expect("it is spawned once"));
 
+    #[cfg(feature = "suite")]
+    let result = suite::run(stack, config, entropy).await;
+    #[cfg(not(feature = "suite"))]
     let result = app::run(stack, spawner, config, entropy).await;
     report_memory();
     match result {

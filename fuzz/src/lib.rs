@@ -1,0 +1,8 @@
+//! What is fuzzed, and against what it is judged. `cargo xtask fuzz` builds this with coverage and runs it.
+
+pub mod cuts;
+pub mod host;
+pub mod json;
+pub mod memory;
+pub mod octoprint;
+pub mod targets;

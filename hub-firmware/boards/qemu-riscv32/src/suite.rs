@@ -1,0 +1,102 @@
+//! The conformance suite on this machine: the driver is here, the oracle elsewhere.
+
+use alloc::{
+    format,
+    string::{String, ToString as _},
+};
+use core::time::Duration;
+
+use embassy_net::Stack;
+use printhost::{
+    AnyHost, PrinterUrl,
+    net::{BaseUrl, Limits},
+};
+use printhost_net_embassy::{EmbassyClock, EmbassyNet, Sockets, embassy_net};
+use printhost_testkit::{Bench, CASES, RemoteOracle, Verdict};
+use static_cell::ConstStaticCell;
+
+use crate::{
+    app::{BUFFER, CONNECTIONS},
+    config::Config,
+    console::println,
+    entropy::Entropy,
+    heap,
+};
+
+type Net<'a> = EmbassyNet<'a, 'static, CONNECTIONS, Entropy>;
+
+struct DeviceBench<'n, 'a> {
+    net: &'n Net<'a>,
+    printer: PrinterUrl,
+    key: &'static str,
+    oracle: RemoteOracle<&'n Net<'a>>,
+    clock: EmbassyClock,
+}
+
+const WRONG_KEY: &str = "WRONGKEY0123456789ABCDEF01234567";
+
+impl<'n, 'a> Bench for DeviceBench<'n, 'a> {
+    type Host = AnyHost<&'n Net<'a>>;
+    type Oracle = RemoteOracle<&'n Net<'a>>;
+    type Clock = EmbassyClock;
+
+    fn host(&self) -> Self::Host {
+        AnyHost::new(self.net, &self.printer, self.key)
+    }
+
+    fn stranger(&self) -> Option<Self::Host> {
+        Some(AnyHost::new(self.net, &self.printer, WRONG_KEY))
+    }
+
+    fn secrets(&self) -> impl Iterator<Item = &str> {
+        [self.key, WRONG_KEY].into_iter()
+    }
+
+    fn oracle(&self) -> &Self::Oracle {
+        &self.oracle
+    }
+
+    fn clock(&self) -> &EmbassyClock {
+        &self.clock
+    }
+}
+
+/// Judges every case and prints a line for each.
+pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entropy) -> Result<(), String> {
+    let get = |name| config.get(name).ok_or_else(|| format!("the configuration has no {name}"));
+    let printer: PrinterUrl = get("printer")?.parse().map_err(|e| format!("printer: {e}"))?;
+    let oracle = BaseUrl::parse(get("oracle")?).map_err(|e| e.to_string())?;
+    let filter = config.get("cases").unwrap_or_default();
+    network.wait_config_up().await;
+
+    static BUFFERS: ConstStaticCell<[([u8; BUFFER], [u8; BUFFER]); CONNECTIONS]> =
+        ConstStaticCell::new([([0; BUFFER], [0; BUFFER]); CONNECTIONS]);
+    let sockets = Sockets::new(network, BUFFERS.take());
+    let mut limits = Limits::DEVICE;
+    // Silence is waited for by some cases.
+    (limits.stall, limits.answer) = (Duration::from_secs(3), Duration::from_secs(6));
+    let net = embassy_net(&sockets, entropy).with_limits(limits);
+    let oracle = RemoteOracle::new(&net, oracle);
+    let bench = DeviceBench { net: &net, printer, key: get("key")?, oracle, clock: EmbassyClock::new() };
+
+    let mut failed = 0;
+    heap::reset_peak();
+    for case in CASES.iter().filter(|case| case.name.contains(filter)) {
+        let (word, why) = match printhost_testkit::run(case, &bench).await {
+            Verdict::Passed => ("passed", String::new()),
+            Verdict::Skipped(why) => ("skipped", why),
+            Verdict::Failed(why) => {
+                failed += 1;
+                ("failed", why)
+            }
+            _ => ("unknown", String::new()),
+        };
+        println!("case\t{}\t{word}\t{why}", case.name);
+    }
+    net.close_idle();
+    println!("heap peak: {}", heap::peak());
+    match failed {
+        0 => Ok(()),
+        n => Err(format!("{n} cases failed")),
+    }
+}
