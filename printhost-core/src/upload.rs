@@ -31,6 +31,9 @@ pub enum Verify {
     /// By the strongest means the host offers: a hash, else the size.
     #[default]
     Strongest,
+    /// As [`Verify::Strongest`]; where the host keeps no hash, the file is read back and compared, which is as much
+    /// traffic again.
+    ReadBack,
     /// By the size only, for a sender that cannot afford hashing.
     Size,
 }
@@ -76,6 +79,12 @@ impl<'a, R: ?Sized> Upload<'a, R> {
         self
     }
 
+    /// Reads the stored file back where the host keeps no hash of it.
+    pub const fn read_back(mut self) -> Self {
+        self.verify = Verify::ReadBack;
+        self
+    }
+
     /// Checks only the size of the stored file.
     pub const fn verify_size_only(mut self) -> Self {
         self.verify = Verify::Size;
@@ -93,6 +102,8 @@ pub enum Verified {
     Size,
     /// The host reports the same SHA-1, given here.
     Sha1([u8; 20]),
+    /// The host hands out the same content again; its SHA-1.
+    ReadBack([u8; 20]),
 }
 
 /// Whether the print was started.

@@ -1,7 +1,7 @@
 use alloc::string::String;
-use core::time::Duration;
+use core::{convert::Infallible, time::Duration};
 
-use embedded_io_async::{ErrorType, Read};
+use embedded_io_async::{ErrorType, Read, Write};
 use printhost_core::{
     Entropy, Error, ErrorKind, FileEntry, IfExists, RemotePath, Result, Retry, Started, Then, Upload,
     Uploaded, Verified, Verify,
@@ -29,7 +29,7 @@ impl<N: Net> OctoPrint<N> {
                 Err(e) => return Err(e.in_operation("upload")),
             }
         }
-        let digest = (upload.verify == Verify::Strongest).then(Sha1::new);
+        let digest = (upload.verify != Verify::Size).then(Sha1::new);
         let mut body = Sent { reader: upload.body, digest };
         let sent = self.transfer(path, upload.len, upload.if_exists, &mut body).await;
         let sha1 = body.digest.map(|d| <[u8; 20]>::from(d.finalize()));
@@ -55,7 +55,8 @@ impl<N: Net> OctoPrint<N> {
             }
             Err(e) => return Err(e),
         };
-        let verified = self.verify(&stored, upload.len, sha1).await?;
+        let read_back = upload.verify == Verify::ReadBack;
+        let verified = self.verify(&stored, upload.len, sha1, read_back).await?;
         let mut uploaded = Uploaded::new(stored, upload.len, verified);
         if upload.then == Then::Print {
             uploaded.started = match self.start_file(&uploaded.path).await {
@@ -103,12 +104,28 @@ impl<N: Net> OctoPrint<N> {
     }
 
     /// Compares what the host says it has with what was sent. A damaged file is taken off the host again.
-    async fn verify(&self, path: &str, len: u64, sha1: Option<[u8; 20]>) -> Result<Verified> {
+    async fn verify(
+        &self,
+        path: &str,
+        len: u64,
+        sha1: Option<[u8; 20]>,
+        read_back: bool,
+    ) -> Result<Verified> {
         let path = RemotePath::parse(path).map_err(|e| e.in_operation("upload").unconfirmed())?;
         let file: FileEntry = self.info(path).await.map_err(|e| e.in_operation("upload").unconfirmed())?;
         let same = match (sha1, file.sha1) {
             (Some(ours), Some(theirs)) if ours == theirs => return Ok(Verified::Sha1(ours)),
             (Some(_), Some(_)) => false,
+            (Some(ours), None) if read_back => {
+                let mut content = HashOnly(Sha1::new());
+                self.fetch(path.as_str(), &mut content)
+                    .await
+                    .map_err(|e| e.in_operation("upload").unconfirmed())?;
+                if <[u8; 20]>::from(content.0.finalize()) == ours {
+                    return Ok(Verified::ReadBack(ours));
+                }
+                false
+            }
             _ => match file.size {
                 None => return Ok(Verified::No),
                 Some(size) => size == len,
@@ -141,5 +158,23 @@ impl<R: Read + ?Sized> Read for Sent<'_, R> {
             digest.update(&buf[..n]);
         }
         Ok(n)
+    }
+}
+
+/// Keeps nothing of a download but its hash.
+struct HashOnly(Sha1);
+
+impl ErrorType for HashOnly {
+    type Error = Infallible;
+}
+
+impl Write for HashOnly {
+    async fn write(&mut self, buf: &[u8]) -> Result<usize, Infallible> {
+        self.0.update(buf);
+        Ok(buf.len())
+    }
+
+    async fn flush(&mut self) -> Result<(), Infallible> {
+        Ok(())
     }
 }

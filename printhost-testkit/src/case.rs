@@ -119,6 +119,7 @@ cases! {
         stalled_upload_is_a_timeout_and_never_listed [upload];
         lost_answer_to_an_upload_is_settled_by_reading [upload];
         damaged_upload_is_found_out_and_never_printed [upload, upload_and_print, hash_verification];
+        damage_is_found_by_reading_the_upload_back [upload, download];
         upload_and_print_begins_one_print [upload, upload_and_print];
     }
     files {

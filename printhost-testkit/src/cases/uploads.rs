@@ -202,6 +202,23 @@ pub(crate) async fn damaged_upload_is_found_out_and_never_printed<B: Bench>(benc
     Ok(())
 }
 
+pub(crate) async fn damage_is_found_by_reading_the_upload_back<B: Bench>(bench: &B) -> Claim {
+    let host = bench.host();
+    host.connect().await?;
+    let content = Content::new(LARGE, 0);
+    break_with(bench, Fault::FlipAt(MIDDLE)).await?;
+    let mut body = content.clone();
+    let result = host.upload(Upload::new("damaged.gcode", content.len(), &mut body).read_back()).await;
+    expect_kind(result, &[ErrorKind::Corrupted], "an upload that is damaged on its way")?;
+    break_with(bench, Fault::None).await?;
+    let mut body = content.clone();
+    let uploaded = host.upload(Upload::new("sound.gcode", content.len(), &mut body).read_back()).await?;
+    let sha1 = content.sha1();
+    let compared = [Verified::Sha1(sha1), Verified::ReadBack(sha1)].contains(&uploaded.verified);
+    ensure!(compared, "{:?}", uploaded.verified);
+    is_stored(bench, &uploaded, &content).await
+}
+
 pub(crate) async fn upload_and_print_begins_one_print<B: Bench>(bench: &B) -> Claim {
     let host = bench.host();
     let content = Content::new(size_of(LONG), LONG);

@@ -6,7 +6,6 @@ use alloc::{
 };
 use core::fmt::Display;
 
-use embassy_executor::Spawner;
 use embassy_net::Stack;
 use embassy_time::Instant;
 use hub_firmware::{Relay, RelayEvent, relay};
@@ -16,20 +15,10 @@ use printhost::{
 use printhost_net_embassy::{Sockets, embassy_net};
 use static_cell::ConstStaticCell;
 
-use crate::{config::Config, console::println, entropy::Entropy, heap};
-
-/// One for the server, one for requests to the printer, one for what it pushes.
-pub(crate) const CONNECTIONS: usize = 3;
-/// Each connection has so much for receiving and as much for sending, in bytes.
-pub(crate) const BUFFER: usize = 4096;
+use crate::{BUFFER, CONNECTIONS, config::Config, console::println, entropy::Entropy, heap};
 
 /// Runs the application to its end.
-pub(crate) async fn run(
-    network: Stack<'static>,
-    _spawner: Spawner,
-    config: Config,
-    entropy: Entropy,
-) -> Result<(), String> {
+pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entropy) -> Result<(), String> {
     let get = |name| config.get(name).ok_or_else(|| format!("the configuration has no {name}"));
     let printer: PrinterUrl = get("printer")?.parse().map_err(describe)?;
     let (source, source_path) = get("source")?.rsplit_once('/').ok_or("source: no path")?;

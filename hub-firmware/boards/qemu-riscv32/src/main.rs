@@ -6,6 +6,7 @@
 
 extern crate alloc;
 
+#[cfg_attr(feature = "suite", path = "suite.rs")]
 mod app;
 mod clock;
 mod config;
@@ -21,8 +22,6 @@ mod memory_protection;
 mod probes;
 mod registers;
 mod stack;
-#[cfg(feature = "suite")]
-mod suite;
 
 use embassy_executor::{Executor, Spawner};
 use embassy_net::{Runner, StackResources};
@@ -37,8 +36,12 @@ use crate::{
     exit::{Exit, exit},
 };
 
+/// One for the server, one for requests to the printer, one for what it pushes.
+const CONNECTIONS: usize = 3;
+/// Each connection has so much for receiving and as much for sending, in bytes.
+const BUFFER: usize = 4096;
 /// The application's connections, DHCP and DNS.
-const SOCKETS: usize = app::CONNECTIONS + 2;
+const SOCKETS: usize = CONNECTIONS + 2;
 
 #[riscv_rt::entry]
 fn main() -> ! {
@@ -74,10 +77,7 @@ async fn application(spawner: Spawner) {
     );
     spawner.spawn(network(runner).expect("it is spawned once"));
 
-    #[cfg(feature = "suite")]
-    let result = suite::run(stack, config, entropy).await;
-    #[cfg(not(feature = "suite"))]
-    let result = app::run(stack, spawner, config, entropy).await;
+    let result = app::run(stack, config, entropy).await;
     report_memory();
     match result {
         Ok(()) => exit(Exit::Success),

@@ -15,13 +15,7 @@ use printhost_net_embassy::{EmbassyClock, EmbassyNet, Sockets, embassy_net};
 use printhost_testkit::{Bench, CASES, RemoteOracle, Verdict};
 use static_cell::ConstStaticCell;
 
-use crate::{
-    app::{BUFFER, CONNECTIONS},
-    config::Config,
-    console::println,
-    entropy::Entropy,
-    heap,
-};
+use crate::{BUFFER, CONNECTIONS, config::Config, console::println, entropy::Entropy, heap};
 
 type Net<'a> = EmbassyNet<'a, 'static, CONNECTIONS, Entropy>;
 
