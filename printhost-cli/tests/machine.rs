@@ -138,7 +138,6 @@ async fn emergency_stop_reaches_every_printer_although_one_is_gone() {
 }
 
 #[tokio::test]
-#[ignore = "the simulator does not serve the picture where the driver asks for it"]
 async fn picture_of_the_camera_is_saved_whole_and_never_over_another_file() {
     let sim = OctoPrintSim::start(SimConfig::default().webcam(true)).await.expect("a free port");
     let (scratch, url) = (Scratch::new(), sim.url());
