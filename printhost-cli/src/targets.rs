@@ -118,13 +118,20 @@ impl<N: Net + Clone> Session<N> {
     /// Where these printers are, each once, in the order they were named.
     pub(crate) fn places(&self, printers: &[Printers]) -> Result<Vec<Place>, Failure> {
         let mut places: Vec<Place> = Vec::new();
+        let mut simulated = 0;
         for printers in printers {
             let found = match printers {
                 Printers::One(printer) => vec![self.place(printer)?],
                 Printers::All => self.group("all", |_| true)?,
                 Printers::Group(group) => self.group(group, |entry| entry.groups.contains(group))?,
             };
-            for place in found {
+            for mut place in found {
+                if place.url.is_none() {
+                    simulated += 1;
+                    if simulated > 1 {
+                        place.name = format!("sim-{simulated}");
+                    }
+                }
                 // The same printer under two names is still one, and is told everything once.
                 if place.url.is_none() || places.iter().all(|other| other.address() != place.address()) {
                     places.push(place);
@@ -178,14 +185,14 @@ impl<N: Net + Clone> Session<N> {
 
     /// As [`Session::open`].
     pub(crate) async fn open_place(&self, place: &Place) -> Result<Target<N>, Failure> {
-        let Some(url) = &place.url else { return self.simulated().await };
+        let Some(url) = &place.url else { return self.simulated(&place.name).await };
         let address = url.to_string();
         let key = self.keys.for_printer(&address)?;
         let host = AnyHost::new(self.net.clone(), url, key);
         Ok(Target { host, name: place.name.clone(), url: address, sim: None })
     }
 
-    async fn simulated(&self) -> Result<Target<N>, Failure> {
+    async fn simulated(&self, name: &str) -> Result<Target<N>, Failure> {
         let failed = |e: &dyn std::fmt::Display| Error::new(ErrorKind::Unreachable, "sim").with_detail(e);
         let config = SimConfig::default().time_scale(SIM_SPEED);
         let sim = OctoPrintSim::start(config).await.map_err(|e| failed(&e))?;
@@ -193,7 +200,7 @@ impl<N: Net + Clone> Session<N> {
         let url: PrinterUrl = address.parse().map_err(|e| failed(&e))?;
         self.out.say("Simulating", format_args!("an OctoPrint and its printer, {SIM_SPEED} times as fast"));
         let host = AnyHost::new(self.net.clone(), &url, sim.api_key());
-        Ok(Target { host, name: address.clone(), url: address, sim: Some(sim) })
+        Ok(Target { host, name: name.into(), url: address, sim: Some(sim) })
     }
 
     /// Does the same with every printer at the same time. One that fails is told and stops no other.

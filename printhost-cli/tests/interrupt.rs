@@ -61,6 +61,37 @@ async fn interrupted_upload_is_not_stored() {
 }
 
 #[tokio::test]
+async fn interrupted_upload_to_many_tells_of_each_what_it_has() {
+    let (quick, slow, scratch) = (simulator().await, simulator().await, Scratch::new());
+    let file = scratch.file("part.gcode", &gcode(3000));
+    // One after the other: the first has it all when the second has begun.
+    let (quick_url, slow_url) = (quick.url(), slow.url());
+    let size = gcode(3000).len();
+    let args = [
+        "--json",
+        "upload",
+        &file,
+        &quick_url,
+        &slow_url,
+        "--at-once",
+        "1",
+        "--limit-rate",
+        &size.to_string(),
+    ];
+    let (mut child, mut lines) = start(quick.api_key(), &args);
+    read_until(&mut lines, r#""event":"stored""#).await;
+    let line = read_until(&mut lines, r#""event":"upload""#).await;
+    assert!(line.contains(&slow_url), "{line}");
+    interrupt(&child).await;
+    for (url, stored) in [(&quick_url, true), (&slow_url, false)] {
+        let line = read_until(&mut lines, r#""event":"result""#).await;
+        assert!(line.contains(url.as_str()) && line.contains(&format!(r#""stored":{stored}"#)), "{line}");
+    }
+    assert_eq!(code(&mut child).await, Some(130));
+    assert_eq!((quick.files().len(), slow.files().len()), (1, 0));
+}
+
+#[tokio::test]
 async fn interrupted_following_leaves_the_print_alone() {
     let sim = OctoPrintSim::start(SimConfig::default()).await.expect("a free port");
     let scratch = Scratch::new();

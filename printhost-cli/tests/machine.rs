@@ -59,7 +59,6 @@ async fn nonsense_is_refused_before_anything_is_sent() {
 }
 
 #[tokio::test]
-#[ignore = "the simulator does not know the lookahead in the driver's filter of the terminal"]
 async fn console_answers_are_printed_line_by_line_from_arguments_and_stdin() {
     let sim = simulator().await;
     let ran = ok(&sim, &["gcode", &sim.url(), "M115", "; nothing but a comment"]).await;
@@ -139,7 +138,6 @@ async fn emergency_stop_reaches_every_printer_although_one_is_gone() {
 }
 
 #[tokio::test]
-#[ignore = "the simulator does not serve the picture where the driver asks for it"]
 async fn picture_of_the_camera_is_saved_whole_and_never_over_another_file() {
     let sim = OctoPrintSim::start(SimConfig::default().webcam(true)).await.expect("a free port");
     let (scratch, url) = (Scratch::new(), sim.url());
@@ -223,7 +221,6 @@ async fn files_are_described_and_moved_and_never_over_another() {
 }
 
 #[tokio::test]
-#[ignore = "the simulator does not take folders as the driver sends them"]
 async fn folder_is_created_with_those_above_it_and_again() {
     let sim = simulator().await;
     for _ in 0..2 {

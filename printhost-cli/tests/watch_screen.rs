@@ -31,7 +31,7 @@ impl Session {
         let program = [&[env!("CARGO_BIN_EXE_printhost")], args].concat().join(" ");
         // What the terminal is like before and after, and who runs in it, is noted in files.
         let inside = format!(
-            "stty rows 24 cols 100; stty -a >before; sh -c 'echo $$ >pid; exec {program}'; echo $? >code; stty -a >after"
+            "stty rows 24 cols 100; stty -a >before; tty >tty; sh -c 'echo $$ >pid; exec {program}'; echo $? >code; stty -a >after"
         );
         let mut command = Command::new("script");
         command
@@ -83,7 +83,9 @@ impl Session {
         assert!(!self.seen[left..].contains(ENTER), "{:?}", self.seen);
         assert!(self.seen[left..].contains("\x1b[?25h"), "the cursor is hidden: {:?}", self.seen);
         let read = |name: &str| std::fs::read_to_string(self.scratch.path().join(name)).expect(name);
-        assert_eq!(read("before"), read("after"));
+        // All but the size, which only its owner changes.
+        let modes = |name: &str| read(name).split_once("line =").expect("modes").1.to_owned();
+        assert_eq!(modes("before"), modes("after"));
         read("code").trim().parse().expect("a code")
     }
 }
@@ -107,6 +109,23 @@ async fn terminal_is_restored_after_q_ctrl_c_and_a_signal() {
         }
         assert_eq!(session.restored().await, code, "{how:?}");
     }
+}
+
+#[tokio::test]
+async fn screen_is_drawn_anew_when_the_terminal_gets_another_size() {
+    let sim = simulator().await;
+    let url = sim.url();
+    let mut session = Session::start(sim.api_key(), &["watch", &url]);
+    session.until("Idle").await;
+    session.seen.clear();
+    let tty = std::fs::read_to_string(session.scratch.path().join("tty")).expect("its name");
+    let resized = Command::new("stty").args(["-F", tty.trim(), "rows", "9", "cols", "40"]).status().await;
+    assert!(resized.expect("stty runs").success());
+    // The new last line begins with the keys, and everything is drawn again.
+    session.until("\x1b[9;1H").await;
+    session.until("select").await;
+    session.press("q").await;
+    assert_eq!(session.restored().await, 0);
 }
 
 #[tokio::test]

@@ -223,9 +223,11 @@ async fn the_webcam_shows_a_jpeg_where_the_settings_say() {
     let snapshot = common::ask(webcam["snapshotUrl"].as_str().expect("an address"), &[]).await;
     assert_eq!((snapshot.status, &snapshot.body[..3]), (200, &b"\xff\xd8\xff"[..]));
     assert!(snapshot.body.ends_with(b"\xff\xd9"));
+    assert_eq!(get(&sim, "/downloads/camera/current").await.body, snapshot.body);
     let stream = get(&sim, webcam["streamUrl"].as_str().expect("a path")).await;
     assert!(stream.body.windows(snapshot.body.len()).any(|window| window == snapshot.body));
     let without = start().await;
     assert_eq!(get(&without, "/api/settings").await.json()["webcam"]["streamUrl"], Value::Null);
     assert_eq!(get(&without, "/webcam/?action=snapshot").await.status, 502);
+    assert_eq!(get(&without, "/downloads/camera/current").await.status, 404);
 }

@@ -97,12 +97,12 @@ async fn one<N: Net + Clone>(
     turn: &Turn<'_>,
 ) -> Result<(), Failure> {
     let out = &session.out;
+    // First of all, so that they come in the order of the printers. It is never closed.
+    let slot = slots.acquire().await;
     let target = session.open_place(place).await?;
     let file = LocalFile::open(&args.file).await?;
-    let uploaded = {
-        let _slot = slots.acquire().await; // it is never closed
-        store(out, &target, file, &args.options, &progress.sent, Some(&place.name)).await?
-    };
+    let uploaded = store(out, &target, file, &args.options, &progress.sent, Some(&place.name)).await?;
+    drop(slot);
     *progress.stored.borrow_mut() = Some(uploaded.clone());
     if !args.print {
         return Ok(());

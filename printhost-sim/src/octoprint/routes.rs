@@ -47,6 +47,12 @@ pub(super) async fn answer(shared: &Arc<Shared>, mut request: Incoming1) -> Repl
     match path.as_str() {
         "/" | "/login/" if reads => return login::page(shared),
         "/webcam/" if reads => return webcam::answer(shared, request.uri().query()),
+        "/downloads/camera/current" if reads => {
+            return match who.may("WEBCAM") {
+                true => webcam::current(shared),
+                false => reply::tornado_error(StatusCode::FORBIDDEN),
+            };
+        }
         _ => {}
     }
     if let Some(path) = path.strip_prefix("/plugin/prusaslicerthumbnails/thumbnail/") {

@@ -32,6 +32,14 @@ pub(super) fn answer(shared: &Shared, query: Option<&str>) -> Reply {
     }
 }
 
+/// `GET /downloads/camera/current`: the picture, fetched by OctoPrint from its camera.
+pub(super) fn current(shared: &Shared) -> Reply {
+    match shared.config.webcam {
+        true => picture("image/jpeg", Bytes::from_static(SNAPSHOT)),
+        false => reply::tornado_error(StatusCode::NOT_FOUND),
+    }
+}
+
 /// An answer with an image.
 pub(super) fn picture(content_type: &str, data: Bytes) -> Reply {
     let mut reply = Response::new(Full::new(data));
