@@ -17,9 +17,9 @@ use crate::{
 /// OctoPrint refuses bodies of more than 100 KB with a bare 400 (1.11.8).
 const MAX_GCODE: usize = 64 << 10;
 /// Before the printer is read after a lost answer, and between two such reads.
-const SETTLES: Duration = Duration::from_millis(700);
+const SETTLES: Duration = Duration::from_millis(400);
 /// How often it is read then.
-pub(crate) const READS: u8 = 3;
+pub(crate) const READS: u8 = 2;
 
 const JOB: &str = "/api/job";
 const PRINT_HEAD: &str = "/api/printer/printhead";

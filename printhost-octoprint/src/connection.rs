@@ -174,3 +174,34 @@ fn settings(connection: wire::Connection) -> ConnectionSettings {
     }
     settings
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_shapes_tell_the_same_of_a_serial_line() {
+        // 1.11.8 and 2.0.0rc7
+        let first = r#"{"current":{"baudrate":115200,"port":"VIRTUAL","printerProfile":"_default","state":"Operational"},
+            "options":{"baudratePreference":115200,"baudrates":[250000,115200],"portPreference":"VIRTUAL",
+            "ports":["/dev/ttyS0","VIRTUAL"],"printerProfiles":[{"id":"_default","name":"Default"}]}}"#;
+        let second = r#"{"current":{"state":"Operational","connector":"serial","parameters":{"port":"VIRTUAL",
+            "baudrate":115200},"capabilities":{"job_on_hold":true},"profile":"_default"},"options":{"connectors":[
+            {"connector":"serial","name":"Serial Connection","parameters":{"baudrate":[250000,115200],
+            "port":["/dev/ttyS0","VIRTUAL"]}},{"connector":"bambu","parameters":{"x":[true]}}],
+            "preferredConnector":{"connector":"serial","parameters":{}},"preferredProfile":"_default",
+            "profiles":[{"id":"_default","name":"Default"}]}}"#;
+        let old = settings(serde_json::from_str(first).unwrap());
+        let mut new = settings(serde_json::from_str(second).unwrap());
+        let connectors = core::mem::take(&mut new.connectors);
+        assert_eq!(old, new);
+        assert_eq!((old.port.as_deref(), &old.baudrates[..]), (Some("VIRTUAL"), &[250_000, 115_200][..]));
+        let told: Vec<_> =
+            connectors.iter().map(|c| (c.id.as_str(), c.name.as_str(), c.is_preferred)).collect();
+        assert_eq!(told, [("serial", "Serial Connection", true), ("bambu", "bambu", false)]);
+        assert_eq!(connectors[1].parameters, r#"{"x":[true]}"#);
+        let closed =
+            r#"{"current":{"state":"Offline","port":null,"parameters":{},"profile":null},"options":{}}"#;
+        assert_eq!(settings(serde_json::from_str(closed).unwrap()).port, None);
+    }
+}
