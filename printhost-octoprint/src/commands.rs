@@ -4,8 +4,8 @@ use alloc::{format, vec::Vec};
 use core::time::Duration;
 
 use printhost_core::{
-    Axes, Clock, Command, Error, ErrorKind, Heater, HeaterId, Outcome, Phase, PrintHost as _, PrinterStatus,
-    Result, Retry,
+    Axes, Clock, Command, Confirmation, Error, ErrorKind, Heater, HeaterId, Outcome, Phase, PrintHost as _,
+    PrinterStatus, Result, Retry,
 };
 use printhost_net::Net;
 
@@ -18,8 +18,6 @@ use crate::{
 const MAX_GCODE: usize = 64 << 10;
 /// Before the printer is read after a lost answer, and between two such reads.
 const SETTLES: Duration = Duration::from_millis(400);
-/// How often it is read then.
-pub(crate) const READS: u8 = 2;
 
 const JOB: &str = "/api/job";
 const PRINT_HEAD: &str = "/api/printer/printhead";
@@ -105,7 +103,7 @@ impl<N: Net> OctoPrint<N> {
         }
         let sent = self.post(operation, path, &order).await;
         let is_set = |heater: &Heater| heater.target.is_some_and(|target| (target - celsius).abs() < 0.5);
-        self.confirm(sent, |status| {
+        self.confirm_late(sent, |status| {
             match heater {
                 HeaterId::Bed => status.bed.as_ref(),
                 HeaterId::Chamber => status.chamber.as_ref(),
@@ -171,13 +169,10 @@ impl<N: Net> OctoPrint<N> {
             Err(e) => return Err(e),
         };
         let mut confirmed = false;
-        // At once only where the answer has come: OctoPrint then answers before some effects show.
-        let mut wait = lost.is_some();
-        for _ in 0..if lost.is_some() { READS } else { 2 } {
-            if wait {
-                self.settles().await;
+        for _ in 0..lost.as_ref().map_or(1, reads) {
+            if let Some(lost) = &lost {
+                self.settles(lost).await;
             }
-            wait = true;
             confirmed = self.status().await.is_ok_and(|status| shows(&status));
             if confirmed {
                 break;
@@ -190,11 +185,35 @@ impl<N: Net> OctoPrint<N> {
         }
     }
 
-    /// Waits before the host is read after a lost answer: what was sent before the connection broke may still be on its
-    /// way through the host, and OctoPrint 1.11.8 forgets the hash of a file that is asked for while it is being stored.
-    pub(crate) async fn settles(&self) {
-        self.net.parts().clock().sleep(SETTLES).await;
+    /// As [`Self::confirm`], for what OctoPrint answers before it shows.
+    pub(crate) async fn confirm_late(
+        &self,
+        sent: Result<()>,
+        shows: impl Fn(&PrinterStatus) -> bool,
+    ) -> Result<Outcome> {
+        let outcome = self.confirm(sent, &shows).await?;
+        if outcome.confirmation == Confirmation::Accepted {
+            self.net.parts().clock().sleep(SETTLES).await;
+            if self.status().await.is_ok_and(|status| shows(&status)) {
+                return Ok(Outcome::confirmed());
+            }
+        }
+        Ok(outcome)
     }
+
+    /// Waits before the host is read after an answer was lost with its connection: what was sent before that may still
+    /// be on its way through the host, and OctoPrint 1.11.8 forgets the hash of a file that is asked for while it is
+    /// being stored.
+    pub(crate) async fn settles(&self, lost: &Error) {
+        if lost.http_status().is_none() {
+            self.net.parts().clock().sleep(SETTLES).await;
+        }
+    }
+}
+
+/// How often the host is read after a lost answer.
+pub(crate) fn reads(lost: &Error) -> u8 {
+    if lost.http_status().is_none() { 2 } else { 1 }
 }
 
 /// Whether a phase is what a command leads to.

@@ -43,7 +43,7 @@ impl<N: Net> OctoPrint<N> {
     pub async fn select(&self, path: &str) -> Result<Outcome> {
         let path = RemotePath::parse(path)?;
         let sent = self.post("select", &route("/api/files/local/", path), &Order::new("select")).await;
-        self.confirm(sent, |status| is_selected(status, path.as_str())).await
+        self.confirm_late(sent, |status| is_selected(status, path.as_str())).await
     }
 
     /// Takes the selection back. `POST /api/files/local/current`, permission FILES_SELECT.
@@ -51,7 +51,7 @@ impl<N: Net> OctoPrint<N> {
     /// [`ErrorKind::Conflict`] while printing, and when nothing is selected.
     pub async fn unselect(&self) -> Result<Outcome> {
         let sent = self.post("unselect", "/api/files/local/current", &Order::new("unselect")).await;
-        self.confirm(sent, |status| status.job.is_none()).await
+        self.confirm_late(sent, |status| status.job.is_none()).await
     }
 
     /// Starts the paused job over from its beginning. `POST /api/job`, permission PRINT.
@@ -60,7 +60,7 @@ impl<N: Net> OctoPrint<N> {
     /// then [`printhost_core::Confirmation::Accepted`], and the job stays paused.
     pub async fn restart(&self) -> Result<Outcome> {
         let sent = self.post("restart", "/api/job", &Order::new("restart")).await;
-        self.confirm(sent, |status| matches!(status.phase, Phase::Preparing | Phase::Printing)).await
+        self.confirm_late(sent, |status| matches!(status.phase, Phase::Preparing | Phase::Printing)).await
     }
 
     /// What is known of the selected file's print. `GET /api/job`, permission STATUS.

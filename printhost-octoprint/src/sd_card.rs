@@ -50,7 +50,8 @@ impl<N: Net> OctoPrint<N> {
         let order = Order { print: print.then_some(true), ..Order::new("select") };
         let route = self.sd_route(operation, path).await?;
         let sent = self.post(operation, &route, &order).await;
-        self.confirm(sent, |status| is_selected(status, path) && (!print || status.phase.has_job())).await
+        self.confirm_late(sent, |status| is_selected(status, path) && (!print || status.phase.has_job()))
+            .await
     }
 
     /// Copies a file that OctoPrint has onto the SD card, through the printer's line, which takes long: the call
