@@ -33,13 +33,17 @@ impl<N: Net> OctoPrint<N> {
             Command::Cancel => self.job(command, "cancel", None).await,
             Command::ConnectPrinter => self.connect_as_preferred(operation).await,
             Command::DisconnectPrinter => {
-                let sent = self.post(operation, "/api/connection", &Order::new("disconnect")).await;
+                let sent = self.post(operation, "/api/connection", Order::new("disconnect").json()).await;
                 self.confirm(sent, |status| shows(command, status.phase)).await
             }
             Command::SetTemperature { heater, celsius } => self.heat(operation, heater, celsius).await,
             Command::Home(axes) => {
-                self.once(operation, PRINT_HEAD, &Order { axes: Some(names(axes)), ..Order::new("home") })
-                    .await
+                self.once(
+                    operation,
+                    PRINT_HEAD,
+                    Order { axes: Some(names(axes)), ..Order::new("home") }.json(),
+                )
+                .await
             }
             Command::Jog { x, y, z, speed } => {
                 let moved = |mm| (mm != 0.0).then_some(mm);
@@ -47,23 +51,23 @@ impl<N: Net> OctoPrint<N> {
                 if x.or(y).or(z).is_none() {
                     return Err(Error::new(ErrorKind::InvalidInput, operation).with_detail("no axis moves"));
                 }
-                self.once(operation, PRINT_HEAD, &Order { x, y, z, speed, ..Order::new("jog") }).await
+                self.once(operation, PRINT_HEAD, Order { x, y, z, speed, ..Order::new("jog") }.json()).await
             }
             Command::Extrude { mm, speed } => {
                 let order = Order { amount: Some(mm), speed, ..Order::new("extrude") };
-                self.once(operation, TOOL, &order).await
+                self.once(operation, TOOL, order.json()).await
             }
             Command::SelectTool(tool) => {
                 let order = Order { tool: Some(&format!("tool{tool}")), ..Order::new("select") };
-                self.once(operation, TOOL, &order).await
+                self.once(operation, TOOL, order.json()).await
             }
             Command::SpeedFactor(percent) => {
                 let factor = Some(within(operation, percent, 50, 200)?);
-                self.once(operation, PRINT_HEAD, &Order { factor, ..Order::new("feedrate") }).await
+                self.once(operation, PRINT_HEAD, Order { factor, ..Order::new("feedrate") }.json()).await
             }
             Command::FlowFactor(percent) => {
                 let factor = Some(within(operation, percent, 75, 125)?);
-                self.once(operation, TOOL, &Order { factor, ..Order::new("flowrate") }).await
+                self.once(operation, TOOL, Order { factor, ..Order::new("flowrate") }.json()).await
             }
             Command::EmergencyStop => self.gcode(operation, "M112", false).await,
             Command::Gcode(lines) => self.gcode(operation, lines, true).await,
@@ -72,7 +76,7 @@ impl<N: Net> OctoPrint<N> {
     }
 
     async fn job(&self, command: Command<'_>, order: &str, action: Option<&str>) -> Result<Outcome> {
-        let sent = self.post(command.name(), JOB, &Order { action, ..Order::new(order) }).await;
+        let sent = self.post(command.name(), JOB, Order { action, ..Order::new(order) }.json()).await;
         self.confirm(sent, |status| shows(command, status.phase)).await
     }
 
@@ -101,7 +105,7 @@ impl<N: Net> OctoPrint<N> {
         if order.targets.is_none() {
             order.target = Some(celsius);
         }
-        let sent = self.post(operation, path, &order).await;
+        let sent = self.post(operation, path, order.json()).await;
         let is_set = |heater: &Heater| heater.target.is_some_and(|target| (target - celsius).abs() < 0.5);
         self.confirm_late(sent, |status| {
             match heater {
@@ -143,13 +147,8 @@ impl<N: Net> OctoPrint<N> {
     }
 
     /// Sends what cannot be read back.
-    pub(crate) async fn once(
-        &self,
-        operation: &'static str,
-        path: &str,
-        order: &Order<'_>,
-    ) -> Result<Outcome> {
-        match self.post(operation, path, order).await {
+    pub(crate) async fn once(&self, operation: &'static str, path: &str, body: Vec<u8>) -> Result<Outcome> {
+        match self.post(operation, path, body).await {
             Ok(()) => Ok(Outcome::accepted()),
             Err(e) if e.retry() == Retry::ReadFirst => Err(e.unconfirmed()),
             Err(e) => Err(e),

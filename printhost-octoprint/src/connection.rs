@@ -86,7 +86,7 @@ impl<N: Net> OctoPrint<N> {
         let mut order = Order { printer_profile: to.profile, ..Order::new("connect") };
         let Some((connector, parameters)) = to.connector else {
             (order.port, order.baudrate) = (to.port, to.baudrate);
-            return self.open_line(operation, &order, false).await;
+            return self.open_line(operation, order.json(), false).await;
         };
         if !second {
             return Err(Error::unsupported(operation).with_detail("OctoPrint has connectors since 2.0"));
@@ -98,7 +98,7 @@ impl<N: Net> OctoPrint<N> {
             return Err(no_object());
         }
         (order.connector, order.parameters) = (Some(connector), Some(parameters));
-        self.open_line(operation, &order, true).await
+        self.open_line(operation, order.json(), true).await
     }
 
     /// Without a connector, 2.0 takes every connection for a serial one.
@@ -113,21 +113,16 @@ impl<N: Net> OctoPrint<N> {
                     parameters: preferred.parameters.as_deref(),
                     ..Order::new("connect")
                 };
-                return self.open_line(operation, &order, true).await;
+                return self.open_line(operation, order.json(), true).await;
             }
         }
-        self.open_line(operation, &Order::new("connect"), false).await
+        self.open_line(operation, Order::new("connect").json(), false).await
     }
 
-    async fn open_line(
-        &self,
-        operation: &'static str,
-        order: &Order<'_>,
-        second_shape: bool,
-    ) -> Result<Outcome> {
+    async fn open_line(&self, operation: &'static str, body: Vec<u8>, second_shape: bool) -> Result<Outcome> {
         let mut call = Call::post_json(operation, CONNECTION);
         call.second_shape = second_shape;
-        let sent = match self.post_response(call, order).await {
+        let sent = match self.post_bytes(call, &body).await {
             Ok(response) => {
                 response.finish().await;
                 Ok(())

@@ -59,7 +59,7 @@ impl<N: Net> OctoPrint<N> {
             }
         }
         let order = Order { destination: Some(to.as_str()), ..Order::new(command) };
-        match self.post(operation, &route(FILES, from), &order).await {
+        match self.post(operation, &route(FILES, from), order.json()).await {
             Ok(()) => Ok(stored),
             Err(e) if e.retry() == Retry::ReadFirst => {
                 for _ in 0..reads(&e) {
@@ -152,7 +152,7 @@ impl<N: Net> OctoPrint<N> {
             filename: Some(path.name()),
             ..Order::new("sanitize")
         };
-        match self.post_for::<wire::Sanitized>(operation, "/api/files/test", &order).await {
+        match self.post_for::<wire::Sanitized>(operation, "/api/files/test", order.json()).await {
             Ok(name) => Ok(name.sanitized),
             Err(e) if matches!(e.http_status(), Some(404 | 405)) => Ok(path.as_str().into()),
             // Nothing was changed by asking.
