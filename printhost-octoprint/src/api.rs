@@ -8,10 +8,7 @@ use printhost_core::{Error, ErrorKind, Result, Retry, Secret};
 use printhost_net::{BaseUrl, Body, Method, NO_BODY, Net, Request, http::ResponseOf};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{
-    OctoPrint,
-    wire::{self, Order},
-};
+use crate::{OctoPrint, wire};
 
 /// How much of a refusal is read, in bytes.
 const REFUSAL: usize = 1024;
@@ -197,8 +194,8 @@ impl<N: Net> OctoPrint<N> {
     }
 
     /// POST of some JSON. The status settles it: an answer whose body is then cut does not undo what was done.
-    pub(crate) async fn post(&self, operation: &'static str, path: &str, order: &Order<'_>) -> Result<()> {
-        self.post_response(Call::post_json(operation, path), order).await?.finish().await;
+    pub(crate) async fn post(&self, operation: &'static str, path: &str, body: Vec<u8>) -> Result<()> {
+        self.post_bytes(Call::post_json(operation, path), &body).await?.finish().await;
         Ok(())
     }
 
@@ -207,18 +204,14 @@ impl<N: Net> OctoPrint<N> {
         &self,
         operation: &'static str,
         path: &str,
-        order: &Order<'_>,
+        body: Vec<u8>,
     ) -> Result<T> {
-        let response = self.post_response(Call::post_json(operation, path), order).await?;
+        let response = self.post_bytes(Call::post_json(operation, path), &body).await?;
         let body = self.body(operation, response).await;
         body.and_then(|bytes| self.parse(operation, &bytes)).map_err(|e| e.with_retry(Retry::ReadFirst))
     }
 
     /// POST of some JSON.
-    pub(crate) async fn post_response(&self, call: Call<'_>, order: &Order<'_>) -> Result<ResponseOf<'_, N>> {
-        self.post_bytes(call, &json(call.operation, order)?).await
-    }
-
     pub(crate) async fn post_bytes(&self, call: Call<'_>, json: &[u8]) -> Result<ResponseOf<'_, N>> {
         self.request(call, Body::bytes(json)).await
     }

@@ -4,8 +4,8 @@ use alloc::{format, vec::Vec};
 use core::time::Duration;
 
 use printhost_core::{
-    Axes, Clock, Command, Error, ErrorKind, Heater, HeaterId, Outcome, Phase, PrintHost as _, PrinterStatus,
-    Result, Retry,
+    Axes, Clock, Command, Confirmation, Error, ErrorKind, Heater, HeaterId, Outcome, Phase, PrintHost as _,
+    PrinterStatus, Result, Retry,
 };
 use printhost_net::Net;
 
@@ -17,9 +17,7 @@ use crate::{
 /// OctoPrint refuses bodies of more than 100 KB with a bare 400 (1.11.8).
 const MAX_GCODE: usize = 64 << 10;
 /// Before the printer is read after a lost answer, and between two such reads.
-const SETTLES: Duration = Duration::from_millis(700);
-/// How often it is read then.
-pub(crate) const READS: u8 = 3;
+const SETTLES: Duration = Duration::from_millis(400);
 
 const JOB: &str = "/api/job";
 const PRINT_HEAD: &str = "/api/printer/printhead";
@@ -35,13 +33,17 @@ impl<N: Net> OctoPrint<N> {
             Command::Cancel => self.job(command, "cancel", None).await,
             Command::ConnectPrinter => self.connect_as_preferred(operation).await,
             Command::DisconnectPrinter => {
-                let sent = self.post(operation, "/api/connection", &Order::new("disconnect")).await;
+                let sent = self.post(operation, "/api/connection", Order::new("disconnect").json()).await;
                 self.confirm(sent, |status| shows(command, status.phase)).await
             }
             Command::SetTemperature { heater, celsius } => self.heat(operation, heater, celsius).await,
             Command::Home(axes) => {
-                self.once(operation, PRINT_HEAD, &Order { axes: Some(names(axes)), ..Order::new("home") })
-                    .await
+                self.once(
+                    operation,
+                    PRINT_HEAD,
+                    Order { axes: Some(names(axes)), ..Order::new("home") }.json(),
+                )
+                .await
             }
             Command::Jog { x, y, z, speed } => {
                 let moved = |mm| (mm != 0.0).then_some(mm);
@@ -49,23 +51,23 @@ impl<N: Net> OctoPrint<N> {
                 if x.or(y).or(z).is_none() {
                     return Err(Error::new(ErrorKind::InvalidInput, operation).with_detail("no axis moves"));
                 }
-                self.once(operation, PRINT_HEAD, &Order { x, y, z, speed, ..Order::new("jog") }).await
+                self.once(operation, PRINT_HEAD, Order { x, y, z, speed, ..Order::new("jog") }.json()).await
             }
             Command::Extrude { mm, speed } => {
                 let order = Order { amount: Some(mm), speed, ..Order::new("extrude") };
-                self.once(operation, TOOL, &order).await
+                self.once(operation, TOOL, order.json()).await
             }
             Command::SelectTool(tool) => {
                 let order = Order { tool: Some(&format!("tool{tool}")), ..Order::new("select") };
-                self.once(operation, TOOL, &order).await
+                self.once(operation, TOOL, order.json()).await
             }
             Command::SpeedFactor(percent) => {
                 let factor = Some(within(operation, percent, 50, 200)?);
-                self.once(operation, PRINT_HEAD, &Order { factor, ..Order::new("feedrate") }).await
+                self.once(operation, PRINT_HEAD, Order { factor, ..Order::new("feedrate") }.json()).await
             }
             Command::FlowFactor(percent) => {
                 let factor = Some(within(operation, percent, 75, 125)?);
-                self.once(operation, TOOL, &Order { factor, ..Order::new("flowrate") }).await
+                self.once(operation, TOOL, Order { factor, ..Order::new("flowrate") }.json()).await
             }
             Command::EmergencyStop => self.gcode(operation, "M112", false).await,
             Command::Gcode(lines) => self.gcode(operation, lines, true).await,
@@ -74,7 +76,7 @@ impl<N: Net> OctoPrint<N> {
     }
 
     async fn job(&self, command: Command<'_>, order: &str, action: Option<&str>) -> Result<Outcome> {
-        let sent = self.post(command.name(), JOB, &Order { action, ..Order::new(order) }).await;
+        let sent = self.post(command.name(), JOB, Order { action, ..Order::new(order) }.json()).await;
         self.confirm(sent, |status| shows(command, status.phase)).await
     }
 
@@ -103,9 +105,9 @@ impl<N: Net> OctoPrint<N> {
         if order.targets.is_none() {
             order.target = Some(celsius);
         }
-        let sent = self.post(operation, path, &order).await;
+        let sent = self.post(operation, path, order.json()).await;
         let is_set = |heater: &Heater| heater.target.is_some_and(|target| (target - celsius).abs() < 0.5);
-        self.confirm(sent, |status| {
+        self.confirm_late(sent, |status| {
             match heater {
                 HeaterId::Bed => status.bed.as_ref(),
                 HeaterId::Chamber => status.chamber.as_ref(),
@@ -145,13 +147,8 @@ impl<N: Net> OctoPrint<N> {
     }
 
     /// Sends what cannot be read back.
-    pub(crate) async fn once(
-        &self,
-        operation: &'static str,
-        path: &str,
-        order: &Order<'_>,
-    ) -> Result<Outcome> {
-        match self.post(operation, path, order).await {
+    pub(crate) async fn once(&self, operation: &'static str, path: &str, body: Vec<u8>) -> Result<Outcome> {
+        match self.post(operation, path, body).await {
             Ok(()) => Ok(Outcome::accepted()),
             Err(e) if e.retry() == Retry::ReadFirst => Err(e.unconfirmed()),
             Err(e) => Err(e),
@@ -171,13 +168,10 @@ impl<N: Net> OctoPrint<N> {
             Err(e) => return Err(e),
         };
         let mut confirmed = false;
-        // At once only where the answer has come: OctoPrint then answers before some effects show.
-        let mut wait = lost.is_some();
-        for _ in 0..if lost.is_some() { READS } else { 2 } {
-            if wait {
-                self.settles().await;
+        for _ in 0..lost.as_ref().map_or(1, reads) {
+            if let Some(lost) = &lost {
+                self.settles(lost).await;
             }
-            wait = true;
             confirmed = self.status().await.is_ok_and(|status| shows(&status));
             if confirmed {
                 break;
@@ -190,11 +184,35 @@ impl<N: Net> OctoPrint<N> {
         }
     }
 
-    /// Waits before the host is read after a lost answer: what was sent before the connection broke may still be on its
-    /// way through the host, and OctoPrint 1.11.8 forgets the hash of a file that is asked for while it is being stored.
-    pub(crate) async fn settles(&self) {
-        self.net.parts().clock().sleep(SETTLES).await;
+    /// As [`Self::confirm`], for what OctoPrint answers before it shows.
+    pub(crate) async fn confirm_late(
+        &self,
+        sent: Result<()>,
+        shows: impl Fn(&PrinterStatus) -> bool,
+    ) -> Result<Outcome> {
+        let outcome = self.confirm(sent, &shows).await?;
+        if outcome.confirmation == Confirmation::Accepted {
+            self.net.parts().clock().sleep(SETTLES).await;
+            if self.status().await.is_ok_and(|status| shows(&status)) {
+                return Ok(Outcome::confirmed());
+            }
+        }
+        Ok(outcome)
     }
+
+    /// Waits before the host is read after an answer was lost with its connection: what was sent before that may still
+    /// be on its way through the host, and OctoPrint 1.11.8 forgets the hash of a file that is asked for while it is
+    /// being stored.
+    pub(crate) async fn settles(&self, lost: &Error) {
+        if lost.http_status().is_none() {
+            self.net.parts().clock().sleep(SETTLES).await;
+        }
+    }
+}
+
+/// How often the host is read after a lost answer.
+pub(crate) fn reads(lost: &Error) -> u8 {
+    if lost.http_status().is_none() { 2 } else { 1 }
 }
 
 /// Whether a phase is what a command leads to.

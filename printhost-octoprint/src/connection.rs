@@ -86,7 +86,7 @@ impl<N: Net> OctoPrint<N> {
         let mut order = Order { printer_profile: to.profile, ..Order::new("connect") };
         let Some((connector, parameters)) = to.connector else {
             (order.port, order.baudrate) = (to.port, to.baudrate);
-            return self.open_line(operation, &order, false).await;
+            return self.open_line(operation, order.json(), false).await;
         };
         if !second {
             return Err(Error::unsupported(operation).with_detail("OctoPrint has connectors since 2.0"));
@@ -98,7 +98,7 @@ impl<N: Net> OctoPrint<N> {
             return Err(no_object());
         }
         (order.connector, order.parameters) = (Some(connector), Some(parameters));
-        self.open_line(operation, &order, true).await
+        self.open_line(operation, order.json(), true).await
     }
 
     /// Without a connector, 2.0 takes every connection for a serial one.
@@ -113,21 +113,16 @@ impl<N: Net> OctoPrint<N> {
                     parameters: preferred.parameters.as_deref(),
                     ..Order::new("connect")
                 };
-                return self.open_line(operation, &order, true).await;
+                return self.open_line(operation, order.json(), true).await;
             }
         }
-        self.open_line(operation, &Order::new("connect"), false).await
+        self.open_line(operation, Order::new("connect").json(), false).await
     }
 
-    async fn open_line(
-        &self,
-        operation: &'static str,
-        order: &Order<'_>,
-        second_shape: bool,
-    ) -> Result<Outcome> {
+    async fn open_line(&self, operation: &'static str, body: Vec<u8>, second_shape: bool) -> Result<Outcome> {
         let mut call = Call::post_json(operation, CONNECTION);
         call.second_shape = second_shape;
-        let sent = match self.post_response(call, order).await {
+        let sent = match self.post_bytes(call, &body).await {
             Ok(response) => {
                 response.finish().await;
                 Ok(())
@@ -173,4 +168,35 @@ fn settings(connection: wire::Connection) -> ConnectionSettings {
         });
     }
     settings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_shapes_tell_the_same_of_a_serial_line() {
+        // 1.11.8 and 2.0.0rc7
+        let first = r#"{"current":{"baudrate":115200,"port":"VIRTUAL","printerProfile":"_default","state":"Operational"},
+            "options":{"baudratePreference":115200,"baudrates":[250000,115200],"portPreference":"VIRTUAL",
+            "ports":["/dev/ttyS0","VIRTUAL"],"printerProfiles":[{"id":"_default","name":"Default"}]}}"#;
+        let second = r#"{"current":{"state":"Operational","connector":"serial","parameters":{"port":"VIRTUAL",
+            "baudrate":115200},"capabilities":{"job_on_hold":true},"profile":"_default"},"options":{"connectors":[
+            {"connector":"serial","name":"Serial Connection","parameters":{"baudrate":[250000,115200],
+            "port":["/dev/ttyS0","VIRTUAL"]}},{"connector":"bambu","parameters":{"x":[true]}}],
+            "preferredConnector":{"connector":"serial","parameters":{}},"preferredProfile":"_default",
+            "profiles":[{"id":"_default","name":"Default"}]}}"#;
+        let old = settings(serde_json::from_str(first).unwrap());
+        let mut new = settings(serde_json::from_str(second).unwrap());
+        let connectors = core::mem::take(&mut new.connectors);
+        assert_eq!(old, new);
+        assert_eq!((old.port.as_deref(), &old.baudrates[..]), (Some("VIRTUAL"), &[250_000, 115_200][..]));
+        let told: Vec<_> =
+            connectors.iter().map(|c| (c.id.as_str(), c.name.as_str(), c.is_preferred)).collect();
+        assert_eq!(told, [("serial", "Serial Connection", true), ("bambu", "bambu", false)]);
+        assert_eq!(connectors[1].parameters, r#"{"x":[true]}"#);
+        let closed =
+            r#"{"current":{"state":"Offline","port":null,"parameters":{},"profile":null},"options":{}}"#;
+        assert_eq!(settings(serde_json::from_str(closed).unwrap()).port, None);
+    }
 }

@@ -136,7 +136,7 @@ impl<N: Net> OctoPrint<N> {
     /// A session for the push connection, by the API key.
     async fn login(&self) -> Result<Login> {
         let order = Order { passive: Some(true), ..Order::default() };
-        let response = self.post_response(Call::post_json("run", "/api/login"), &order).await?;
+        let response = self.post_bytes(Call::post_json("run", "/api/login"), &order.json()).await?;
         self.parse("run", &self.body("run", response).await?)
     }
 

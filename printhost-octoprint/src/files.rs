@@ -10,7 +10,7 @@ use printhost_net::{
 use crate::{
     OctoPrint,
     api::{self, Call, HTML},
-    commands::READS,
+    commands::reads,
     map, wire,
 };
 
@@ -138,8 +138,8 @@ impl<N: Net> OctoPrint<N> {
         };
         match deleted {
             Err(e) if e.retry() == Retry::ReadFirst => {
-                for _ in 0..READS {
-                    self.settles().await;
+                for _ in 0..reads(&e) {
+                    self.settles(&e).await;
                     let read = self.entry("delete", path).await;
                     if read.is_err_and(|e| e.kind() == ErrorKind::NotFound) {
                         return Ok(());

@@ -8,7 +8,7 @@ use printhost_net::{Body, Method, Net, proto::percent::encode_component};
 use crate::{
     OctoPrint,
     api::Call,
-    commands::READS,
+    commands::reads,
     files::{FILES, route},
     jobs::refused,
     wire,
@@ -59,11 +59,11 @@ impl<N: Net> OctoPrint<N> {
             }
         }
         let order = Order { destination: Some(to.as_str()), ..Order::new(command) };
-        match self.post(operation, &route(FILES, from), &order).await {
+        match self.post(operation, &route(FILES, from), order.json()).await {
             Ok(()) => Ok(stored),
             Err(e) if e.retry() == Retry::ReadFirst => {
-                for _ in 0..READS {
-                    self.settles().await;
+                for _ in 0..reads(&e) {
+                    self.settles(&e).await;
                     let arrived = self.is_there(operation, to).await == Ok(true);
                     if arrived
                         && (how == Relocation::Copy || self.is_there(operation, from).await == Ok(false))
@@ -113,8 +113,8 @@ impl<N: Net> OctoPrint<N> {
                     folder.push_str(name);
                     let path = RemotePath::parse(&folder).map_err(|e| e.in_operation(operation))?;
                     let mut there = false;
-                    for _ in 0..READS {
-                        self.settles().await;
+                    for _ in 0..reads(&e) {
+                        self.settles(&e).await;
                         there = there || self.is_there(operation, path).await == Ok(true);
                     }
                     if !there {
@@ -152,7 +152,7 @@ impl<N: Net> OctoPrint<N> {
             filename: Some(path.name()),
             ..Order::new("sanitize")
         };
-        match self.post_for::<wire::Sanitized>(operation, "/api/files/test", &order).await {
+        match self.post_for::<wire::Sanitized>(operation, "/api/files/test", order.json()).await {
             Ok(name) => Ok(name.sanitized),
             Err(e) if matches!(e.http_status(), Some(404 | 405)) => Ok(path.as_str().into()),
             // Nothing was changed by asking.

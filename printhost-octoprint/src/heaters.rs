@@ -68,13 +68,15 @@ impl<N: Net> OctoPrint<N> {
             HeaterId::Tool(n) => {
                 let tool = format!("tool{n}");
                 let offsets = Some(OfTool(&tool, celsius));
-                self.once(operation, "/api/printer/tool", &Order { offsets, ..order }).await
+                self.once(operation, "/api/printer/tool", Order { offsets, ..order }.json()).await
             }
             HeaterId::Bed => {
-                self.once(operation, "/api/printer/bed", &Order { offset: Some(celsius), ..order }).await
+                self.once(operation, "/api/printer/bed", Order { offset: Some(celsius), ..order }.json())
+                    .await
             }
             HeaterId::Chamber => {
-                self.once(operation, "/api/printer/chamber", &Order { offset: Some(celsius), ..order }).await
+                self.once(operation, "/api/printer/chamber", Order { offset: Some(celsius), ..order }.json())
+                    .await
             }
             _ => Err(Error::unsupported(operation)),
         }

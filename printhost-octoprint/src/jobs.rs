@@ -32,7 +32,7 @@ impl<N: Net> OctoPrint<N> {
     pub(crate) async fn start_file(&self, path: &str) -> Result<Outcome> {
         let path = RemotePath::parse(path)?;
         let order = Order { print: Some(true), ..Order::new("select") };
-        let sent = self.post("start", &route("/api/files/local/", path), &order).await;
+        let sent = self.post("start", &route("/api/files/local/", path), order.json()).await;
         self.confirm(sent, |status| status.phase.has_job() && is_selected(status, path.as_str())).await
     }
 
@@ -42,16 +42,16 @@ impl<N: Net> OctoPrint<N> {
     /// Confirmed when the status shows it.
     pub async fn select(&self, path: &str) -> Result<Outcome> {
         let path = RemotePath::parse(path)?;
-        let sent = self.post("select", &route("/api/files/local/", path), &Order::new("select")).await;
-        self.confirm(sent, |status| is_selected(status, path.as_str())).await
+        let sent = self.post("select", &route("/api/files/local/", path), Order::new("select").json()).await;
+        self.confirm_late(sent, |status| is_selected(status, path.as_str())).await
     }
 
     /// Takes the selection back. `POST /api/files/local/current`, permission FILES_SELECT.
     ///
     /// [`ErrorKind::Conflict`] while printing, and when nothing is selected.
     pub async fn unselect(&self) -> Result<Outcome> {
-        let sent = self.post("unselect", "/api/files/local/current", &Order::new("unselect")).await;
-        self.confirm(sent, |status| status.job.is_none()).await
+        let sent = self.post("unselect", "/api/files/local/current", Order::new("unselect").json()).await;
+        self.confirm_late(sent, |status| status.job.is_none()).await
     }
 
     /// Starts the paused job over from its beginning. `POST /api/job`, permission PRINT.
@@ -59,8 +59,8 @@ impl<N: Net> OctoPrint<N> {
     /// [`ErrorKind::Conflict`] when nothing is paused. OctoPrint 2.0.0rc7 accepts it and does nothing: the outcome is
     /// then [`printhost_core::Confirmation::Accepted`], and the job stays paused.
     pub async fn restart(&self) -> Result<Outcome> {
-        let sent = self.post("restart", "/api/job", &Order::new("restart")).await;
-        self.confirm(sent, |status| matches!(status.phase, Phase::Preparing | Phase::Printing)).await
+        let sent = self.post("restart", "/api/job", Order::new("restart").json()).await;
+        self.confirm_late(sent, |status| matches!(status.phase, Phase::Preparing | Phase::Printing)).await
     }
 
     /// What is known of the selected file's print. `GET /api/job`, permission STATUS.

@@ -325,6 +325,102 @@ mod tests {
     }
 
     #[test]
+    fn analysis_and_pictures_are_taken_from_both_versions() {
+        // 2.0.0rc7, and the plugin "thumbnail" of 1.x.
+        let second = r#"{"date":1795226324,"display":"ü.gcode","name":"ü.gcode","origin":"local","path":"a b/ü.gcode",
+            "gcodeAnalysis":{"estimatedPrintTime":3.628,"filament":{"tool0":{"length":9.0,"volume":0.0},
+            "tool1":{"length":null}},"dimensions":{}},"refs":{"download":"http://h/x","thumbnail":"http://h/y",
+            "thumbnail_32x32":"http://h/z","thumbnail_big":"http://h/z"},"size":689,"statistics":null,"prints":null,
+            "type":"machinecode","typePath":["machinecode","gcode"],"user":null}"#;
+        let info = details(serde_json::from_str(second).unwrap());
+        assert_eq!((info.entry.size, info.entry.sha1, info.entry.is_folder), (Some(689), None, false));
+        assert_eq!(info.print_time, Some(Duration::from_secs_f32(3.628)));
+        assert_eq!(info.filament, [9.0, 0.0]);
+        let shown: Vec<_> = info.thumbnails.iter().map(|t| (t.source.as_str(), t.size)).collect();
+        assert_eq!(
+            shown,
+            [
+                ("downloads/thumbs/local/a%20b/%C3%BC.gcode?size=32x32", Some((32, 32))),
+                ("downloads/thumbs/local/a%20b/%C3%BC.gcode?size=big", None),
+            ]
+        );
+        let plugin = r#"{"path":"x.gcode","type":"machinecode","refs":null,"gcodeAnalysis":{"_empty":true,"filament":{}},
+            "hash":"ab2243017f124839f8a753812de37edc09373b62","thumbnail":"plugin/t/thumbnail/x.png?2026"}"#;
+        let info = details(serde_json::from_str(plugin).unwrap());
+        assert_eq!((info.print_time, info.filament.len(), info.thumbnails.len()), (None, 0, 1));
+        assert_eq!(info.thumbnails[0].source, "plugin/t/thumbnail/x.png?2026");
+        assert!(info.entry.sha1.is_some());
+    }
+
+    #[test]
+    fn cameras_of_every_version_are_told() {
+        let told = |json: &str| {
+            let all = cameras(serde_json::from_str(json).unwrap(), |url| String::from("http://h") + url);
+            all.into_iter().map(|c| (c.name, c.stream, c.snapshot)).collect::<Vec<_>>()
+        };
+        let s = |text: &str| Some(String::from(text));
+        let classic = |can: bool| {
+            alloc::format!(
+                r#"{{"webcamEnabled":true,"snapshotWebcam":"classic","streamUrl":"/w","webcams":[{{"name":"classic",
+                "displayName":"Classic Webcam","canSnapshot":{can},"compat":{{"stream":"/w","snapshot":"http://127.0.0.1/s"}}}},
+                {{"name":"other","canSnapshot":true,"compat":null,"extras":{{"x":1}}}},
+                {{"name":"third","compat":{{"snapshot":"http://cam/s","stream":""}}}}]}}"#
+            )
+        };
+        assert_eq!(
+            told(&classic(true)),
+            [
+                ("Classic Webcam".into(), s("http://h/w"), s("downloads/camera/current")),
+                ("other".into(), None, None),
+                ("third".into(), None, s("http://cam/s")),
+            ]
+        );
+        assert_eq!(told(&classic(false))[0].2, None);
+        // Before 1.9, and nothing to see.
+        let old = r#"{"streamUrl":"/webcam/?action=stream","snapshotUrl":"http://127.0.0.1:8080/?action=snapshot"}"#;
+        assert_eq!(
+            told(old),
+            [("".into(), s("http://h/webcam/?action=stream"), s("downloads/camera/current"))]
+        );
+        assert!(told(r#"{"webcams":[]}"#).is_empty());
+        assert!(told(r#"{"streamUrl":"","snapshotUrl":null}"#).is_empty());
+        assert!(told(r#"{"webcamEnabled":false,"streamUrl":"/x"}"#).is_empty());
+    }
+
+    #[test]
+    fn estimates_of_a_job_may_be_missing_in_every_way() {
+        for json in [
+            "{}",
+            r#"{"job":{"filament":{},"file":{}},"progress":{},"state":"Operational"}"#,
+            r#"{"job":{"filament":{"length":null,"volume":null},"file":{"path":null},"user":null},"error":null}"#,
+        ] {
+            let job: wire::JobMore = serde_json::from_str(json).unwrap();
+            assert_eq!(job_details(job.job), JobDetails::default(), "{json}");
+        }
+        let job = r#"{"job":{"estimatedPrintTime":60.5,"lastPrintTime":null,"filament":{"tool0":{"length":810.5,
+            "volume":5.5,"weight":null}},"file":{"path":"x.gcode","origin":"local"},"user":"admin"}}"#;
+        let details = job_details(serde_json::from_str::<wire::JobMore>(job).unwrap().job);
+        assert_eq!(details.estimated, Some(Duration::from_millis(60_500)));
+        assert_eq!(details.filament, [FilamentUse { length: Some(810.5), volume: Some(5.5) }]);
+        assert_eq!((details.storage.as_deref(), details.user.as_deref()), (Some("local"), Some("admin")));
+    }
+
+    #[test]
+    fn unknown_versions_are_taken_for_new_ones() {
+        for (version, second) in [
+            (Some("1.11.8"), false),
+            (Some("1.3.9rc1"), false),
+            (Some("0.9"), false),
+            (Some("2.0.0rc7"), true),
+            (Some("11.0"), true),
+            (Some("unknown"), true),
+            (None, false),
+        ] {
+            assert_eq!(is_second(version), second, "{version:?}");
+        }
+    }
+
+    #[test]
     fn hash_is_forty_hexadecimal_digits_or_nothing() {
         assert_eq!(sha1("ab2243017f124839f8a753812de37edc09373b62").unwrap()[..2], [0xab, 0x22]);
         for bad in [

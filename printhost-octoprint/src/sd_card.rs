@@ -30,17 +30,17 @@ impl<N: Net> OctoPrint<N> {
     /// Makes the printer look for its SD card. `POST /api/printer/sd`, permission CONTROL.
     /// [`printhost_core::ErrorKind::Conflict`] while it prints or is not connected.
     pub async fn sd_init(&self) -> Result<Outcome> {
-        self.once("sd init", SD, &Order::new("init")).await
+        self.once("sd init", SD, Order::new("init").json()).await
     }
 
     /// Makes OctoPrint read the list of files again. As [`Self::sd_init`]; the list changes a moment later.
     pub async fn sd_refresh(&self) -> Result<Outcome> {
-        self.once("sd refresh", SD, &Order::new("refresh")).await
+        self.once("sd refresh", SD, Order::new("refresh").json()).await
     }
 
     /// Makes the printer let go of its SD card. As [`Self::sd_init`].
     pub async fn sd_release(&self) -> Result<Outcome> {
-        self.once("sd release", SD, &Order::new("release")).await
+        self.once("sd release", SD, Order::new("release").json()).await
     }
 
     /// Selects a file on the SD card, and prints it with `print`. `POST` to the file, permissions FILES_SELECT and
@@ -49,8 +49,9 @@ impl<N: Net> OctoPrint<N> {
         let operation = "sd select";
         let order = Order { print: print.then_some(true), ..Order::new("select") };
         let route = self.sd_route(operation, path).await?;
-        let sent = self.post(operation, &route, &order).await;
-        self.confirm(sent, |status| is_selected(status, path) && (!print || status.phase.has_job())).await
+        let sent = self.post(operation, &route, order.json()).await;
+        self.confirm_late(sent, |status| is_selected(status, path) && (!print || status.phase.has_job()))
+            .await
     }
 
     /// Copies a file that OctoPrint has onto the SD card, through the printer's line, which takes long: the call
@@ -64,7 +65,7 @@ impl<N: Net> OctoPrint<N> {
         let operation = "sd store";
         let from = RemotePath::parse(path).map_err(|e| e.in_operation(operation))?;
         let done: Result<wire::SdStored> =
-            self.post_for(operation, &route("/api/files/local/", from), &Order::new("uploadSd")).await;
+            self.post_for(operation, &route("/api/files/local/", from), Order::new("uploadSd").json()).await;
         let stored = done.map_err(|e| match e.retry() {
             printhost_core::Retry::ReadFirst => e.unconfirmed(),
             _ => e,

@@ -96,7 +96,7 @@ impl<N: Net> OctoPrint<N> {
         encode_component(&mut path, source);
         path.push('/');
         encode_component(&mut path, action);
-        self.once("system command", &path, &Order::default()).await
+        self.once("system command", &path, Order::default().json()).await
     }
 
     /// Why the printer has failed last; `None` when it has not. `GET /api/printer/error`, permission STATUS.

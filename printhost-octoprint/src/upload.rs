@@ -9,7 +9,7 @@ use printhost_core::{
 use printhost_net::{Body, Method, Net, proto::multipart::Form};
 use sha1::{Digest, Sha1};
 
-use crate::{OctoPrint, api::Call, commands::READS, wire};
+use crate::{OctoPrint, api::Call, commands::reads, wire};
 
 /// With the form around it, a longer one would overflow its own length.
 const MAX_LEN: u64 = i64::MAX as u64;
@@ -44,8 +44,8 @@ impl<N: Net> OctoPrint<N> {
                     same && file.size == Some(upload.len)
                 };
                 let mut stored = None;
-                for _ in 0..READS {
-                    self.settles().await;
+                for _ in 0..reads(&e) {
+                    self.settles(&e).await;
                     stored = self.info(path).await.ok().filter(is_ours);
                     if stored.is_some() {
                         break;

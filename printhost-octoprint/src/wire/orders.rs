@@ -68,6 +68,12 @@ impl<'a> Order<'a> {
     pub(crate) fn new(command: &'a str) -> Self {
         Self { command, ..Self::default() }
     }
+
+    /// The body of a request. By value, so that no future holds an order, which is large.
+    pub(crate) fn json(self) -> Vec<u8> {
+        // Nothing in it can fail: no map without strings for keys, and a number that is none becomes null.
+        serde_json::to_vec(&self).unwrap_or_default()
+    }
 }
 
 /// `{"tool0": 210.0}`

@@ -1,9 +1,14 @@
 use std::{cell::Cell, fmt::Write as _, time::Duration};
 
 use printhost::{
-    AnyHost, Clock, Event, HyperNet, JobEvent, PrintHost, Upload, beside,
+    AnyHost, Clock, ErrorKind, Event, HyperNet, JobEvent, PrintHost, Upload, beside,
     net::{Limits, Net, Parts},
     net_tokio::{Hyper, OsEntropy, TokioClock, TokioDial},
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
 };
 
 use super::{
@@ -97,6 +102,50 @@ async fn print_under_cuts<N: Net>(net: N, name: &str) {
     assert_eq!(jobs, [JobEvent::Started { path: Some(path.clone()) }, JobEvent::Finished]);
     assert_eq!((sent.get(), resynced), (cuts.len(), cuts.len() + 1));
     direct.delete(&path).await.unwrap();
+}
+
+/// In front of the host: what the first push connection sends after its handshake never arrives.
+async fn swallows_the_first_login(host: String) -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut deaf = true;
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut first = vec![0; 4096];
+            let n = client.read(&mut first).await.unwrap();
+            let swallows = deaf && first[..n].starts_with(b"GET /sockjs");
+            deaf &= !swallows;
+            let mut up = TcpStream::connect(&host).await.unwrap();
+            tokio::spawn(async move {
+                up.write_all(&first[..n]).await.unwrap();
+                if swallows {
+                    let _ = tokio::io::copy(&mut up, &mut client).await;
+                } else {
+                    let _ = tokio::io::copy_bidirectional(&mut client, &mut up).await;
+                }
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_that_brings_no_data_is_told_and_done_again() {
+    let peer = Peer::from_environment();
+    let address = swallows_the_first_login(peer.url.base().origin.authority().to_string()).await;
+    let limits = Limits::HOST;
+    let clock = Fast(TokioClock::default());
+    let parts = Parts::new(TokioDial::plain(), Hyper::default(), clock, OsEntropy::default(), limits);
+    let host = AnyHost::new(&parts, &format!("octoprint://{address}").parse().unwrap(), peer.key.as_str());
+    let mut events = host.events().unwrap();
+    let work = async {
+        let first = events.next().await;
+        let Event::Lost(error) = first else { panic!("{first:?}") };
+        assert_eq!((error.kind(), error.operation()), (ErrorKind::Timeout, "run"));
+        assert_eq!(error.detail(), Some("the login brought no data"));
+        assert_eq!(events.next().await, Event::Resynced);
+    };
+    tokio::time::timeout(Duration::from_secs(30), beside(&host, work)).await.expect("in time").unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
