@@ -57,7 +57,8 @@ fn verified(data: &[u8], json: Option<&Json>, made: bool) {
         (None, Some(_)) => Err(ErrorKind::Corrupted),
         (None, None) => Ok(Verified::No),
     };
-    if made || uploaded.is_ok() {
+    // What it cannot read leaves the outcome open.
+    if made || !uploaded.as_ref().is_err_and(|e| e.kind() == ErrorKind::Unconfirmed) {
         assert_eq!(uploaded.map(|u| u.verified).map_err(|e| e.kind()), expected);
     }
 }
