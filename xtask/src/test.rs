@@ -1,5 +1,7 @@
 //! Everything a change must pass.
 
+use std::path::{Path, PathBuf};
+
 use crate::steps::{Result, Steps, output};
 use crate::workspace::{self, cargo, command};
 use crate::{bench, features, fuzz, ledger, octorest, peers, portable, qemu, setup};
@@ -76,10 +78,34 @@ fn run(steps: &mut Steps) -> Result {
     steps.run("ledger of the conformance suite", ledger::check)
 }
 
+/// Builds every package from what would be published.
 fn package() -> Result {
-    let mut package = cargo(["package", "--workspace"]);
+    let target = workspace::target_dir().join("packaging");
+    forget(&target)?;
+    // Cargo takes a published package of the same version for the same package; these are published anew every time.
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    for kind in home.iter().flat_map(|home| ["src", "cache"].map(|kind| home.join("registry").join(kind))) {
+        for registry in std::fs::read_dir(kind).into_iter().flatten().flatten() {
+            // Registries that are folders have no host in their name.
+            if registry.file_name().to_string_lossy().starts_with('-') {
+                forget(&registry.path())?;
+            }
+        }
+    }
+    let mut package = cargo(["package", "--workspace", "--target-dir"]);
+    package.arg(&target);
     if std::env::var_os("CI").is_none() {
         package.arg("--allow-dirty");
     }
-    crate::steps::run(&mut package)
+    crate::steps::run(&mut package).and_then(|()| forget(&target))
+}
+
+fn forget(dir: &Path) -> Result {
+    match std::fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(format!("cannot remove {}: {error}", dir.display()))
+        }
+        _ => Ok(()),
+    }
 }
