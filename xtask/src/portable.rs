@@ -6,7 +6,7 @@ use crate::steps::{Result, Steps};
 use crate::workspace;
 
 /// Packages that need nothing but `core` and `alloc`.
-pub(crate) const PACKAGES: [&str; 7] = [
+pub(crate) const PACKAGES: [&str; 8] = [
     "printhost-core",
     "printhost-net",
     "printhost-net-embassy",
@@ -14,6 +14,7 @@ pub(crate) const PACKAGES: [&str; 7] = [
     "printhost",
     "hub-firmware",
     "printhost-testkit",
+    "tutorial-driver",
 ];
 
 /// ESP32-C6 and C5, then ESP32-C3.
