@@ -3,6 +3,7 @@
     not(feature = "tokio"),
     doc = "Talk to networked 3D printers; see the feature `tokio` for hosts."
 )]
+#![doc = include_str!("../CALLS.md")]
 #![no_std]
 extern crate alloc;
 

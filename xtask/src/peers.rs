@@ -49,6 +49,12 @@ pub(crate) fn run(steps: &mut Steps, test_args: &[&str]) -> Result {
         steps
             .command(format!("conformance on OctoPrint {}", server.version()), &mut suite)
             .map_err(|error| format!("{error}\nof OctoPrint {}", server.log_hint()))?;
+        let mut tutorial =
+            workspace::cargo(["test", "--package=tutorial-driver", "--features=real-peers", "--", "real"]);
+        tutorial.args(test_args).envs(server.environment());
+        steps
+            .command(format!("the tutorial's driver on OctoPrint {}", server.version()), &mut tutorial)
+            .map_err(|error| format!("{error}\nof OctoPrint {}", server.log_hint()))?;
     }
     drop(servers);
     let mut test = workspace::cargo([

@@ -6,7 +6,7 @@ use crate::steps::{Result, Steps};
 use crate::workspace;
 
 /// Packages that need nothing but `core` and `alloc`.
-pub(crate) const PACKAGES: [&str; 7] = [
+const PACKAGES: [&str; 9] = [
     "printhost-core",
     "printhost-net",
     "printhost-net-embassy",
@@ -14,6 +14,8 @@ pub(crate) const PACKAGES: [&str; 7] = [
     "printhost",
     "hub-firmware",
     "printhost-testkit",
+    "tutorial-driver",
+    "printhost-examples",
 ];
 
 /// ESP32-C6 and C5, then ESP32-C3.
@@ -25,6 +27,9 @@ pub(crate) fn run(steps: &mut Steps) -> Result {
         for package in PACKAGES {
             let mut check = debian_cargo("check");
             check.args(["--package", package, "--no-default-features", "--target", target]);
+            if package == "printhost-examples" {
+                check.args(["--features", "embassy"]); // what a firmware calls
+            }
             steps.command(format!("{package} alone for {target}"), &mut check)?;
         }
     }

@@ -42,6 +42,12 @@ impl Column {
         self.rows.iter().filter_map(failed).collect()
     }
 
+    /// How many cases passed, and how many could not be judged.
+    pub fn counts(&self) -> (usize, usize) {
+        let of = |wanted: &str| self.rows.iter().filter(|(_, verdict)| word(verdict) == wanted).count();
+        (of("passed"), of("skipped"))
+    }
+
     /// How a case ended, if it was judged.
     pub fn verdict(&self, name: &str) -> Option<&Verdict> {
         self.rows.iter().find(|(n, _)| *n == name).map(|(_, verdict)| verdict)

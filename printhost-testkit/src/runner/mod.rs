@@ -2,10 +2,14 @@
 
 mod column;
 mod fault_proxy;
+mod judge;
 mod octoprint;
+mod octoprint_bench;
 mod oracle_service;
 
 pub use column::Column;
 pub use fault_proxy::FaultProxy;
+pub use judge::{judge, short_limits};
 pub use octoprint::OctoPrintOracle;
+pub use octoprint_bench::OctoPrintBench;
 pub use oracle_service::{AskAnywhere, OracleService};

@@ -5,12 +5,12 @@ use printhost_testkit::{
     run,
 };
 
-use super::bench::{OctoPrintBench, hyper};
+use super::bench::{bench, hyper};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_mutant_is_found_by_the_case_named_for_it() {
     let sim = OctoPrintSim::start(SimConfig::default()).await.unwrap();
-    let bench = OctoPrintBench::new(hyper(), &sim.addr().to_string(), sim.api_key()).await;
+    let bench = bench(hyper(), &sim.addr().to_string(), sim.api_key()).await;
     let mut escaped = Vec::new();
     for defect in Defect::ALL {
         let case = CASES.iter().find(|case| case.name == defect.found_by()).unwrap();

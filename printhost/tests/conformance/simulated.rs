@@ -1,12 +1,13 @@
 use printhost::net::Net;
 use printhost_sim::{OctoPrintSim, SimConfig};
+use printhost_testkit::runner::judge;
 
-use super::bench::{OctoPrintBench, hyper, judge, portable};
+use super::bench::{bench, hyper, portable};
 
 async fn on_the_simulator<N: Net + Clone>(net: N, column: &str) {
     // Not faster: cases tell a print that goes on from one that has ended.
     let sim = OctoPrintSim::start(SimConfig::default()).await.unwrap();
-    let bench = OctoPrintBench::new(net, &sim.addr().to_string(), sim.api_key()).await;
+    let bench = bench(net, &sim.addr().to_string(), sim.api_key()).await;
     judge(&bench, column).await;
 }
 
