@@ -20,6 +20,7 @@ pub use upload_hotter::{Hotter, upload_hotter};
 pub use watch::watch;
 
 /// The tutorial. Its driver is the package `tutorial-driver`.
+#[allow(rustdoc::invalid_rust_codeblocks, reason = "the blocks are pieces of files")]
 pub mod write_a_driver {
     #![doc = include_str!("../../docs/write-a-driver.md")]
 }
