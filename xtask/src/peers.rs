@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::octoprint::{OctoPrint, RELEASES, STABLE};
 use crate::steps::{Result, Steps};
-use crate::{ledger, workspace};
+use crate::{ledger, octorest, workspace};
 
 /// How many uploads are cut on a release that is not [`STABLE`], which has them all: three of each kind, since most
 /// of what differs between two cuts is on our side.
@@ -48,6 +48,14 @@ pub(crate) fn run(steps: &mut Steps, test_args: &[&str]) -> Result {
         suite.args(test_args).envs(server.environment()).env("PRINTHOST_LEDGER", ledger::columns());
         steps
             .command(format!("conformance on OctoPrint {}", server.version()), &mut suite)
+            .map_err(|error| format!("{error}\nof OctoPrint {}", server.log_hint()))?;
+        let mut same = octorest::same_printer(&["real_octoprint"]);
+        same.args(test_args).envs(server.environment());
+        steps
+            .command(
+                format!("OctoRest and the driver see the same OctoPrint {}", server.version()),
+                &mut same,
+            )
             .map_err(|error| format!("{error}\nof OctoPrint {}", server.log_hint()))?;
     }
     drop(servers);
