@@ -6,6 +6,7 @@
 
 mod same_printer {
     pub(crate) mod fields;
+    pub(crate) mod leaves;
     pub(crate) mod octorest;
     pub(crate) mod ours;
     pub(crate) mod states;

@@ -1,24 +1,7 @@
 //! Fields by name, and when two of them agree.
 //!
 //! Compared is every field of `octorest::fields` and `ours::fields`, and the names themselves: a field that only one side
-//! has is a difference. Not compared is what one side does not know:
-//!
-//! | only OctoRest | why |
-//! |---|---|
-//! | display names of files, `typePath`, `refs`, `userdata` | other words for the path, or of OctoPrint's own page |
-//! | a folder's size, a file's prints and their statistics, free space | not in the driver |
-//! | `filepos` of a job, `averagePrintTime` of an analysis | the same as progress in bytes; nobody's estimate to act on |
-//! | filament in cm³ of an analysis | the driver tells lengths of files, both of jobs |
-//! | temperature history, the SD card's state | the former is not in the driver, the latter has a call of its own |
-//! | axes, offsets of extruders, colours of a profile | not in the driver |
-//! | the instance's name and the other settings | not in the driver |
-//! | whether to connect by itself, preferred port and baud rate | not in the driver |
-//!
-//! | only the driver | why |
-//! |---|---|
-//! | connectors | since 2.0, which OctoRest does not know |
-//! | thumbnails | since 2.0, or by a plugin |
-//! | why the printer has failed | a route of 1.11, which OctoRest does not know |
+//! has is a difference. What is not compared, and why: `leaves`.
 
 use std::collections::BTreeMap;
 

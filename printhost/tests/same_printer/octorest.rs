@@ -48,7 +48,8 @@ pub(crate) fn fields(seen: &Value) -> Fields {
     put("connection/profiles".into(), list_at(&connection["options"]["printerProfiles"], "id"));
 
     let (printer, job) = (&seen["printer"], &seen["job"]);
-    put("state/text".into(), job["state"].clone());
+    let text = if printer.is_null() { &job["state"] } else { &printer["state"]["text"] };
+    put("state/text".into(), text.clone());
     put("state/phase".into(), phase(printer, &job["state"]).into());
     let error = if printer.is_null() { &job["error"] } else { &printer["state"]["error"] };
     put("state/error".into(), non_empty(error));
@@ -65,7 +66,8 @@ pub(crate) fn fields(seen: &Value) -> Fields {
     put("job/average".into(), job["job"]["averagePrintTime"].clone());
     put("job/last".into(), job["job"]["lastPrintTime"].clone());
     put("job/user".into(), job["job"]["user"].clone());
-    put("job/filament".into(), filament(&job["job"]["filament"]));
+    put("job/filament".into(), filament(&job["job"]["filament"], "length"));
+    put("job/filament volume".into(), filament(&job["job"]["filament"], "volume"));
 
     for (heater, told) in printer["temperature"].as_object().into_iter().flatten() {
         // A heater that is not there has no temperature.
@@ -88,11 +90,13 @@ pub(crate) fn fields(seen: &Value) -> Fields {
         let path = info["path"].as_str().expect("a path");
         let analysis = &info["gcodeAnalysis"];
         put(format!("info/{path}/size"), info["size"].clone());
+        put(format!("info/{path}/date"), json!(info["date"].as_f64().map(f64::floor)));
+        put(format!("info/{path}/hash"), hex_or_null(info["hash"].as_str()));
         // For the driver, a print that takes no time is one of which nothing is known.
         let time = &analysis["estimatedPrintTime"];
         let time = if time.as_f64() == Some(0.0) { &Value::Null } else { time };
         put(format!("info/{path}/print time"), time.clone());
-        put(format!("info/{path}/filament"), filament(&analysis["filament"]));
+        put(format!("info/{path}/filament"), filament(&analysis["filament"], "length"));
     }
 
     for (id, profile) in seen["profiles"].as_object().expect("profiles") {
@@ -117,11 +121,11 @@ pub(crate) fn fields(seen: &Value) -> Fields {
     fields
 }
 
-/// Lengths by tool.
-fn filament(told: &Value) -> Value {
+/// What each tool needs.
+fn filament(told: &Value, what: &str) -> Value {
     let tool = |n: usize| &told[format!("tool{n}")];
-    let lengths = (0..).map(tool).take_while(|tool| !tool.is_null()).map(|tool| tool["length"].clone());
-    Value::Array(lengths.collect())
+    let needed = (0..).map(tool).take_while(|tool| !tool.is_null()).map(|tool| tool[what].clone());
+    Value::Array(needed.collect())
 }
 
 /// What OctoPrint's flags mean, in the words of `Phase::name`.

@@ -44,6 +44,8 @@ pub(crate) async fn fields<N: Net>(host: &OctoPrint<N>) -> Fields {
     put("job/user".into(), json!(details.user));
     put("job/filament".into(), details.filament.iter().map(|tool| json!(tool.length)).collect());
 
+    put("job/filament volume".into(), details.filament.iter().map(|tool| json!(tool.volume)).collect());
+
     let heater_name = |id| match id {
         HeaterId::Tool(n) => format!("tool{n}"),
         HeaterId::Bed => "bed".into(),
@@ -67,11 +69,12 @@ pub(crate) async fn fields<N: Net>(host: &OctoPrint<N>) -> Fields {
         put(format!("file/{path}/folder"), entry.is_folder.into());
         put(format!("file/{path}/size"), json!(entry.size));
         put(format!("file/{path}/date"), json!(entry.modified));
-        let hex = entry.sha1.map(|sha1| sha1.iter().map(|b| format!("{b:02x}")).collect::<String>());
-        put(format!("file/{path}/hash"), json!(hex));
+        put(format!("file/{path}/hash"), hex(entry.sha1));
         if !entry.is_folder {
             let info = host.file_info(path).await.unwrap();
             put(format!("info/{path}/size"), json!(info.entry.size));
+            put(format!("info/{path}/date"), json!(info.entry.modified));
+            put(format!("info/{path}/hash"), hex(info.entry.sha1));
             put(format!("info/{path}/print time"), seconds(info.print_time));
             put(format!("info/{path}/filament"), json!(info.filament));
         }
@@ -99,6 +102,10 @@ pub(crate) async fn fields<N: Net>(host: &OctoPrint<N>) -> Fields {
         }
     }
     fields
+}
+
+fn hex(sha1: Option<[u8; 20]>) -> Value {
+    json!(sha1.map(|sha1| sha1.iter().map(|b| format!("{b:02x}")).collect::<String>()))
 }
 
 fn seconds(time: Option<Duration>) -> Value {

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use printhost::{
     BaseUrl, HyperNet, Net,
     net_tokio::PortableNet,
@@ -8,6 +10,7 @@ use serde_json::Value;
 
 use super::{
     fields::{Motion, differences},
+    leaves::forgotten,
     octorest::{self, OctoRest},
     ours,
 };
@@ -30,6 +33,7 @@ async fn both_see_the_same<N: Net>(net: N, octorest: OctoRest) {
     for (state, phase, motion) in STATES {
         let before = sees(&octorest, state).await;
         let ours = ours::fields(&host).await;
+        assert_eq!(forgotten(&before), BTreeSet::new(), "{state}");
         let after = octorest::fields(&sees(&octorest, "as it is").await);
         let before = octorest::fields(&before);
         assert_eq!(before["state/phase"], phase, "OctoRest, {state}");
