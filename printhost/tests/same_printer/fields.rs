@@ -49,13 +49,14 @@ fn tolerance(name: &str, motion: Motion) -> Option<f64> {
     }
 }
 
-/// Equal, but for what a number loses as an `f32`.
+/// Equal, but for what a number with a fraction loses as an `f32`.
 fn same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Array(ones), Value::Array(others)) => {
             ones.len() == others.len() && ones.iter().zip(others).all(|(one, other)| same(one, other))
         }
         _ => match (one.as_f64(), other.as_f64()) {
+            (Some(one), Some(other)) if one.fract() == 0.0 && other.fract() == 0.0 => one == other,
             (Some(one), Some(other)) => (one - other).abs() <= 1e-5 * one.abs().max(1.0),
             _ => one == other,
         },
@@ -99,12 +100,18 @@ fn a_difference_in_any_field_is_found() {
     let fields = |pairs: &[(&str, Value)]| -> Fields {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
     };
-    let theirs = fields(&[("a", 1.into()), ("heater/bed/actual", 30.0.into()), ("job/elapsed", 5.into())]);
+    let theirs = fields(&[
+        ("a", 1.into()),
+        ("heater/bed/actual", 30.0.into()),
+        ("job/elapsed", 5.into()),
+        ("date", 1795206349u64.into()),
+    ]);
     assert_eq!(differences(&theirs, &theirs, &theirs, Motion::Resting), [""; 0]);
     for (name, value, motion) in [
         ("a", 2.into(), Motion::Printing),
         ("a", Value::Null, Motion::Resting),
         ("b", Value::Null, Motion::Resting),
+        ("date", 1795206350u64.into(), Motion::Printing),
         ("heater/bed/actual", 33.0.into(), Motion::Printing),
         ("job/elapsed", 5.5.into(), Motion::Resting),
         ("job/elapsed", 7.into(), Motion::Printing),

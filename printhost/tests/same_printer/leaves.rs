@@ -77,6 +77,7 @@ const ONLY_OCTOREST: &[(&str, &str)] = &[
     ("infos/refs", "see files"),
     ("infos/statistics", "see files"),
     ("infos/type", "see files"),
+    ("infos/typePath", "see files"),
     ("infos/user", "see files"),
     ("job/job/file", "the file is told by its path; its date is that of the file"),
     ("job/progress/filepos", "the same as the progress"),
