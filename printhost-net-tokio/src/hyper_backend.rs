@@ -30,8 +30,9 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use printhost_core::{Error, ErrorKind, Result};
 use printhost_net::{Body, Head, HttpBackend, HttpConn, Meter, Request};
+use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::{TokioConn, stream::Stream};
+use crate::TokioConn;
 
 /// How much of the source is read at a time. Files are read on another thread, and the way there and back is long;
 /// but several pieces are held at once.
@@ -40,18 +41,19 @@ const CHUNK: usize = 256 << 10;
 const MAX_INTERIM: u32 = 8;
 
 type Outgoing = Either<Empty<Bytes>, Channel<Bytes, io::Error>>;
+type Running<C> = Connection<Metered<C>, Outgoing>;
 
-/// HTTP/1.1 by hyper.
+/// HTTP/1.1 by hyper, on any connection that tokio can read and write.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Hyper;
 
-impl HttpBackend<TokioConn> for Hyper {
-    type Conn = HyperConn;
+impl<C: AsyncRead + AsyncWrite + Unpin> HttpBackend<C> for Hyper {
+    type Conn = HyperConn<C>;
 
-    async fn open(&self, conn: TokioConn) -> Result<HyperConn> {
+    async fn open(&self, conn: C) -> Result<HyperConn<C>> {
         let moved = Arc::new(AtomicU32::new(0));
-        let io = Metered { io: TokioIo::new(conn.0), moved: moved.clone() };
+        let io = Metered { io: TokioIo::new(conn), moved: moved.clone() };
         let (sender, connection) = Builder::new().handshake(io).await.map_err(failed)?;
         let connection = Some(Box::pin(connection));
         Ok(HyperConn {
@@ -68,10 +70,10 @@ impl HttpBackend<TokioConn> for Hyper {
 
 /// A connection of [`Hyper`].
 #[derive(Debug)]
-pub struct HyperConn {
+pub struct HyperConn<C: AsyncRead + AsyncWrite + Unpin = TokioConn> {
     sender: SendRequest<Outgoing>,
     /// `None` once it has ended.
-    connection: Option<Pin<Box<Connection<Metered, Outgoing>>>>,
+    connection: Option<Pin<Box<Running<C>>>>,
     moved: Arc<AtomicU32>,
     /// It has been asked something before.
     used: bool,
@@ -82,8 +84,8 @@ pub struct HyperConn {
     rest: Bytes,
 }
 
-impl HyperConn {
-    fn drive(connection: &mut Option<Pin<Box<Connection<Metered, Outgoing>>>>, cx: &mut Context<'_>) {
+impl<C: AsyncRead + AsyncWrite + Unpin> HyperConn<C> {
+    fn drive(connection: &mut Option<Pin<Box<Running<C>>>>, cx: &mut Context<'_>) {
         if let Some(running) = connection
             && running.as_mut().poll(cx).is_ready()
         {
@@ -93,7 +95,7 @@ impl HyperConn {
     }
 }
 
-impl HttpConn for HyperConn {
+impl<C: AsyncRead + AsyncWrite + Unpin> HttpConn for HyperConn<C> {
     async fn send<R: Read + ?Sized>(
         &mut self,
         request: &Request<'_>,
@@ -260,12 +262,12 @@ fn not_http() -> Error {
 /// The connection under hyper: counts what moves, and keeps a failed write to itself. A peer that has closed may
 /// have said why before, and hyper would give up reading at the first write error; the read then ends in any case.
 #[derive(Debug)]
-struct Metered {
-    io: TokioIo<Stream>,
+struct Metered<C> {
+    io: TokioIo<C>,
     moved: Arc<AtomicU32>,
 }
 
-impl Metered {
+impl<C> Metered<C> {
     fn written<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         match result {
             Poll::Ready(Ok(n)) => {
@@ -277,7 +279,7 @@ impl Metered {
     }
 }
 
-impl hyper::rt::Read for Metered {
+impl<C: AsyncRead + Unpin> hyper::rt::Read for Metered<C> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -291,7 +293,7 @@ impl hyper::rt::Read for Metered {
     }
 }
 
-impl hyper::rt::Write for Metered {
+impl<C: AsyncWrite + Unpin> hyper::rt::Write for Metered<C> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.io).poll_write(cx, buf);
         self.written(result)

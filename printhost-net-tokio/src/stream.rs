@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_rustls::client::TlsStream;
 
-/// A TCP connection, with TLS or without.
+/// A TCP connection, with TLS or without; also a reader and writer of tokio.
 #[derive(Debug)]
 pub struct TokioConn(pub(crate) Stream);
 
@@ -61,17 +61,17 @@ impl ErrorType for TokioConn {
 
 impl Read for TokioConn {
     async fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        AsyncReadExt::read(&mut self.0, buf).await
+        AsyncReadExt::read(self, buf).await
     }
 }
 
 impl Write for TokioConn {
     async fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        AsyncWriteExt::write(&mut self.0, buf).await
+        AsyncWriteExt::write(self, buf).await
     }
 
     async fn flush(&mut self) -> io::Result<()> {
-        AsyncWriteExt::flush(&mut self.0).await
+        AsyncWriteExt::flush(self).await
     }
 }
 
@@ -129,8 +129,8 @@ impl Write for WriteHalf<'_> {
 }
 
 macro_rules! each {
-    ($stream:expr, $inner:ident => $call:expr) => {
-        match $stream.get_mut() {
+    ($conn:expr, $inner:ident => $call:expr) => {
+        match &mut $conn.get_mut().0 {
             Stream::Plain($inner) => {
                 let $inner = Pin::new($inner);
                 $call
@@ -143,13 +143,13 @@ macro_rules! each {
     };
 }
 
-impl AsyncRead for Stream {
+impl AsyncRead for TokioConn {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         each!(self, inner => inner.poll_read(cx, buf))
     }
 }
 
-impl AsyncWrite for Stream {
+impl AsyncWrite for TokioConn {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         each!(self, inner => inner.poll_write(cx, buf))
     }
@@ -171,9 +171,9 @@ impl AsyncWrite for Stream {
     }
 
     fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(tcp) => tcp.is_write_vectored(),
-            Self::Tls(tls) => tls.is_write_vectored(),
+        match &self.0 {
+            Stream::Plain(tcp) => tcp.is_write_vectored(),
+            Stream::Tls(tls) => tls.is_write_vectored(),
         }
     }
 }

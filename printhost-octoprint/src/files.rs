@@ -41,6 +41,11 @@ impl<N: Net> OctoPrint<N> {
                 self.get::<wire::File>(operation, &route(FILES, folder)).await?;
             }
         }
+        if asked.is_ok() && !path.folder().is_empty() && self.home(operation).await?.is_second {
+            // 2.0.0rc7 goes on telling of files whose folder was deleted. That the folder's listing begins is enough.
+            let folder = RemotePath::parse(path.folder())?;
+            self.listing(operation, &route(FILES, folder), Page::first(0)).await?;
+        }
         asked
     }
 

@@ -1,4 +1,4 @@
-//! OctoRest, an OctoPrint client that others wrote, which judges the simulator.
+//! OctoRest, an OctoPrint client that others wrote, which judges the simulator, and what the driver sees.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -60,7 +60,19 @@ pub(crate) fn run(steps: &mut Steps) -> Result {
         let simulator = Simulator::start()?;
         let script = workspace::root().join("printhost-sim/tests/octorest_client.py");
         steps::run(command(python()).arg(script).arg(&simulator.url).arg(KEY))
-    })
+    })?;
+    steps.command(
+        "OctoRest and the driver see the same simulator",
+        &mut same_printer(&["--skip=real_octoprint"]),
+    )
+}
+
+/// The tests that compare what OctoRest and the driver see of a printer; `which` goes to the test program.
+pub(crate) fn same_printer(which: &[&str]) -> Command {
+    let mut test =
+        cargo(["test", "--package=printhost", "--features=real-peers", "--test=same_printer", "--"]);
+    test.arg("--test-threads=1").args(which).env("PRINTHOST_OCTOREST_PYTHON", python());
+    test
 }
 
 /// The running simulator, stopped on drop.

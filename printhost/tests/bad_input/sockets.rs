@@ -19,7 +19,6 @@ over_both!(
     message_beyond_the_limit_is_skipped_in_bounded_memory,
     floods_are_borne_in_bounded_memory;
     paused
-    login_that_brings_nothing_is_told,
     upgrade_without_an_answer_is_told,
     socket_that_falls_silent_is_given_up
 );
@@ -255,17 +254,6 @@ async fn floods_are_borne_in_bounded_memory<N: Net>(net: fn() -> N) {
         is_kind(name, error, ErrorKind::Disconnected);
         assert!(peak < 3 * (1 << 20) + MEMORY, "{name}: {peak} bytes");
     }
-}
-
-async fn login_that_brings_nothing_is_told<N: Net>(net: fn() -> N) {
-    let server = Server::start(|heard| {
-        heard.is(SOCKET).then(|| then(accept(heard, &text_frame(r#"{"connected":{}}"#)), Step::Hold))
-    })
-    .await;
-    let start = Instant::now();
-    let error = lost("nothing", &host(net(), server.port)).await;
-    is_kind("nothing", &error, ErrorKind::Timeout);
-    assert!(start.elapsed() < Duration::from_secs(7), "{:?}", start.elapsed());
 }
 
 async fn upgrade_without_an_answer_is_told<N: Net>(net: fn() -> N) {

@@ -7,7 +7,6 @@ use printhost::{
 };
 use rcgen::{CertifiedKey, KeyPair};
 use rustls::{ServerConfig, crypto::ring, pki_types::PrivatePkcs8KeyDer};
-use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -46,11 +45,10 @@ macro_rules! over_both_encrypted {
 }
 
 over_both_encrypted!(
-    own_certificate_is_believed_only_when_told_to,
+    trust_in_nothing_is_told,
     plain_host_behind_an_encrypted_address_is_told,
     encrypted_host_behind_a_plain_address_is_told,
     refusal_that_comes_before_the_body_is_sent_gets_through_encryption,
-    redirect_to_encryption_is_followed,
     encryption_that_breaks_off_is_unreachable,
 );
 
@@ -96,32 +94,20 @@ fn at<N: Net>(net: N, scheme: &str, port: u16, trust: Trust) -> AnyHost<N> {
     AnyHost::new(net, &url.with_trust(trust), KEY)
 }
 
-async fn own_certificate_is_believed_only_when_told_to<N: Net + Clone>(net: N) {
-    let own = certificate();
-    let port = serve(&own).await;
-    let other = certificate();
-    let pin = |of: &CertifiedKey<KeyPair>| {
-        let key = rcgen::PublicKeyData::subject_public_key_info(&of.signing_key);
-        Trust::PinnedKey(Sha256::digest(key).into())
-    };
-    for (name, trust, expected) in [
-        ("public roots", Trust::PublicRoots, Err(ErrorKind::Untrusted)),
-        ("its own, as DER", Trust::Ca(own.cert.der().to_vec()), Ok(())),
-        ("its own, as PEM", Trust::Ca(own.cert.pem().into_bytes()), Ok(())),
-        ("another of the same name", Trust::Ca(other.cert.der().to_vec()), Err(ErrorKind::Untrusted)),
-        ("its key", pin(&own), Ok(())),
-        ("another key", pin(&other), Err(ErrorKind::Untrusted)),
-        ("no certificate", Trust::Ca(b"-----BEGIN NOTHING-----".to_vec()), Err(ErrorKind::InvalidInput)),
-        ("garbage", Trust::Ca(vec![0xff; 99]), Err(ErrorKind::InvalidInput)),
-        ("nothing", Trust::Ca(Vec::new()), Err(ErrorKind::InvalidInput)),
+/// What may be given to believe in, and is no certificate. What is one: `tests/requirements/trust.rs`.
+async fn trust_in_nothing_is_told<N: Net + Clone>(net: N) {
+    let port = serve(&certificate()).await;
+    for (name, bytes) in [
+        ("no certificate", b"-----BEGIN NOTHING-----".to_vec()),
+        ("garbage", vec![0xff; 99]),
+        ("nothing", Vec::new()),
     ] {
         for call in [Call::Connect, Call::Status, Call::Pause] {
-            let result = call.make(&at(net.clone(), "octoprint+https", port, trust.clone())).await;
-            if let Err(error) = &result {
-                decent(name, error);
-                assert_eq!((error.retry(), error.operation()), (Retry::Never, call.operation()), "{name}");
-            }
-            assert_eq!(result.map_err(|e| e.kind()), expected, "{name}");
+            let host = at(net.clone(), "octoprint+https", port, Trust::Ca(bytes.clone()));
+            let error = call.make(&host).await.unwrap_err();
+            is_kind(name, &error, ErrorKind::InvalidInput);
+            decent(name, &error);
+            assert_eq!((error.retry(), error.operation()), (Retry::Never, call.operation()), "{name}");
         }
     }
 }
@@ -158,22 +144,6 @@ async fn refusal_that_comes_before_the_body_is_sent_gets_through_encryption<N: N
         is_kind("early", &error, ErrorKind::TooLarge);
         assert_eq!(error.http_status(), Some(413));
     }
-}
-
-async fn redirect_to_encryption_is_followed<N: Net>(net: N) {
-    let own = certificate();
-    let port = serve(&own).await;
-    let plain = Server::start(move |_| {
-        let text = format!(
-            "HTTP/1.1 301 X\r\nLocation: https://127.0.0.1:{port}/api/version\r\nContent-Length: 0\r\n\r\n"
-        );
-        Some(say(text.into_bytes()))
-    })
-    .await;
-    let host = at(net, "octoprint", plain.port, Trust::Ca(own.cert.der().to_vec()));
-    Call::Connect.make(&host).await.unwrap();
-    Call::Status.make(&host).await.unwrap();
-    assert_eq!(plain.heard(), ["GET /api/version HTTP/1.1"]);
 }
 
 async fn encryption_that_breaks_off_is_unreachable<N: Net + Clone>(net: N) {
