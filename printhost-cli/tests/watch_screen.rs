@@ -169,6 +169,19 @@ async fn order_that_was_not_answered_before_the_end_is_told_as_unconfirmed() {
 }
 
 #[tokio::test]
+async fn emergency_stop_does_not_wait_for_the_key_of_another_printer_to_be_typed() {
+    let (known, unknown, scratch) = (simulator().await, simulator().await, Scratch::new());
+    let keys = scratch.file("keys", format!("{} {}\n", known.url(), known.api_key()).as_bytes());
+    let args = ["emergency-stop", &known.url(), &unknown.url(), "--key-file", &keys];
+    let mut session = Session::start("", &args);
+    session.until("Key for").await;
+    wait_until(|| known.terminal().iter().any(|line| line.contains("M112"))).await;
+    session.press(&format!("{}\n", unknown.api_key())).await;
+    wait_until(|| unknown.terminal().iter().any(|line| line.contains("M112"))).await;
+    timeout(PATIENCE, session.child.wait()).await.expect("it ends").expect("script ends");
+}
+
+#[tokio::test]
 async fn printer_that_refuses_the_key_is_shown_and_told_again_after_the_end() {
     let (good, sim) = (simulator().await, simulator().await);
     let scratch = Scratch::new();
