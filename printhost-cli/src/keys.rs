@@ -7,6 +7,7 @@ use std::{
 };
 
 use printhost::{Error, ErrorKind, Secret};
+use tokio::sync::Mutex;
 
 use crate::{
     failure::Failure,
@@ -56,6 +57,8 @@ pub(crate) struct Keys {
     environment: Option<Secret>,
     store: KeyStore,
     out: Output,
+    /// One question at a time.
+    asking: Mutex<()>,
 }
 
 impl Keys {
@@ -70,12 +73,13 @@ impl Keys {
         });
         let environment = std::env::var("PRINTHOST_KEY").ok().map(|key| key.trim().to_owned());
         let environment = environment.filter(|key| !key.is_empty()).map(Secret::new);
-        Ok(Self { given: given.transpose()?, environment, store, out })
+        Ok(Self { given: given.transpose()?, environment, store, out, asking: Mutex::new(()) })
     }
 
     /// The key for the printer of this URL; asks for it when none was given and somebody is there. A key that names
-    /// the printer goes before one that does not, so that no printer is shown another one's key.
-    pub(crate) fn for_printer(&self, url: &str) -> Result<Secret, Failure> {
+    /// the printer goes before one that does not, so that no printer is shown another one's key. While it asks, what is
+    /// done with other printers goes on.
+    pub(crate) async fn for_printer(&self, url: &str) -> Result<Secret, Failure> {
         let given = self.given.as_ref().and_then(|keys| keys.named(url).or(keys.other.as_ref()));
         if let Some(key) = given {
             return Ok(key.clone());
@@ -88,15 +92,22 @@ impl Keys {
         }
         if !self.out.json
             && stdin().is_terminal()
-            && let Ok(key) = rpassword::prompt_password(format!("Key for {url}: "))
-            && !key.trim().is_empty()
+            && let Some(key) = self.ask(url).await
         {
-            return Ok(Secret::new(key.trim()));
+            return Ok(key);
         }
         let error =
             Error::new(ErrorKind::Unauthorized, "key").with_detail(format_args!("there is no key for {url}"));
         let advice = "Get one with printhost login, keep one with printhost config set-key, or give it as PRINTHOST_KEY or in a file named with --key-file.";
         Err(Failure::from(error).advising(advice))
+    }
+
+    async fn ask(&self, url: &str) -> Option<Secret> {
+        let _alone = self.asking.lock().await;
+        let question = format!("Key for {url}: ");
+        let typed = tokio::task::spawn_blocking(|| rpassword::prompt_password(question)).await;
+        let key = typed.ok()?.ok()?;
+        (!key.trim().is_empty()).then(|| Secret::new(key.trim()))
     }
 }
 

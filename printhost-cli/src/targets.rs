@@ -187,7 +187,7 @@ impl<N: Net + Clone> Session<N> {
     pub(crate) async fn open_place(&self, place: &Place) -> Result<Target<N>, Failure> {
         let Some(url) = &place.url else { return self.simulated(&place.name).await };
         let address = url.to_string();
-        let key = self.keys.for_printer(&address)?;
+        let key = self.keys.for_printer(&address).await?;
         let host = AnyHost::new(self.net.clone(), url, key);
         Ok(Target { host, name: place.name.clone(), url: address, sim: None })
     }

@@ -99,6 +99,7 @@ pub(crate) const fn verified_name(verified: Verified) -> &'static str {
     match verified {
         Verified::Sha1(_) => "sha1",
         Verified::Size => "size",
+        Verified::ReadBack(_) => "read_back",
         _ => "no",
     }
 }

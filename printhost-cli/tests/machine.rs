@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Ran, Scratch, gcode, printhost, run, run_with, simulator, wait_until};
-use printhost_sim::{OctoPrintSim, SimConfig};
+use printhost_sim::{Fault, OctoPrintSim, On, SimConfig};
 use tokio::io::AsyncWriteExt as _;
 
 async fn ok(sim: &OctoPrintSim, args: &[&str]) -> Ran {
@@ -98,6 +98,35 @@ async fn waiting_for_a_temperature_ends_when_it_is_reached_and_off_means_every_h
     wait_until(|| was_sent(&sim, "M140 S0")).await;
     let shown = ok(&sim, &["temp", &url]).await.stdout;
     assert!(shown.contains("Tool") && shown.contains("Bed"), "{shown}");
+}
+
+#[tokio::test]
+async fn heaters_that_cannot_be_switched_off_are_told() {
+    let offline = OctoPrintSim::start(SimConfig::default().connected(false)).await.expect("a free port");
+    let ran = run(offline.api_key(), &["temp", &offline.url(), "off"]).await;
+    assert_eq!(ran.code, Some(5), "{}{}", ran.stdout, ran.stderr);
+
+    let sim = simulator().await;
+    let url = sim.url();
+    ok(&sim, &["temp", &url, "tool=60", "bed=50"]).await;
+    sim.inject(Fault::EarlyStatus(409), On::request("POST", "/api/printer/tool"));
+    let ran = run(sim.api_key(), &["temp", &url, "off"]).await;
+    assert_eq!(ran.code, Some(5), "{}{}", ran.stdout, ran.stderr);
+    wait_until(|| was_sent(&sim, "M140 S0")).await;
+}
+
+#[tokio::test]
+async fn waiting_for_a_temperature_ends_when_the_printer_fails() {
+    let sim = OctoPrintSim::start(SimConfig::default()).await.expect("a free port");
+    let url = sim.url();
+    let fail = async {
+        wait_until(|| was_sent(&sim, "M104 T0 S200") || was_sent(&sim, "M104 S200")).await;
+        wait_until(|| sim.requests().iter().any(|r| r.status == 101)).await;
+        sim.fail_firmware();
+    };
+    let args = ["temp", &url, "tool=200", "--wait"];
+    let (ran, ()) = tokio::join!(run(sim.api_key(), &args), fail);
+    assert_eq!(ran.code, Some(5), "{}{}", ran.stdout, ran.stderr);
 }
 
 #[tokio::test]

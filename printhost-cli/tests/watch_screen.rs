@@ -6,7 +6,7 @@ mod common;
 use std::process::Stdio;
 
 use common::{PATIENCE, Scratch, gcode, run, simulator, wait_until};
-use printhost_sim::{OctoPrintSim, SimConfig};
+use printhost_sim::{Fault, OctoPrintSim, On, SimConfig};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     process::{Child, ChildStdin, ChildStdout, Command},
@@ -149,6 +149,36 @@ async fn print_is_paused_and_resumed_and_cancelled_by_keys_after_a_yes() {
     }
     session.press("q").await;
     assert_eq!(session.restored().await, 0);
+}
+
+#[tokio::test]
+async fn order_that_was_not_answered_before_the_end_is_told_as_unconfirmed() {
+    let sim = OctoPrintSim::start(SimConfig::default()).await.expect("a free port");
+    let (url, key, scratch) = (sim.url(), sim.api_key(), Scratch::new());
+    let file = scratch.file("part.gcode", &gcode(6000));
+    assert_eq!(run(key, &["print", &file, &url, "--no-wait"]).await.code, Some(0));
+    sim.inject(Fault::StallAfterSending(0), On::request("POST", "/api/job"));
+    let mut session = Session::start(key, &["watch", &url]);
+    session.until("part.gcode").await;
+    session.press("p").await;
+    session.until("Pause part.gcode").await;
+    session.press("y").await;
+    wait_until(|| sim.state_text() == "Paused").await;
+    session.press("q").await;
+    assert_eq!(session.restored().await, 6);
+}
+
+#[tokio::test]
+async fn emergency_stop_does_not_wait_for_the_key_of_another_printer_to_be_typed() {
+    let (known, unknown, scratch) = (simulator().await, simulator().await, Scratch::new());
+    let keys = scratch.file("keys", format!("{} {}\n", known.url(), known.api_key()).as_bytes());
+    let args = ["emergency-stop", &known.url(), &unknown.url(), "--key-file", &keys];
+    let mut session = Session::start("", &args);
+    session.until("Key for").await;
+    wait_until(|| known.terminal().iter().any(|line| line.contains("M112"))).await;
+    session.press(&format!("{}\n", unknown.api_key())).await;
+    wait_until(|| unknown.terminal().iter().any(|line| line.contains("M112"))).await;
+    timeout(PATIENCE, session.child.wait()).await.expect("it ends").expect("script ends");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use embedded_io_async::Read as _;
 use printhost_core::{Camera, Error, ErrorKind, Result};
 use printhost_net::{BaseUrl, NO_BODY, Net};
 
-use crate::{OctoPrint, api::Call, map, member::Member};
+use crate::{OctoPrint, api::Call, map, member::Member, pictures::has_scheme};
 
 impl<N: Net> OctoPrint<N> {
     pub(crate) async fn webcams(&self) -> Result<Vec<Camera>> {
@@ -37,7 +37,7 @@ impl<N: Net> OctoPrint<N> {
 fn absolute(home: &BaseUrl, url: &str) -> String {
     match url {
         _ if url.starts_with("//") => format!("{}:{url}", home.origin.scheme.as_str()),
-        _ if url.contains("://") => url.into(),
+        _ if has_scheme(url) => url.into(),
         _ if url.starts_with('/') => format!("{}{url}", home.origin),
         _ => format!("{home}/{url}"),
     }
@@ -54,6 +54,7 @@ mod tests {
             ("/webcam/?action=stream", "https://h/webcam/?action=stream"),
             ("webcam/", "https://h/octo/webcam/"),
             ("//cam/x", "https://cam/x"),
+            ("/proxy?u=http://cam/x", "https://h/proxy?u=http://cam/x"),
             ("rtsp://cam:554/x", "rtsp://cam:554/x"),
         ] {
             assert_eq!(absolute(&home, url), told);

@@ -19,6 +19,10 @@ const MAX_GCODE: usize = 64 << 10;
 /// Before the printer is read after a lost answer, and between two such reads.
 const SETTLES: Duration = Duration::from_millis(400);
 
+/// How much longer than since it was sent a job may have been printing that a lost start has begun: clocks differ, and
+/// OctoPrint counts whole seconds.
+const SLACK: Duration = Duration::from_secs(5);
+
 const JOB: &str = "/api/job";
 const PRINT_HEAD: &str = "/api/printer/printhead";
 const TOOL: &str = "/api/printer/tool";
@@ -182,6 +186,13 @@ impl<N: Net> OctoPrint<N> {
             None => Ok(Outcome::accepted()),
             Some(error) => Err(error),
         }
+    }
+
+    /// Whether the job in a status can have begun since `sent`, by this driver's clock. A start that was refused, with
+    /// the refusal lost, leaves a job that is older: the reason for the refusal.
+    pub(crate) fn began_since(&self, sent: Duration, status: &PrinterStatus) -> bool {
+        let passed = self.net.parts().clock().now().saturating_sub(sent) + SLACK;
+        status.job.as_ref().and_then(|job| job.elapsed).is_none_or(|elapsed| elapsed <= passed)
     }
 
     /// As [`Self::confirm`], for what OctoPrint answers before it shows.

@@ -64,10 +64,14 @@ impl<N: Net> OctoPrint<N> {
             Err(e) if e.retry() == Retry::ReadFirst => {
                 for _ in 0..reads(&e) {
                     self.settles(&e).await;
-                    let arrived = self.is_there(operation, to).await == Ok(true);
-                    if arrived
-                        && (how == Relocation::Copy || self.is_there(operation, from).await == Ok(false))
-                    {
+                    let done = match how {
+                        Relocation::Copy => self.is_as_long(operation, from, to).await,
+                        Relocation::Move => {
+                            self.is_there(operation, to).await == Ok(true)
+                                && self.is_there(operation, from).await == Ok(false)
+                        }
+                    };
+                    if done {
                         return Ok(stored);
                     }
                 }
@@ -115,7 +119,10 @@ impl<N: Net> OctoPrint<N> {
                     let mut there = false;
                     for _ in 0..reads(&e) {
                         self.settles(&e).await;
-                        there = there || self.is_there(operation, path).await == Ok(true);
+                        there = self.is_there(operation, path).await == Ok(true);
+                        if there {
+                            break;
+                        }
                     }
                     if !there {
                         return Err(e.unconfirmed());
@@ -133,7 +140,8 @@ impl<N: Net> OctoPrint<N> {
         let operation = "delete";
         let parsed = RemotePath::parse(path).map_err(|e| e.in_operation(operation))?;
         let filled = match self.entry(operation, parsed).await {
-            Ok(file) => file.kind.as_deref() == Some("folder") && file.children,
+            // What is not told may be there.
+            Ok(file) => file.kind.as_deref() == Some("folder") && file.children != Some(false),
             // No file's entry is that long.
             Err(e) if e.kind() == ErrorKind::TooLarge => true,
             Err(e) => return Err(e),
@@ -160,6 +168,14 @@ impl<N: Net> OctoPrint<N> {
             Err(e) if e.http_status() == Some(400) => Err(refused(operation, e.detail().unwrap_or_default())),
             Err(e) => Err(e),
         }
+    }
+
+    /// Whether a copy is as long as what was copied: it is listed as soon as it has begun. Of a folder too large to be
+    /// told in one piece nobody knows.
+    async fn is_as_long(&self, operation: &'static str, one: RemotePath<'_>, other: RemotePath<'_>) -> bool {
+        let Ok(one) = self.entry(operation, one).await else { return false };
+        let other = self.entry(operation, other).await;
+        one.size.is_some() && other.is_ok_and(|other| other.size == one.size)
     }
 
     /// Whether there is a file or folder.

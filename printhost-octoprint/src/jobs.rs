@@ -3,7 +3,7 @@
 use alloc::string::String;
 use core::time::Duration;
 
-use printhost_core::{Error, ErrorKind, Outcome, Phase, PrinterStatus, RemotePath, Result};
+use printhost_core::{Clock as _, Error, ErrorKind, Outcome, Phase, PrinterStatus, RemotePath, Result};
 use printhost_net::Net;
 
 use crate::{FilamentUse, OctoPrint, files::route, map, wire, wire::Order};
@@ -32,8 +32,14 @@ impl<N: Net> OctoPrint<N> {
     pub(crate) async fn start_file(&self, path: &str) -> Result<Outcome> {
         let path = RemotePath::parse(path)?;
         let order = Order { print: Some(true), ..Order::new("select") };
+        let at = self.net.parts().clock().now();
         let sent = self.post("start", &route("/api/files/local/", path), order.json()).await;
-        self.confirm(sent, |status| status.phase.has_job() && is_selected(status, path.as_str())).await
+        let answered = sent.is_ok();
+        self.confirm(sent, |status| {
+            let prints = status.phase.has_job() && is_selected(status, path.as_str());
+            prints && (answered || self.began_since(at, status))
+        })
+        .await
     }
 
     /// Selects a stored file without printing it. `POST /api/files/local/{path}`, permission FILES_SELECT.
@@ -59,8 +65,14 @@ impl<N: Net> OctoPrint<N> {
     /// [`ErrorKind::Conflict`] when nothing is paused. OctoPrint 2.0.0rc7 accepts it and does nothing: the outcome is
     /// then [`printhost_core::Confirmation::Accepted`], and the job stays paused.
     pub async fn restart(&self) -> Result<Outcome> {
+        let at = self.net.parts().clock().now();
         let sent = self.post("restart", "/api/job", Order::new("restart").json()).await;
-        self.confirm_late(sent, |status| matches!(status.phase, Phase::Preparing | Phase::Printing)).await
+        let answered = sent.is_ok();
+        self.confirm_late(sent, |status| {
+            let prints = matches!(status.phase, Phase::Preparing | Phase::Printing);
+            prints && (answered || self.began_since(at, status))
+        })
+        .await
     }
 
     /// What is known of the selected file's print. `GET /api/job`, permission STATUS.

@@ -1,6 +1,7 @@
 //! Pictures, of files and of cameras: on OctoPrint itself or anywhere else.
 
 use alloc::{format, string::String, vec};
+use core::net::IpAddr;
 
 use embedded_io_async::{Read as _, Write};
 use printhost_core::{Error, ErrorKind, Result};
@@ -60,7 +61,7 @@ fn place(home: &BaseUrl, source: &str) -> Result<Place> {
     let source = source.trim();
     let absolute = match source.strip_prefix("//") {
         Some(rest) => format!("{}://{rest}", home.origin.scheme.as_str()),
-        None if source.contains("://") => source.into(),
+        None if has_scheme(source) => source.into(),
         None => {
             let (base, path) = match source.strip_prefix('/') {
                 Some(path) => (BaseUrl::new(home.origin.clone()), path),
@@ -86,6 +87,11 @@ fn place(home: &BaseUrl, source: &str) -> Result<Place> {
     Ok(Place { base, target: target(absolute[end..].trim_start_matches('/')), is_home })
 }
 
+/// Whether it is an address: a path may have one in its query.
+pub(crate) fn has_scheme(url: &str) -> bool {
+    url.split_once("://").is_some_and(|(scheme, _)| !scheme.contains(['/', '?', '#']))
+}
+
 /// A path and query as they are, with what must not stand in a request encoded.
 fn target(path: &str) -> String {
     let path = path.split('#').next().unwrap_or_default();
@@ -100,7 +106,8 @@ fn target(path: &str) -> String {
 }
 
 fn is_loopback(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost") || host == "::1" || host.starts_with("127.")
+    let is_local = |ip: IpAddr| ip.is_loopback();
+    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(is_local)
 }
 
 fn sink<E: core::error::Error>(operation: &'static str, error: E) -> Error {
@@ -127,6 +134,9 @@ mod tests {
             ("http://cam.local?x", "http://cam.local/?x", false),
             ("http://127.0.0.1:8080/?action=snapshot", "http://octopi.local:8080/?action=snapshot", false),
             ("http://octopi.local.evil/x", "http://octopi.local.evil/x", false),
+            ("http://127.0.0.1.evil:80/x", "http://127.0.0.1.evil/x", false),
+            ("/proxy?u=http://cam/x", "http://octopi.local/proxy?u=http://cam/x", true),
+            ("proxy?u=http://cam/x", "http://octopi.local/octo/proxy?u=http://cam/x", true),
         ] {
             let place = place(&home, source).unwrap();
             let shown = place.base.to_string() + &place.target;

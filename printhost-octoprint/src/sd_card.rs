@@ -2,7 +2,7 @@
 
 use alloc::{string::String, vec::Vec};
 
-use printhost_core::{FileEntry, Outcome, Page, RemotePath, Result};
+use printhost_core::{Clock as _, FileEntry, Outcome, Page, RemotePath, Result};
 use printhost_net::Net;
 
 use crate::{OctoPrint, files::route, jobs::is_selected, wire, wire::Order};
@@ -49,9 +49,14 @@ impl<N: Net> OctoPrint<N> {
         let operation = "sd select";
         let order = Order { print: print.then_some(true), ..Order::new("select") };
         let route = self.sd_route(operation, path).await?;
+        let at = self.net.parts().clock().now();
         let sent = self.post(operation, &route, order.json()).await;
-        self.confirm_late(sent, |status| is_selected(status, path) && (!print || status.phase.has_job()))
-            .await
+        let answered = sent.is_ok();
+        self.confirm_late(sent, |status| {
+            let prints = status.phase.has_job() && (answered || self.began_since(at, status));
+            is_selected(status, path) && (!print || prints)
+        })
+        .await
     }
 
     /// Copies a file that OctoPrint has onto the SD card, through the printer's line, which takes long: the call

@@ -29,6 +29,8 @@ pub enum Question {
     Break(Fault),
     /// How many bytes and connections of the driver have come by since the reset.
     Traffic,
+    /// How many of the driver's requests that change something have come by since the reset.
+    Changes,
 }
 
 /// What somebody else does.
@@ -92,6 +94,8 @@ pub enum Answer {
     Stored(Option<Stored>),
     /// To [`Question::Traffic`].
     Traffic(u64),
+    /// To [`Question::Changes`].
+    Changes(u64),
 }
 
 /// A stored file.

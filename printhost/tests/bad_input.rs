@@ -10,6 +10,7 @@ mod bad_input {
     mod addresses;
     mod bodies;
     mod framing;
+    mod lost_answers;
     mod secrets;
     pub(crate) mod server;
     mod silence;

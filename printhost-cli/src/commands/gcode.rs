@@ -1,9 +1,9 @@
 //! `printhost gcode`.
 
-use std::time::Duration;
+use std::{future::pending, time::Duration};
 
 use clap::Args;
-use printhost::{Command, Net, PrintHost as _, beside};
+use printhost::{Command, Net, PrintHost as _};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, BufReader, stdin};
 
@@ -48,7 +48,16 @@ pub(crate) async fn run<N: Net + Clone>(session: &Session<N>, args: &Gcode) -> R
         }
         Ok(Code::Success)
     };
-    beside(&target.host, sending).await?
+    // Without the connection there are no replies. A line that is on its way must not be given up for that.
+    let listening = async {
+        let _ = target.host.run().await;
+        pending().await
+    };
+    tokio::select! {
+        biased;
+        () = listening => Ok(Code::Success),
+        sent = sending => sent,
+    }
 }
 
 async fn from_stdin<N: Net>(out: &Output, target: &Target<N>) -> Result<(), Failure> {

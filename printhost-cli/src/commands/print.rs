@@ -8,7 +8,8 @@ use std::{
 
 use clap::Args;
 use printhost::{
-    Event, JobEnd, JobEvent, Net, Phase, PrintHost as _, PrinterStatus, beside, follow, net_tokio::TokioClock,
+    ErrorKind, Event, JobEnd, JobEvent, Net, Phase, PrintHost as _, PrinterStatus, beside, follow,
+    net_tokio::TokioClock,
 };
 use serde_json::json;
 
@@ -44,6 +45,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 enum Stage {
     Connecting,
     Uploading,
+    Starting,
     Following,
 }
 
@@ -60,6 +62,7 @@ pub(crate) async fn run<N: Net + Clone>(session: &Session<N>, args: &Print) -> R
         _ = tokio::signal::ctrl_c() => {
             match stage.get() {
                 Stage::Following => stopped_watching(out, &target),
+                Stage::Starting => cancelled(out, &target.name, true),
                 stage => cancelled(out, &target.name, stage == Stage::Uploading && sent.get() >= len),
             }
             return Ok(Code::Interrupted);
@@ -94,8 +97,9 @@ async fn work<N: Net>(
         return Ok(Code::Success);
     }
     let mut events = target.host.events()?;
-    beside(&target.host, async {
+    let printing = beside(&target.host, async {
         let path = upload.await?;
+        stage.set(Stage::Starting);
         events.clear(); // what comes now is about this print
         start(out, target, &path, None).await?;
         stage.set(Stage::Following);
@@ -103,8 +107,12 @@ async fn work<N: Net>(
         let end =
             follow(&target.host, events, &path, &TokioClock::default(), |event| view.show(event)).await?;
         Ok(view.end(&path, &end))
-    })
-    .await?
+    });
+    // The connection that ends for good drops what is being done, and a start may have been on its way.
+    printing.await.map_err(|error| match stage.get() {
+        Stage::Starting => error.unconfirmed(),
+        _ => error,
+    })?
 }
 
 /// Starts what was just stored. `label` tells the printer apart from others.
@@ -116,7 +124,12 @@ pub(crate) async fn start<N: Net>(
 ) -> Result<(), Failure> {
     let at = label.map(|label| format!(" on {label}")).unwrap_or_default();
     if let Err(error) = target.host.start(path).await {
-        out.warn("Idle", format_args!("the file is stored{at}, but its print was not started."));
+        match error.kind() {
+            ErrorKind::Unconfirmed => {
+                out.warn("Unknown", format_args!("the file is stored{at}, and its print may have begun."));
+            }
+            _ => out.warn("Idle", format_args!("the file is stored{at}, but its print was not started.")),
+        }
         return Err(error.into());
     }
     out.say("Started", format_args!("{path}{at}"));

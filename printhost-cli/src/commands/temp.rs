@@ -7,7 +7,9 @@ use std::{
 };
 
 use clap::Args;
-use printhost::{Command, Event, HeaterId, Net, PrintHost as _, PrinterStatus, beside};
+use printhost::{
+    Command, Error, ErrorKind, Event, HeaterId, Net, Phase, PrintHost as _, PrinterStatus, beside,
+};
 use serde_json::json;
 
 use crate::{
@@ -87,8 +89,22 @@ pub(crate) async fn run<N: Net + Clone>(session: &Session<N>, args: &Temp) -> Re
         return Ok(Code::Success);
     }
     let settings = each_heater(&target, &args.targets).await?;
-    for (heater, celsius) in &settings {
-        set(out, &target, *heater, *celsius).await?;
+    // What makes the printer colder goes first, and stops at nothing: one heater that cannot be switched off must not
+    // keep another one hot.
+    let (off, on): (Vec<_>, Vec<_>) = settings.iter().partition(|(_, celsius)| *celsius <= 0.0);
+    let mut failed = None;
+    for (heater, celsius) in off {
+        if let Err(failure) = set(out, &target, heater, celsius).await
+            && let Some(before) = failed.replace(failure)
+        {
+            out.failure(None, &before);
+        }
+    }
+    if let Some(failure) = failed {
+        return Err(failure);
+    }
+    for (heater, celsius) in on {
+        set(out, &target, heater, celsius).await?;
     }
     if !args.wait {
         return Ok(Code::Success);
@@ -114,10 +130,15 @@ async fn each_heater<N: Net>(
             Setting::One(heater, celsius) => all.push((*heater, *celsius)),
             Setting::Off => {
                 let status = target.host.status().await?;
-                let tools = (0..status.tools.len()).filter_map(|n| u8::try_from(n).ok());
-                all.extend(tools.map(|n| (HeaterId::Tool(n), 0.0)));
+                let tools = (0..).zip(&status.tools).filter(|(_, tool)| tool.actual.is_some());
+                let before = all.len();
+                all.extend(tools.map(|(n, _)| (HeaterId::Tool(n), 0.0)));
                 all.extend(status.bed.map(|_| (HeaterId::Bed, 0.0)));
                 all.extend(status.chamber.map(|_| (HeaterId::Chamber, 0.0)));
+                if all.len() == before {
+                    let detail = format_args!("the printer shows no heaters; it is {}", status.phase.name());
+                    return Err(Error::new(ErrorKind::Conflict, "temp").with_detail(detail).into());
+                }
             }
         }
     }
@@ -172,13 +193,17 @@ async fn wait<N: Net>(
         loop {
             if let Event::Status(status) = events.next().await {
                 if settings.iter().all(|(heater, celsius)| is_there(&status, *heater, *celsius)) {
-                    return status;
+                    return Ok(status);
                 }
                 tell(&status);
+                if matches!(status.phase, Phase::Offline | Phase::Faulted) {
+                    let detail = format_args!("the printer is {} and will not get warm", status.phase.name());
+                    return Err(Error::new(ErrorKind::Conflict, "temp").with_detail(detail));
+                }
             }
         }
     });
-    let status = reached.await?;
+    let status = reached.await??;
     drop(bar);
     let warm: Vec<String> =
         heaters(&status).map(|(name, heater)| format!("{name} {}", temperature(&heater))).collect();

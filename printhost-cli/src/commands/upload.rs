@@ -47,11 +47,12 @@ pub(crate) struct Upload {
 }
 
 /// How far it came with one printer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Progress {
     sent: Cell<u64>,
     stored: RefCell<Option<Uploaded>>,
-    started: Cell<bool>,
+    /// `None` while a start is on its way, or when its answer was lost.
+    started: Cell<Option<bool>>,
     end: RefCell<Option<Result<(), Failure>>>,
 }
 
@@ -60,7 +61,7 @@ pub(crate) async fn run<N: Net + Clone>(session: &Session<N>, args: &Upload) -> 
     let out = &session.out;
     let len = LocalFile::open(&args.file).await?.len;
     let places = session.places(&args.printers)?;
-    let progress: Vec<Progress> = places.iter().map(|_| Progress::default()).collect();
+    let progress: Vec<Progress> = places.iter().map(|_| Progress::new()).collect();
     let (turns, slots) = (Turns::new(places.len(), args.stagger), Semaphore::new(slots(args)));
     let all = join_all(places.iter().zip(&progress).enumerate().map(async |(n, (place, progress))| {
         let turn = turns.of(n);
@@ -113,10 +114,18 @@ async fn one<N: Net + Clone>(
         return Err(Failure::from(error).advising("Look at the file, and start it with printhost start."));
     }
     turn.come().await;
-    start(out, &target, &uploaded.path, Some(&place.name)).await?;
-    progress.started.set(true);
-    turn.taken();
-    Ok(())
+    progress.started.set(None);
+    let end = start(out, &target, &uploaded.path, Some(&place.name)).await;
+    progress.started.set(match &end {
+        Ok(()) => Some(true),
+        Err(failure) if failure.code == Code::Unconfirmed => None,
+        Err(_) => Some(false),
+    });
+    // A print that may have begun heats as much as one that has.
+    if progress.started.get() != Some(false) {
+        turn.taken();
+    }
+    end
 }
 
 /// Who may start when: in order and so far apart, past those that cannot.
@@ -172,6 +181,15 @@ impl Drop for Turn<'_> {
 }
 
 impl Progress {
+    const fn new() -> Self {
+        Self {
+            sent: Cell::new(0),
+            stored: RefCell::new(None),
+            started: Cell::new(Some(false)),
+            end: RefCell::new(None),
+        }
+    }
+
     fn code(&self, print: bool) -> Code {
         match &*self.end.borrow() {
             Some(Ok(())) => Code::Success,
@@ -189,7 +207,11 @@ fn show(out: &Output, name: &str, progress: &Progress, len: u64) {
     let failure = end.as_ref().and_then(|end| end.as_ref().err());
     let started = progress.started.get();
     // Without an answer to the last byte nobody knows.
-    let maybe = stored.is_none() && failure.is_none() && progress.sent.get() >= len && len > 0;
+    let unanswered = match failure {
+        Some(failure) => failure.code == Code::Unconfirmed,
+        None => progress.sent.get() >= len && len > 0,
+    };
+    let maybe = stored.is_none() && unanswered;
     out.event(
         name,
         "result",
@@ -204,9 +226,14 @@ fn show(out: &Output, name: &str, progress: &Progress, len: u64) {
     );
     let file = stored.as_ref().map(|stored| format!("{}, {}", stored.path, HumanBytes(stored.len)));
     match (file, failure) {
-        (Some(file), None) => out.say(if started { "Printing" } else { "Stored" }, row(name, &file)),
+        (Some(file), None) => match started {
+            Some(true) => out.say("Printing", row(name, &file)),
+            Some(false) => out.say("Stored", row(name, &file)),
+            None => out.warn("Stored", row(name, &format!("{file}; its print may have begun"))),
+        },
         (Some(file), Some(failure)) => {
-            out.warn("Stored", row(name, &format!("{file}; not started: {}", failure.error)));
+            let not = if started.is_none() { "perhaps started" } else { "not started" };
+            out.warn("Stored", row(name, &format!("{file}; {not}: {}", failure.error)));
         }
         (None, Some(failure)) => out.warn("Failed", row(name, &failure.error.to_string())),
         (None, None) if maybe => out.warn("Cancelled", row(name, "all was sent; look at the printer")),

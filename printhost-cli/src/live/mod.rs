@@ -65,7 +65,10 @@ pub(crate) async fn run<N: Net + Clone>(
             () = asked_to_end() => Ok(End::Interrupted),
         }
     };
-    let failures = failures.into_inner();
+    let mut failures = failures.into_inner();
+    for row in &screen.borrow().rows {
+        failures.extend(row.sent.iter().map(|order| (row.name.clone(), unanswered(*order))));
+    }
     for (name, failure) in &failures {
         session.out.failure(Some(name), failure);
     }
@@ -73,6 +76,12 @@ pub(crate) async fn run<N: Net + Clone>(
         End::Quit => Ok(Code::worst(failures.iter().map(|(_, failure)| failure.code))),
         End::Interrupted => Ok(Code::Interrupted),
     }
+}
+
+/// Left before its answer: it may be on its way, carried out, or neither.
+fn unanswered(order: Order) -> Failure {
+    let error = Error::new(ErrorKind::Unconfirmed, order.command().name());
+    error.with_detail("watch ended before the host had answered").into()
 }
 
 fn gone(error: &std::io::Error) -> Failure {
@@ -141,10 +150,11 @@ async fn obey<N: Net>(
         tokio::select! {
             order = inbox.recv() => match order {
                 Some((row, order)) => running.push(async move {
-                    if let Ok(target) = &printers[row].1 {
-                        let result = target.host.command(order.command()).await;
-                        screen.borrow_mut().rows[row].answered(order, result.err().as_ref());
-                    }
+                    let error = match &printers[row].1 {
+                        Ok(target) => target.host.command(order.command()).await.err(),
+                        Err(failure) => Some(failure.error.clone()),
+                    };
+                    screen.borrow_mut().rows[row].answered(order, error.as_ref());
                 }),
                 None => return,
             },

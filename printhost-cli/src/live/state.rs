@@ -34,6 +34,8 @@ pub(super) struct Row {
     pub(super) bed: VecDeque<f32>,
     /// What happened, oldest first.
     pub(super) log: VecDeque<Line>,
+    /// What was sent and not answered yet, oldest first.
+    pub(super) sent: Vec<Order>,
 }
 
 /// The connection with a printer's host.
@@ -123,7 +125,11 @@ impl Screen {
         }
         if let Some(order) = self.question.take() {
             return match key.code {
-                KeyCode::Char('y' | 'Y') => Action::Send(self.selected, order),
+                KeyCode::Char('y' | 'Y') => {
+                    let Some(row) = self.rows.get_mut(self.selected) else { return Action::None };
+                    row.sent.push(order);
+                    Action::Send(self.selected, order)
+                }
                 _ => Action::None,
             };
         }
@@ -152,6 +158,7 @@ impl Row {
             tool: VecDeque::new(),
             bed: VecDeque::new(),
             log: VecDeque::new(),
+            sent: Vec::new(),
         }
     }
 
@@ -202,6 +209,9 @@ impl Row {
     /// How an order went.
     pub(super) fn answered(&mut self, order: Order, error: Option<&Error>) {
         let word = order.word().to_lowercase();
+        if let Some(n) = self.sent.iter().position(|sent| *sent == order) {
+            self.sent.remove(n);
+        }
         match error {
             None => self.note(false, format!("{word}: the host took it")),
             Some(error) => self.note(true, format!("{word}: {error}")),

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use crate::failure::Failure;
 
 pub(crate) use json::{error_json, event_json, status_json};
-pub(crate) use text::{duration, heaters, hex, percent, phase, progress_text, temperature};
+pub(crate) use text::{duration, heaters, hex, percent, phase, printable, progress_text, temperature};
 
 const GREEN: &str = "1;32";
 const RED: &str = "1;31";
@@ -52,6 +52,7 @@ impl Output {
 
     fn say_in(&self, colour: &str, verb: &str, text: impl Display) {
         if !self.json {
+            let text = printable(&text.to_string());
             match self.is_terminal() && coloured() {
                 true => self.line(format_args!("\x1b[{colour}m{verb:>10}\x1b[0m {text}")),
                 false => self.line(format_args!("{verb:>10} {text}")),
@@ -59,10 +60,10 @@ impl Output {
         }
     }
 
-    /// A line for people, as it is.
+    /// A line for people without anything before it.
     pub(crate) fn plain(&self, text: impl Display) {
         if !self.json {
-            self.line(text);
+            self.line(printable(&text.to_string()));
         }
     }
 
@@ -100,12 +101,13 @@ impl Output {
             return self.line(object);
         }
         let at = printer.map(|p| format!("{p}: ")).unwrap_or_default();
-        self.aside("error", format_args!("{at}{}\n       {}", failure.error, failure.advice));
+        let what = printable(&format!("{at}{}", failure.error));
+        self.aside("error", format_args!("{what}\n       {}", failure.advice));
     }
 
     /// Something to know that is no failure, on stderr.
     pub(crate) fn note(&self, text: impl Display) {
-        self.aside("note", text);
+        self.aside("note", printable(&text.to_string()));
     }
 
     fn aside(&self, word: &str, text: impl Display) {

@@ -4,6 +4,13 @@ use std::{fmt::Write as _, time::Duration};
 
 use printhost::{Heater, Phase, PrinterStatus};
 
+/// The same text without what a terminal would obey instead of show. Names of files, states and answers come from
+/// printers, and whoever is in the network can announce one.
+pub(crate) fn printable(text: &str) -> String {
+    let obeyed = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if obeyed(c) { '\u{fffd}' } else { c }).collect()
+}
+
 /// `1:02:05` or `2:05`.
 pub(crate) fn duration(duration: Duration) -> String {
     let (minutes, seconds) = (duration.as_secs() / 60, duration.as_secs() % 60);
@@ -65,6 +72,12 @@ pub(crate) fn phase(phase: Phase) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_not_printed() {
+        assert_eq!(printable("a\x1b[2Jb\r\nc\u{9b}1m\u{202e}d\x7f"), "a�[2Jb��c�1m�d�");
+        assert_eq!(printable("größe 日本 🖨.gcode"), "größe 日本 🖨.gcode");
+    }
 
     #[test]
     fn hundred_percent_is_only_the_end() {

@@ -43,9 +43,9 @@ pub(crate) struct File {
     pub thumbnail: Option<String>,
     #[serde(default, deserialize_with = "or_default")]
     pub refs: Refs,
-    /// Of a folder: what is in it.
+    /// Of a folder: whether there is something in it, if that is told.
     #[serde(default, deserialize_with = "is_filled")]
-    pub children: bool,
+    pub children: Option<bool>,
 }
 
 /// What OctoPrint found out by reading the file.
@@ -112,6 +112,6 @@ impl<'de> Deserialize<'de> for Refs {
 }
 
 /// Whether a list has something in it.
-fn is_filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    Ok(Option::<Vec<IgnoredAny>>::deserialize(deserializer)?.is_some_and(|list| !list.is_empty()))
+fn is_filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    Ok(Option::<Vec<IgnoredAny>>::deserialize(deserializer)?.map(|list| !list.is_empty()))
 }

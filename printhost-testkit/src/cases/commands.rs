@@ -5,7 +5,8 @@ use printhost_core::{
 };
 
 use super::{
-    break_with, can, connected_host, expect_kind, jobs::stop_and_look, next, print_long, seen, taken, until,
+    break_with, can, changes, connected_host, expect_kind, jobs::stop_and_look, next, print_long, seen,
+    taken, until,
 };
 use crate::{
     Activity, Bench, Fault,
@@ -111,11 +112,20 @@ pub(crate) async fn lost_answer_to_a_command_is_never_safe_to_repeat<B: Bench>(b
     let host = bench.host();
     host.connect().await?;
     break_with(bench, Fault::LoseAnswer).await?;
+    let before = changes(bench).await?;
     let jog = host.command(Command::Jog { x: 1.0, y: 0.0, z: 0.0, speed: None }).await;
-    if let Err(error) = jog {
-        ensure!(error.kind() == ErrorKind::Unconfirmed, "{error}, though the host has acted");
-        ensure!(error.retry() == Retry::ReadFirst, "{:?} invites to move it again", error.retry());
+    match jog {
+        Ok(outcome) => {
+            let knows = outcome.confirmation == Confirmation::Confirmed;
+            ensure!(knows, "nobody has said that it was taken, and it is {:?}", outcome.confirmation);
+        }
+        Err(error) => {
+            ensure!(error.kind() == ErrorKind::Unconfirmed, "{error}, though the host has acted");
+            ensure!(error.retry() == Retry::ReadFirst, "{:?} invites to move it again", error.retry());
+        }
     }
+    let sent = changes(bench).await?.saturating_sub(before);
+    ensure!(sent <= 1, "it was sent {sent} times");
     Ok(())
 }
 

@@ -2,7 +2,9 @@
 
 use printhost_core::{Command, Confirmation, ErrorKind, Phase, PrintHost as _, Retry};
 
-use super::{LONG, break_with, expect_kind, print_long, put, seen, size_of, taken, until, until_activity};
+use super::{
+    LONG, break_with, changes, expect_kind, print_long, put, seen, size_of, taken, until, until_activity,
+};
 use crate::{
     Activity, Bench, Fault,
     case::{Claim, Doing as _, ensure},
@@ -84,7 +86,12 @@ pub(crate) async fn lost_answer_to_a_start_begins_one_print_at_most<B: Bench>(be
     host.connect().await?;
     put(bench, "once.gcode", size_of(LONG), LONG).await?;
     break_with(bench, Fault::LoseAnswer).await?;
-    if let Err(error) = host.start("once.gcode").await {
+    let before = changes(bench).await?;
+    let started = host.start("once.gcode").await;
+    // The host refuses a second one, so that the number of prints alone would not tell.
+    let sent = changes(bench).await?.saturating_sub(before);
+    ensure!(sent <= 1, "it was sent {sent} times");
+    if let Err(error) = started {
         ensure!(error.kind() == ErrorKind::Unconfirmed, "{error}, though the host has acted");
         ensure!(error.retry() == Retry::ReadFirst, "{:?} invites to start it again", error.retry());
     }

@@ -81,6 +81,13 @@ pub(crate) async fn traffic<B: Bench>(bench: &B) -> Claim<u64> {
     }
 }
 
+pub(crate) async fn changes<B: Bench>(bench: &B) -> Claim<u64> {
+    match ask(bench, Question::Changes).await? {
+        Answer::Changes(n) => Ok(n),
+        other => nonsense(&other),
+    }
+}
+
 pub(crate) async fn somebody_else<B: Bench>(bench: &B, deed: Deed) -> Claim {
     ask(bench, Question::Do(deed)).await.map(drop)
 }

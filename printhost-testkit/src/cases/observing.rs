@@ -68,13 +68,19 @@ pub(crate) async fn reading_disturbs_nothing<B: Bench>(bench: &B) -> Claim {
             host.files("", Page::first(10)).await?;
         }
         if can.file_info {
-            host.file_info(path).await?;
+            let info = host.file_info(path).await?;
+            for picture in info.thumbnails.iter().filter(|_| can.thumbnails) {
+                // Whether there really is one does not matter here.
+                let _ = host.thumbnail(picture, &mut Nowhere).await;
+            }
         }
         if can.download {
             host.download(path, &mut Nowhere).await?;
         }
         if can.cameras {
-            host.cameras().await?;
+            for camera in host.cameras().await? {
+                let _ = host.snapshot(&camera, &mut Nowhere).await;
+            }
         }
     }
     let mut events = host.events()?;

@@ -196,6 +196,11 @@ impl<H: PrintHost> PrintHost for Mutant<H> {
 
     async fn start(&self, path: &str) -> Result<Outcome> {
         match self.host.start(path).await {
+            // What the host says to the second one does not matter; the first has begun.
+            Ok(outcome) if self.is(Defect::RepeatsLostStarts) => {
+                let _ = self.host.start(path).await;
+                Ok(outcome)
+            }
             // An honest driver reads the printer; this one does not bother.
             Ok(outcome) if self.is(Defect::InvitesSecondStart) && self.last.borrow().is_none() => {
                 drop(outcome);
@@ -223,6 +228,13 @@ impl<H: PrintHost> PrintHost for Mutant<H> {
         match self.host.command(command).await {
             Err(e) if self.is(Defect::InvitesSecondCommand) && e.retry() == Retry::ReadFirst => {
                 Err(e.with_retry(Retry::Safe))
+            }
+            Err(e) if self.is(Defect::RepeatsLostCommands) && e.retry() == Retry::ReadFirst => {
+                let _ = self.host.command(command).await;
+                Err(e)
+            }
+            Err(e) if self.is(Defect::TakesLostForAccepted) && e.retry() == Retry::ReadFirst => {
+                Ok(Outcome::accepted())
             }
             result => result.map_err(|e| self.spoilt(e)),
         }

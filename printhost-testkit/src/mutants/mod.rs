@@ -12,16 +12,19 @@ macro_rules! defects {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[non_exhaustive]
         pub enum Defect {
+            /// Nothing: what finds this one, finds what is wrong with the mutants themselves. Not among [`Self::ALL`].
+            Nothing,
             $($(#[$meta])* $defect,)+
         }
 
         impl Defect {
-            /// All of them.
+            /// All that are wrong.
             pub const ALL: &[Self] = &[$(Self::$defect),+];
 
-            /// The name of the case that must find it.
+            /// The name of the case that must find it; empty for [`Self::Nothing`].
             pub const fn found_by(self) -> &'static str {
                 match self {
+                    Self::Nothing => "",
                     $(Self::$defect => stringify!($case),)+
                 }
             }
@@ -72,6 +75,12 @@ defects! {
     InvitesSecondStart => lost_answer_to_a_start_begins_one_print_at_most,
     /// Says that a lost command can be repeated.
     InvitesSecondCommand => lost_answer_to_a_command_is_never_safe_to_repeat,
+    /// Sends a command again when its answer is lost.
+    RepeatsLostCommands => lost_answer_to_a_command_is_never_safe_to_repeat,
+    /// Takes a command whose answer is lost for one that was taken.
+    TakesLostForAccepted => lost_answer_to_a_command_is_never_safe_to_repeat,
+    /// Sends a start again when its answer is lost.
+    RepeatsLostStarts => lost_answer_to_a_start_begins_one_print_at_most,
     /// Confirms a pause it has not sent.
     ConfirmsUnsent => pause_resume_and_cancel_do_what_they_say,
     /// Pauses when it is told to cancel.

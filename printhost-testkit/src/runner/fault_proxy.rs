@@ -37,6 +37,7 @@ struct Shared {
     /// For faults that happen once.
     spent: Mutex<u64>,
     traffic: AtomicU64,
+    changes: AtomicU64,
 }
 
 impl FaultProxy {
@@ -60,6 +61,7 @@ impl FaultProxy {
             fault: watch::Sender::new((0, Fault::None)),
             spent: Mutex::new(0),
             traffic: AtomicU64::new(0),
+            changes: AtomicU64::new(0),
         });
         let address = listener.local_addr()?;
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared))).abort_handle();
@@ -81,9 +83,15 @@ impl FaultProxy {
         self.shared.traffic.load(Relaxed)
     }
 
+    /// Requests of the driver that change something, since the last [`FaultProxy::forget`].
+    pub fn changes(&self) -> u64 {
+        self.shared.changes.load(Relaxed)
+    }
+
     /// Counts from zero again.
     pub fn forget(&self) {
         self.shared.traffic.store(0, Relaxed);
+        self.shared.changes.store(0, Relaxed);
     }
 }
 
@@ -173,6 +181,8 @@ async fn upwards(
 ) -> io::Result<bool> {
     let (from, to) = (progress.up, progress.up + bytes.len() as u64);
     progress.up = to;
+    let changes = [&b"POST "[..], b"PUT ", b"DELETE ", b"PATCH "].iter().any(|verb| bytes.starts_with(verb));
+    shared.changes.fetch_add(changes.into(), Relaxed);
     match progress.fault.1 {
         Fault::ResetAt(at) | Fault::StallAt(at) if to >= at && is_first(shared, progress) => {
             let before = usize::try_from(at.saturating_sub(from)).unwrap_or(usize::MAX).min(bytes.len());
@@ -183,9 +193,7 @@ async fn upwards(
             bytes[(at - from) as usize] ^= 1;
         }
         Fault::LoseAnswer if !progress.changing => {
-            let changes = [&b"POST "[..], b"PUT ", b"DELETE ", b"PATCH "];
-            progress.changing =
-                changes.iter().any(|verb| bytes.starts_with(verb)) && is_first(shared, progress);
+            progress.changing = changes && is_first(shared, progress);
         }
         _ => {}
     }

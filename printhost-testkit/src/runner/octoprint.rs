@@ -205,6 +205,7 @@ impl OctoPrintOracle {
                 Ok(Answer::Done)
             }
             Question::Traffic => Ok(Answer::Traffic(self.proxy.traffic())),
+            Question::Changes => Ok(Answer::Changes(self.proxy.changes())),
         }
     }
 }
