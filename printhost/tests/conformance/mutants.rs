@@ -26,7 +26,7 @@ async fn every_mutant_is_found_by_the_case_named_for_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn mutant_without_a_defect_passes_all_that_mutants_fail() {
     let sim = OctoPrintSim::start(SimConfig::default()).await.unwrap();
-    let bench = OctoPrintBench::new(hyper(), &sim.addr().to_string(), sim.api_key()).await;
+    let bench = bench(hyper(), &sim.addr().to_string(), sim.api_key()).await;
     let flawless = MutantBench::new(&bench, Defect::Nothing);
     for case in CASES.iter().filter(|case| Defect::ALL.iter().any(|d| d.found_by() == case.name)) {
         let verdict = run(case, &flawless).await;
