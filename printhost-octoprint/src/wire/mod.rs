@@ -12,7 +12,10 @@ mod push;
 mod settings;
 mod status;
 
-use alloc::{string::String, vec::Vec};
+use alloc::{
+    string::{String, ToString as _},
+    vec::Vec,
+};
 use core::{fmt, marker::PhantomData};
 
 use serde::{
@@ -30,11 +33,31 @@ pub(crate) use settings::*;
 pub(crate) use status::*;
 
 /// `GET /api/version`
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
+#[serde(default)]
 pub(crate) struct Version {
+    #[serde(deserialize_with = "word")]
     pub api: Option<String>,
+    #[serde(deserialize_with = "word")]
     pub server: Option<String>,
+    #[serde(deserialize_with = "word")]
     pub text: Option<String>,
+}
+
+/// A text, or a whole number as a text; anything else is none. A host is not refused for how it writes its version.
+fn word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Word {
+        Text(String),
+        Whole(i64),
+        Other(IgnoredAny),
+    }
+    Ok(match Option::<Word>::deserialize(deserializer)? {
+        Some(Word::Text(text)) => Some(text),
+        Some(Word::Whole(number)) => Some(number.to_string()),
+        Some(Word::Other(_)) | None => None,
+    })
 }
 
 /// The body of an error answer.

@@ -18,13 +18,14 @@ use super::harness::{host, net, until_idle};
 over_both!(version_that_nobody_knows_is_worked_with_and_never_refused);
 
 /// What an OctoPrint may say of itself, and the version that a caller then sees.
-const STRANGE: [(&str, &str); 8] = [
+const STRANGE: [(&str, &str); 9] = [
     (r#"{"api":"9","server":"3.7.2-nightly","text":"OctoPrint 3.7.2-nightly"}"#, "3.7.2-nightly"),
     (r#"{"server":"3.7.2-nightly"}"#, "3.7.2-nightly"),
     (
         r#"{"api":"0.1","server":"1.99.0.dev1+g0123abc.dirty","text":"OctoPrint 1.99"}"#,
         "1.99.0.dev1+g0123abc.dirty",
     ),
+    (r#"{"api":9,"server":"3.7","text":["OctoPrint"]}"#, "3.7"),
     (r#"{"api":null,"server":"nightly","text":null,"codename":"new","nested":{"a":[1]}}"#, "nightly"),
     (r#"{"api":"0.1","server":"","text":"OctoPrint"}"#, ""),
     (r#"{"api":"0.1","text":"OctoPrint, by a vendor"}"#, ""),
