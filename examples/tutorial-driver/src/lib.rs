@@ -95,8 +95,8 @@ impl<N: Net> TinyOctoPrint<N> {
         }
     }
 
-    /// A file or a folder. In a folder that does not exist OctoPrint 1.11.8 finds a file with 500; so the folders are
-    /// looked at first, from the top, where a missing one is a 404.
+    /// A file or a folder. Asked for a file in a folder that does not exist, OctoPrint 1.11.8 answers 500; so the
+    /// folders are asked for first, from the top, where a missing one is a 404.
     async fn entry(&self, operation: &'static str, path: &str) -> Result<Value> {
         let route_of_it = route(path)?;
         self.ready(operation).await?;
