@@ -2,9 +2,12 @@
 
 mod common;
 
-use common::{Ran, Scratch, gcode, printhost, run, run_with, simulator, wait_until};
+use common::{PATIENCE, Ran, Scratch, gcode, printhost, run, run_with, simulator, wait_until};
 use printhost_sim::{Fault, OctoPrintSim, On, SimConfig};
-use tokio::io::AsyncWriteExt as _;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _},
+    time::timeout,
+};
 
 async fn ok(sim: &OctoPrintSim, args: &[&str]) -> Ran {
     let ran = run(sim.api_key(), args).await;
@@ -127,6 +130,28 @@ async fn waiting_for_a_temperature_ends_when_the_printer_fails() {
     let args = ["temp", &url, "tool=200", "--wait"];
     let (ran, ()) = tokio::join!(run(sim.api_key(), &args), fail);
     assert_eq!(ran.code, Some(5), "{}{}", ran.stdout, ran.stderr);
+}
+
+#[tokio::test]
+async fn waiting_for_a_temperature_ends_when_somebody_else_changes_the_target() {
+    let sim = OctoPrintSim::start(SimConfig::default()).await.expect("a free port");
+    let url = sim.url();
+    let (key, args) = (sim.api_key(), ["temp", &url, "tool=200", "--wait"]);
+    let mut child = printhost(key, &args).spawn().expect("it starts");
+    let lines = tokio::io::BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let waits = async {
+        let mut lines = lines;
+        while let Some(line) = lines.next_line().await.expect("a line") {
+            if line.contains("Waiting") && line.contains("/200") {
+                return;
+            }
+        }
+        panic!("it did not wait");
+    };
+    timeout(PATIENCE, waits).await.expect("it waits");
+    ok(&sim, &["temp", &url, "tool=0"]).await;
+    let ended = timeout(PATIENCE, child.wait()).await.expect("it ends").expect("a status");
+    assert_eq!(ended.code(), Some(5));
 }
 
 #[tokio::test]

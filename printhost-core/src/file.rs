@@ -75,7 +75,7 @@ impl Page {
 
     /// The page after this one.
     pub const fn next(self) -> Self {
-        Self { offset: self.offset + self.limit as u32, limit: self.limit }
+        Self { offset: self.offset.saturating_add(self.limit as u32), limit: self.limit }
     }
 }
 
@@ -148,6 +148,12 @@ mod tests {
         for path in ["a", "a b/ü \"q\" 'x' %2F.gcode", &"x".repeat(255), "...", "日本.gcode"] {
             assert_eq!(RemotePath::parse(path).unwrap().as_str(), path);
         }
+    }
+
+    #[test]
+    fn page_after_the_last_possible_one_is_no_overflow() {
+        let page = Page { offset: u32::MAX - 1, limit: 500 };
+        assert_eq!(page.next().offset, u32::MAX);
     }
 
     #[test]

@@ -79,7 +79,7 @@ impl Catalog {
         self.announcements.values().map(|entry| entry.printer).collect()
     }
 
-    fn exists(&self, id: PrinterId) -> bool {
+    pub(crate) fn exists(&self, id: PrinterId) -> bool {
         self.announcements.values().any(|entry| entry.printer == id)
     }
 

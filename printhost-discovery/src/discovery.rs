@@ -6,9 +6,12 @@ use std::task::{Poll, Waker};
 use printhost_core::Result;
 
 use crate::announcement::{Announcement, Key};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, PRINTERS_MAX};
 use crate::mdns::Mdns;
 use crate::{DiscoveredPrinter, PrinterId};
+
+/// More than all that can be there and all that may have been told of and gone since.
+const TOUCHED_MAX: usize = 4 * PRINTERS_MAX;
 
 /// Where to look.
 #[derive(Clone, Debug, Default)]
@@ -107,6 +110,10 @@ impl Changes {
             let mut state = shared.lock();
             while let Some(id) = state.touched.pop_first() {
                 if let Some(change) = difference(told, id, state.catalog.printer(id)) {
+                    match change {
+                        Change::Lost(_) => state.told.remove(&id),
+                        _ => state.told.insert(id),
+                    };
                     return Poll::Ready(Some(change));
                 }
             }
@@ -143,6 +150,8 @@ pub(crate) struct Shared(Mutex<State>);
 struct State {
     catalog: Catalog,
     touched: BTreeSet<PrinterId>,
+    /// The printers that somebody has been told of, and not yet of their loss.
+    told: BTreeSet<PrinterId>,
     waker: Option<Waker>,
     sources: usize,
 }
@@ -184,6 +193,11 @@ impl Shared {
 impl State {
     fn touch(&mut self, ids: impl IntoIterator<Item = PrinterId>) {
         self.touched.extend(ids);
+        // Where nobody asks for changes, printers that came and went are forgotten.
+        if self.touched.len() > TOUCHED_MAX {
+            let Self { catalog, touched, told, .. } = self;
+            touched.retain(|id| told.contains(id) || catalog.exists(*id));
+        }
         if !self.touched.is_empty() {
             self.wake();
         }
@@ -260,6 +274,23 @@ mod tests {
         // It came back under another id before anybody asked.
         assert!(matches!(next(&mut changes, &wakes), Poll::Ready(Some(Change::Lost(_)))));
         assert!(matches!(next(&mut changes, &wakes), Poll::Ready(Some(Change::Found(_)))));
+        assert!(next(&mut changes, &wakes).is_pending());
+    }
+
+    #[test]
+    fn printers_that_come_and_go_unasked_for_leave_nothing_behind() {
+        let (shared, mut changes, wakes) = running();
+        let stays = heard(&shared, "stays", 79);
+        assert!(next(&mut changes, &wakes).is_ready());
+        for n in 0..3 * TOUCHED_MAX {
+            let key = heard(&shared, &format!("n{n}"), 80);
+            shared.withdraw(&key);
+        }
+        assert!(shared.lock().touched.len() <= TOUCHED_MAX);
+        shared.withdraw(&stays);
+        assert!(
+            matches!(next(&mut changes, &wakes), Poll::Ready(Some(Change::Lost(p))) if p.name == "stays")
+        );
         assert!(next(&mut changes, &wakes).is_pending());
     }
 

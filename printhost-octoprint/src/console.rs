@@ -241,7 +241,8 @@ impl Matching {
             let reply = reply.trim();
             let is_ok = reply.strip_prefix("ok").is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
             if !(reply.is_empty() || reply == "ok" || self.is_noise(reply)) {
-                match self.room.checked_sub(reply.len()) {
+                // What holds a line counts too, or many short ones would take far more than all their bytes.
+                match self.room.checked_sub(reply.len() + size_of::<String>()) {
                     Some(room) => {
                         self.room = room;
                         self.replies.push(reply.to_string());
@@ -332,5 +333,7 @@ mod tests {
         let long = "Recv: ".to_string() + &"x".repeat(150);
         let matching = matched(&["M503"], &["Send: M503", &long, &long, "Recv: ok"]);
         assert_eq!((matching.replies.len(), matching.is_over), (1, true));
+        let matching = matched(&["M503"], &[&["Send: M503"][..], &["Recv: x"; 50], &["Recv: ok"]].concat());
+        assert!(matching.replies.len() < 10 && matching.is_over, "{:?}", matching.replies);
     }
 }

@@ -15,6 +15,8 @@ use crate::{
 };
 
 pub(crate) const FILES: &str = "/api/files/local/";
+/// No file system has a longer path, in bytes. A page holds many, so each is bounded.
+const MAX_PATH: usize = 4096;
 
 impl<N: Net> OctoPrint<N> {
     /// What a listing shows of a file.
@@ -72,6 +74,10 @@ impl<N: Net> OctoPrint<N> {
                 listing.more = true;
             } else {
                 let file: wire::File = api::parse(operation, item, secret)?;
+                if file.path.len() > MAX_PATH {
+                    return Err(Error::new(ErrorKind::TooLarge, operation)
+                        .with_detail(format_args!("a path of {} bytes", file.path.len())));
+                }
                 listing.entries.push(map::file(file));
                 room -= 1;
             }

@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 use printhost::{
-    Command, Error, ErrorKind, Event, HeaterId, Net, Phase, PrintHost as _, PrinterStatus, beside,
+    Command, Error, ErrorKind, Event, Heater, HeaterId, Net, Phase, PrintHost as _, PrinterStatus, beside,
 };
 use serde_json::json;
 
@@ -130,7 +130,7 @@ async fn each_heater<N: Net>(
             Setting::One(heater, celsius) => all.push((*heater, *celsius)),
             Setting::Off => {
                 let status = target.host.status().await?;
-                let tools = (0..).zip(&status.tools).filter(|(_, tool)| tool.actual.is_some());
+                let tools = (0..=u8::MAX).zip(&status.tools).filter(|(_, tool)| tool.actual.is_some());
                 let before = all.len();
                 all.extend(tools.map(|(n, _)| (HeaterId::Tool(n), 0.0)));
                 all.extend(status.bed.map(|_| (HeaterId::Bed, 0.0)));
@@ -190,6 +190,8 @@ async fn wait<N: Net>(
         }
     };
     let reached = beside(&target.host, async {
+        // A status from before may show an old target; once it has shown ours, another one is somebody else's.
+        let mut shown = vec![false; settings.len()];
         loop {
             if let Event::Status(status) = events.next().await {
                 if settings.iter().all(|(heater, celsius)| is_there(&status, *heater, *celsius)) {
@@ -199,6 +201,16 @@ async fn wait<N: Net>(
                 if matches!(status.phase, Phase::Offline | Phase::Faulted) {
                     let detail = format_args!("the printer is {} and will not get warm", status.phase.name());
                     return Err(Error::new(ErrorKind::Conflict, "temp").with_detail(detail));
+                }
+                for ((heater, celsius), shown) in settings.iter().zip(&mut shown) {
+                    let now = shown_of(&status, *heater).and_then(|heater| heater.target);
+                    let ours = now.is_none_or(|now| (now - celsius).abs() < 0.5);
+                    if *shown && !ours {
+                        let detail =
+                            format_args!("somebody else has changed the target of {}", name(*heater));
+                        return Err(Error::new(ErrorKind::Conflict, "temp").with_detail(detail));
+                    }
+                    *shown |= now.is_some() && ours;
                 }
             }
         }
@@ -212,14 +224,17 @@ async fn wait<N: Net>(
     Ok(Code::Success)
 }
 
-fn is_there(status: &PrinterStatus, heater: HeaterId, celsius: f32) -> bool {
-    let heater = match heater {
+fn shown_of(status: &PrinterStatus, heater: HeaterId) -> Option<Heater> {
+    match heater {
         HeaterId::Tool(n) => status.tools.get(usize::from(n)).copied(),
         HeaterId::Bed => status.bed,
         HeaterId::Chamber => status.chamber,
         _ => None,
-    };
-    let actual = heater.and_then(|heater| heater.actual);
+    }
+}
+
+fn is_there(status: &PrinterStatus, heater: HeaterId, celsius: f32) -> bool {
+    let actual = shown_of(status, heater).and_then(|heater| heater.actual);
     celsius <= 0.0 || actual.is_some_and(|actual| (actual - celsius).abs() <= NEAR)
 }
 

@@ -218,6 +218,7 @@ impl<H: PrintHost> PrintHost for Mutant<H> {
                 return Err(Error::unsupported("pause"));
             }
             (Defect::ConfirmsUnsent, Command::Pause) => return Ok(Outcome::confirmed()),
+            (Defect::SwallowsMoves, Command::Jog { .. }) => return Ok(Outcome::accepted()),
             (Defect::SwallowsGcode, Command::Gcode(_)) => return Ok(Outcome::accepted()),
             (Defect::PausesForCancel, Command::Cancel) => Command::Pause,
             (Defect::HeatsTheOtherHeater, Command::SetTemperature { heater: HeaterId::Tool(0), celsius }) => {

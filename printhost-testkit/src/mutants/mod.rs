@@ -87,6 +87,8 @@ defects! {
     PausesForCancel => pause_resume_and_cancel_do_what_they_say,
     /// Says that G-code was taken, without sending it.
     SwallowsGcode => gcode_reaches_the_printer,
+    /// Says that a move was taken, without sending it.
+    SwallowsMoves => moving_is_taken_while_idle,
     /// Heats the bed when it is told to heat the tool.
     HeatsTheOtherHeater => target_temperature_is_set_on_the_heater_named,
     /// Ends a listing after its first page.

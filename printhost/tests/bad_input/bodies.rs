@@ -15,6 +15,7 @@ over_both!(
     captive_portal_is_named,
     redirects_on_the_same_host_are_followed_and_loops_are_not,
     lists_that_never_end_are_refused,
+    page_of_endless_paths_is_refused_in_bounded_memory,
 );
 
 const PORTAL: &str = "<!DOCTYPE html><html><head><title>Log in to the hotel's network</title></head></html>";
@@ -234,4 +235,19 @@ async fn redirects_on_the_same_host_are_followed_and_loops_are_not<N: Net>(net: 
         let error = fails(location, Call::Connect, &host(net(), server.port)).await;
         is_kind(location, &error, ErrorKind::Redirected);
     }
+}
+
+async fn page_of_endless_paths_is_refused_in_bounded_memory<N: Net>(net: fn() -> N) {
+    // Each entry is within the limit, and a page holds ten.
+    let step = Step::Repeat(
+        Box::leak(format!(r#"{{"path":"{}"}},"#, "x".repeat(JSON - 100)).into_boxed_str()).as_bytes(),
+        20,
+    );
+    let head = b"HTTP/1.1 200 X\r\nContent-Type: application/json\r\n\r\n{\"files\":[".as_slice();
+    let server = Server::start(move |heard| {
+        heard.is(Call::Files.request()).then(|| then(then(say(head), step.clone()), Step::Close))
+    })
+    .await;
+    let error = fails("endless paths", Call::Files, &host(net(), server.port)).await;
+    is_kind("endless paths", &error, ErrorKind::TooLarge);
 }
