@@ -89,10 +89,15 @@ impl Config {
             let table = printers.entry(new.name).or_insert_with(|| Item::Table(Table::new()));
             let table = table.as_table_like_mut().ok_or_else(|| self.wrong("a printer is no table"))?;
             set(table, "url", Some(value(new.url.to_string())));
-            set(table, "ca", new.ca.map(|ca| value(absolute(ca).to_string_lossy().into_owned())));
-            set(table, "pin", new.pin.map(|pin| value(pin.to_string())));
-            let groups = (!new.groups.is_empty()).then(|| value(new.groups.iter().collect::<Array>()));
-            set(table, "groups", groups);
+            // What is not given stays: a new address must not lose a pin silently.
+            let is_encrypted = new.url.base().origin.scheme == Scheme::Https;
+            if new.ca.is_some() || new.pin.is_some() || !is_encrypted {
+                set(table, "ca", new.ca.map(|ca| value(absolute(ca).to_string_lossy().into_owned())));
+                set(table, "pin", new.pin.map(|pin| value(pin.to_string())));
+            }
+            if !new.groups.is_empty() {
+                set(table, "groups", Some(value(new.groups.iter().collect::<Array>())));
+            }
             Ok(())
         })
     }

@@ -65,9 +65,24 @@ async fn printer_is_replaced_only_when_told() {
     ok(&config, "", &[&args[..], &["--replace"]].concat()).await;
     let text = std::fs::read_to_string(&config).expect("it exists");
     assert!(
-        text.contains("192.0.2.9") && text.contains("next to the door") && !text.contains("lab\""),
+        text.contains("192.0.2.9") && text.contains("next to the door") && text.contains("lab\""),
         "{text}"
     );
+}
+
+#[tokio::test]
+async fn new_address_loses_no_pin_unless_it_cannot_have_one() {
+    let (_scratch, config) = configured("");
+    let add = ["config", "add", "new", "octoprint+https://farm", "--pin", &"a5".repeat(32), "--group", "lab"];
+    ok(&config, "", &add).await;
+    let trust = async |url: &str| {
+        ok(&config, "", &["config", "add", "new", url, "--replace"]).await;
+        let listed = ok(&config, "", &["config", "list", "--json"]).await.json();
+        assert_eq!(listed[0]["groups"][0], "lab");
+        listed[0]["trust"].clone()
+    };
+    assert_eq!(trust("octoprint+https://farm.example").await, "pin");
+    assert_ne!(trust("octoprint://farm.example").await, "pin");
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ pub(crate) enum ConfigCommand {
         /// A group it belongs to, for @GROUP; may be repeated.
         #[arg(long = "group", value_name = "GROUP")]
         groups: Vec<String>,
-        /// Change a printer of this name.
+        /// Change a printer of this name; groups, --ca and --pin that are not given stay.
         #[arg(long)]
         replace: bool,
     },

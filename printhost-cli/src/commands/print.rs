@@ -8,8 +8,8 @@ use std::{
 
 use clap::Args;
 use printhost::{
-    ErrorKind, Event, JobEnd, JobEvent, Net, Phase, PrintHost as _, PrinterStatus, beside, follow,
-    net_tokio::TokioClock,
+    Error, ErrorKind, Event, JobEnd, JobEvent, Net, Phase, PrintHost as _, PrinterStatus, Uploaded, Verified,
+    beside, follow, net_tokio::TokioClock,
 };
 use serde_json::json;
 
@@ -85,8 +85,7 @@ async fn work<N: Net>(
     target.connect(out).await?;
     let upload = async {
         stage.set(Stage::Uploading);
-        let uploaded = store(out, target, file, &args.upload, sent, None).await?;
-        Ok::<_, Failure>(uploaded.path)
+        store(out, target, file, &args.upload, sent, None).await
     };
     if args.no_start {
         upload.await?;
@@ -98,10 +97,11 @@ async fn work<N: Net>(
     }
     let mut events = target.host.events()?;
     let printing = beside(&target.host, async {
-        let path = upload.await?;
+        let uploaded = upload.await?;
         stage.set(Stage::Starting);
         events.clear(); // what comes now is about this print
-        start(out, target, &path, None).await?;
+        start(out, target, &uploaded, None).await?;
+        let path = uploaded.path;
         stage.set(Stage::Following);
         let mut view = View::new(out, &target.name);
         let end =
@@ -115,13 +115,19 @@ async fn work<N: Net>(
     })?
 }
 
-/// Starts what was just stored. `label` tells the printer apart from others.
+/// Starts what was just stored, if that could be verified. `label` tells the printer apart from others.
 pub(crate) async fn start<N: Net>(
     out: &Output,
     target: &Target<N>,
-    path: &str,
+    uploaded: &Uploaded,
     label: Option<&str>,
 ) -> Result<(), Failure> {
+    if uploaded.verified == Verified::No {
+        let error = Error::new(ErrorKind::Corrupted, "start")
+            .with_detail("the host tells nothing about what it stored, so it was not started");
+        return Err(Failure::from(error).advising("Look at the file, and start it with printhost start."));
+    }
+    let path = uploaded.path.as_str();
     let at = label.map(|label| format!(" on {label}")).unwrap_or_default();
     if let Err(error) = target.host.start(path).await {
         match error.kind() {

@@ -9,7 +9,7 @@ use std::{
 use clap::Args;
 use futures::future::join_all;
 use indicatif::HumanBytes;
-use printhost::{Error, ErrorKind, Net, Uploaded, Verified};
+use printhost::{Net, Uploaded};
 use serde_json::json;
 use tokio::{
     sync::{Semaphore, watch},
@@ -108,14 +108,9 @@ async fn one<N: Net + Clone>(
     if !args.print {
         return Ok(());
     }
-    if uploaded.verified == Verified::No {
-        let error = Error::new(ErrorKind::Corrupted, "start")
-            .with_detail("the host tells nothing about what it stored, so it was not started");
-        return Err(Failure::from(error).advising("Look at the file, and start it with printhost start."));
-    }
     turn.come().await;
     progress.started.set(None);
-    let end = start(out, &target, &uploaded.path, Some(&place.name)).await;
+    let end = start(out, &target, &uploaded, Some(&place.name)).await;
     progress.started.set(match &end {
         Ok(()) => Some(true),
         Err(failure) if failure.code == Code::Unconfirmed => None,
