@@ -3,18 +3,21 @@
 #![no_std]
 extern crate alloc;
 
-use alloc::{format, string::String, vec};
+use alloc::string::String;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use core::{convert::Infallible, time::Duration};
 
 use embassy_sync::{blocking_mutex::raw::CriticalSectionRawMutex, mutex::Mutex};
 use embedded_io_async::Read;
 use printhost_core::*;
-use printhost_net::proto::{json_items::JsonItems, multipart::Form, percent::encode_path};
-use printhost_net::{BaseUrl, Body, Method, NO_BODY, Net, Request, http::ResponseOf};
+use printhost_net::proto::{multipart::Form, percent::encode_path};
+use printhost_net::{BaseUrl, Body, Method, NO_BODY, Net, Request};
 use serde_json::Value;
 
 const FILES: &str = "/api/files/local";
+
+/// Operation, method, path, and what the body is.
+type Call<'a> = (&'static str, Method, &'a str, &'a str);
 
 /// An OctoPrint and the printer behind it, followed by polling.
 pub struct TinyOctoPrint<N> {
@@ -35,36 +38,36 @@ impl<N: Net> TinyOctoPrint<N> {
         Self { net, url, key, known, bus: EventBus::new(), jobs: Mutex::new(JobTracker::new()) }
     }
 
-    /// One request, sent once. What OctoPrint refuses is an error.
-    async fn send<R: Read + ?Sized>(
-        &self,
-        (operation, method, path): (&'static str, Method, &str),
-        content_type: &str,
-        body: Body<'_, R>,
-    ) -> Result<ResponseOf<'_, N>> {
+    /// One request, sent once, and its answer as JSON. What OctoPrint refuses is an error.
+    async fn send<R: Read + ?Sized>(&self, call: Call<'_>, body: Body<'_, R>) -> Result<Value> {
+        let (operation, method, path, content_type) = call;
         let target = self.url.target(path);
         let headers = [("X-Api-Key", self.key.expose()), ("Content-Type", content_type)];
         let headers = &headers[..if body.is_empty() { 1 } else { 2 }];
         let request = Request::new(operation, method, &self.url.origin, &target).headers(headers);
-        let mut response = self.net.parts().send(&request, body).await?;
+        // OctoPrint has everything, and we do not know what it did with it.
+        let lost = |error: Error| if method.is_safe() { error } else { error.unconfirmed() };
+        let sent = self.net.parts().send(&request, body).await;
+        let mut response = sent.map_err(|e| if e.retry() == Retry::ReadFirst { lost(e) } else { e })?;
         let status = response.status();
-        if (200..300).contains(&status) {
-            return Ok(response);
+        if !(200..300).contains(&status) {
+            let text = response.read_start(1024).await.unwrap_or_default();
+            let text = self.key.redact(&String::from_utf8_lossy(&text));
+            let kind = meaning(status, &text, self.known.load(Relaxed));
+            let error = Error::new(kind, operation).with_http(status).with_detail(text);
+            return Err(if status >= 500 { lost(error) } else { error });
         }
-        let text = response.read_start(1024).await.unwrap_or_default();
-        let text = self.key.redact(&String::from_utf8_lossy(&text));
-        let kind = meaning(status, &text, self.known.load(Relaxed));
-        let error = Error::new(kind, operation).with_http(status).with_detail(text);
-        // A proxy that gives up on OctoPrint does not know what OctoPrint did.
-        let open = status >= 500 && !method.is_safe();
-        Err(if open { error.with_retry(Retry::ReadFirst) } else { error })
+        let json = response.read_to_end(self.net.parts().limits().json).await;
+        match json.map_err(|error| lost(error.in_operation(operation)))?.as_slice() {
+            [] => Ok(Value::Null),
+            json => serde_json::from_slice(json)
+                .map_err(|error| lost(Error::new(ErrorKind::Protocol, operation).with_detail(error))),
+        }
     }
 
     /// Reads something.
     async fn get(&self, operation: &'static str, path: &str) -> Result<Value> {
-        let mut response = self.send((operation, Method::Get, path), "", NO_BODY).await?;
-        let json = response.read_to_end(self.net.parts().limits().json).await;
-        json.and_then(|json| parse(&json)).map_err(|error| error.in_operation(operation))
+        self.send((operation, Method::Get, path, ""), NO_BODY).await
     }
 
     /// Before anything else: finds out by reading whether address and key are right.
@@ -75,48 +78,23 @@ impl<N: Net> TinyOctoPrint<N> {
         }
     }
 
-    /// Changes something, once. When the answer is lost, the printer is read.
-    async fn order(
-        &self,
-        operation: &'static str,
-        path: &str,
-        json: &str,
-        then: &[Phase],
-    ) -> Result<Outcome> {
+    /// Changes something, once.
+    async fn order(&self, operation: &'static str, path: &str, json: &str) -> Result<Outcome> {
         self.ready(operation).await?;
         let body = Body::bytes(json.as_bytes());
-        match self.send((operation, Method::Post, path), "application/json", body).await {
-            Ok(_) => Ok(Outcome::accepted()),
-            Err(lost) if lost.retry() == Retry::ReadFirst => match self.status().await {
-                Ok(status) if then.contains(&status.phase) => Ok(Outcome::confirmed()),
-                _ => Err(lost.unconfirmed()),
-            },
-            Err(refused) => Err(refused),
-        }
-    }
-
-    /// A file or a folder. Asked for a file in a folder that does not exist, OctoPrint 1.11.8 answers 500; so the
-    /// folders are asked for first, from the top, where a missing one is a 404.
-    async fn entry(&self, operation: &'static str, path: &str) -> Result<Value> {
-        let route_of_it = route(path)?;
-        self.ready(operation).await?;
-        for (end, _) in path.match_indices('/') {
-            let folder = self.get(operation, &route(&path[..end])?).await;
-            if folder.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-                return folder;
-            }
-        }
-        self.get(operation, &route_of_it).await
+        self.send((operation, Method::Post, path, "application/json"), body).await?;
+        Ok(Outcome::accepted())
     }
 }
 
-fn parse(json: &[u8]) -> Result<Value> {
-    serde_json::from_slice(json).map_err(|error| Error::new(ErrorKind::Protocol, "read").with_detail(error))
-}
-
+/// Where a file is. Folders are not claimed, so there are none in its path.
 fn route(path: &str) -> Result<String> {
+    let path = RemotePath::parse(path)?;
+    if !path.folder().is_empty() {
+        return Err(Error::unsupported("folders"));
+    }
     let mut route = String::from(FILES) + "/";
-    encode_path(&mut route, RemotePath::parse(path)?.as_str());
+    encode_path(&mut route, path.as_str());
     Ok(route)
 }
 
@@ -137,26 +115,17 @@ fn meaning(status: u16, text: &str, known: bool) -> ErrorKind {
     }
 }
 
-/// From `GET /api/job` and `GET /api/printer`.
-fn status(job: &Value, printer: &Value) -> PrinterStatus {
-    let (state, file, progress) = (&job["state"], &job["job"]["file"], &job["progress"]);
-    let number = |value: &Value| value.as_f64().map(|number| number as f32);
-    let heater = |name: &str| {
-        let heater = &printer["temperature"][name];
-        Some(Heater::new(Some(number(&heater["actual"])?), number(&heater["target"])))
-    };
+/// From `GET /api/job`.
+fn status(answer: &Value) -> PrinterStatus {
     let mut status = PrinterStatus::default();
-    status.state_text = state.as_str().unwrap_or_default().into();
+    status.state_text = answer["state"].as_str().unwrap_or_default().into();
     status.phase = phase(&status.state_text);
-    status.tools = (0..).map_while(|n| heater(&format!("tool{n}"))).collect();
-    (status.bed, status.chamber) = (heater("bed"), heater("chamber"));
-    status.fault = job["error"].as_str().filter(|_| status.phase == Phase::Faulted).map(String::from);
-    status.job = file["path"].as_str().map(|path| {
+    status.fault = answer["error"].as_str().filter(|_| status.phase == Phase::Faulted).map(String::from);
+    status.job = answer["job"]["file"]["path"].as_str().map(|path| {
+        let percent = answer["progress"]["completion"].as_f64();
         let mut job = Job::default();
-        (job.path, job.size) = (Some(path.into()), file["size"].as_u64());
-        job.progress = number(&progress["completion"]).map(|percent| (percent / 100.0).clamp(0.0, 1.0));
-        job.elapsed = progress["printTime"].as_u64().map(Duration::from_secs);
-        job.remaining = progress["printTimeLeft"].as_u64().map(Duration::from_secs);
+        job.path = Some(path.into());
+        job.progress = percent.map(|percent| (percent as f32 / 100.0).clamp(0.0, 1.0));
         job
     });
     status
@@ -166,13 +135,9 @@ fn phase(state: &str) -> Phase {
     match state {
         "Operational" => Phase::Idle,
         "Printing" => Phase::Printing,
-        "Pausing" => Phase::Pausing,
         "Paused" => Phase::Paused,
-        "Resuming" => Phase::Resuming,
         "Cancelling" => Phase::Cancelling,
-        "Finishing" => Phase::Finishing,
         "Offline" => Phase::Offline,
-        "Connecting" | "Opening serial connection" => Phase::Connecting,
         _ if state.contains("rror") => Phase::Faulted,
         _ if state.starts_with("Starting") => Phase::Preparing,
         _ => Phase::Unknown,
@@ -182,8 +147,7 @@ fn phase(state: &str) -> Phase {
 impl<N: Net> PrintHost for TinyOctoPrint<N> {
     fn capabilities(&self) -> Capabilities {
         let mut can = Capabilities::NONE;
-        (can.upload, can.upload_and_print, can.folders) = (true, true, true);
-        (can.files, can.delete) = (true, true);
+        (can.upload, can.upload_and_print) = (true, true);
         (can.start, can.pause, can.resume, can.cancel) = (true, true, true, true);
         can
     }
@@ -198,13 +162,7 @@ impl<N: Net> PrintHost for TinyOctoPrint<N> {
 
     async fn status(&self) -> Result<PrinterStatus> {
         self.ready("status").await?;
-        let job = self.get("status", "/api/job").await?;
-        match self.get("status", "/api/printer?exclude=sd,state").await {
-            Ok(printer) => Ok(status(&job, &printer)),
-            // OctoPrint answers, its printer does not.
-            Err(error) if error.kind() == ErrorKind::Conflict => Ok(status(&job, &Value::Null)),
-            Err(error) => Err(error),
-        }
+        self.get("status", "/api/job").await.map(|answer| status(&answer))
     }
 
     fn events(&self) -> Result<Events<'_>> {
@@ -214,141 +172,68 @@ impl<N: Net> PrintHost for TinyOctoPrint<N> {
     async fn run(&self) -> Result<Infallible> {
         let mut jobs = self.jobs.try_lock().map_err(|_| Error::new(ErrorKind::Busy, "run"))?;
         let (parts, mut reconnect) = (self.net.parts(), Reconnect::new());
-        let (mut synced, mut last) = (false, None);
+        // The file of the last status, if there was one since the last gap.
+        let mut last = None;
         loop {
             let delay = match self.status().await {
                 Ok(status) => {
-                    let path = status.job.as_ref().and_then(|job| job.path.clone());
-                    let seen = synced && path == last;
+                    let file = status.job.as_ref().and_then(|job| job.path.clone());
+                    let watched = last.as_ref() == Some(&file);
                     for event in jobs.observe(&status) {
                         // After a print OctoPrint shows 100 %, or an error. What ends otherwise was cancelled.
-                        let cancelled = seen && event == JobEvent::Ended && status.phase == Phase::Idle;
+                        let cancelled = watched && event == JobEvent::Ended && status.phase == Phase::Idle;
                         self.bus.publish_job(if cancelled { JobEvent::Cancelled } else { event });
                     }
-                    match synced {
-                        true => self.bus.publish_status(status),
-                        false => self.bus.publish_resynced(status),
+                    match last.replace(file) {
+                        Some(_) => self.bus.publish_status(status),
+                        None => self.bus.publish_resynced(status),
                     }
-                    (synced, last) = (true, path);
                     Duration::from_secs(1)
                 }
-                Err(error) => {
-                    let was_synced = core::mem::take(&mut synced);
-                    reconnect.after(error, was_synced, &self.bus, parts.entropy())?
-                }
+                Err(error) => reconnect.after(error, last.take().is_some(), &self.bus, parts.entropy())?,
             };
             parts.clock().sleep(delay).await;
         }
     }
 
     async fn upload<R: Read + ?Sized>(&self, upload: Upload<'_, R>) -> Result<Uploaded> {
-        let path = RemotePath::parse(upload.path)?;
-        let is_new = upload.if_exists == IfExists::Fail;
-        match self.entry("upload", upload.path).await {
-            Ok(_) if is_new => return Err(Error::new(ErrorKind::Exists, "upload")),
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        route(upload.path)?;
+        self.ready("upload").await?;
+        let keep = if upload.if_exists == IfExists::Fail { "true" } else { "false" };
         let mut random = [0; 16];
         self.net.parts().entropy().fill(&mut random);
-        let form = Form::new(random).text("path", path.folder());
-        let form = form.text("noOverwrite", if is_new { "true" } else { "false" });
+        let form = Form::new(random).text("noOverwrite", keep);
         let content_type = form.content_type();
-        let (before, after) = form.file("file", path.name());
+        let (before, after) = form.file("file", upload.path);
         let body = Body::stream(before.as_bytes(), upload.body, upload.len, after.as_bytes());
-        let done = match self.send(("upload", Method::Post, FILES), &content_type, body).await {
-            Ok(mut response) => response.read_to_end(self.net.parts().limits().json).await,
-            Err(error) if error.retry() == Retry::ReadFirst => Err(error),
-            Err(refused) => return Err(refused),
-        };
-        // From here on OctoPrint may have the file, whatever became of its answer.
-        let done = done.and_then(|json| parse(&json)).map_err(Error::unconfirmed);
-        let stored = match &done {
-            Ok(done) => done["files"]["local"]["path"].as_str().unwrap_or(upload.path),
-            Err(_) if is_new => upload.path,
-            Err(lost) => return Err(lost.clone()),
-        };
-        let entry = self.entry("upload", stored).await.map_err(Error::unconfirmed)?;
+        let done = self.send(("upload", Method::Post, FILES, &content_type), body).await?;
+        // OctoPrint has the file now, under a name of its choice. All of it?
+        let stored = done["files"]["local"]["path"].as_str().unwrap_or(upload.path);
+        let at = route(stored).map_err(Error::unconfirmed)?;
+        let entry = self.get("upload", &at).await.map_err(Error::unconfirmed)?;
         if entry["size"].as_u64() != Some(upload.len) {
-            done.as_ref().map_err(Error::clone)?;
-            let _ = self.delete(stored).await;
+            let _ = self.send(("upload", Method::Delete, &at, ""), NO_BODY).await;
             return Err(Error::new(ErrorKind::Corrupted, "upload"));
         }
         let mut uploaded = Uploaded::new(stored, upload.len, Verified::Size);
         if upload.then == Then::Print {
-            uploaded.started = match self.start(stored).await {
-                Ok(outcome) => Started::Yes(outcome.confirmation),
-                Err(error) => Started::No(error),
-            };
+            let started = self.start(stored).await;
+            uploaded.started = started.map_or_else(Started::No, |outcome| Started::Yes(outcome.confirmation));
         }
         Ok(uploaded)
     }
 
     async fn start(&self, path: &str) -> Result<Outcome> {
-        let order = r#"{"command": "select", "print": true}"#;
-        self.order("start", &route(path)?, order, &[Phase::Preparing, Phase::Printing]).await
+        self.order("start", &route(path)?, r#"{"command": "select", "print": true}"#).await
     }
 
     async fn command(&self, command: Command<'_>) -> Result<Outcome> {
-        let (order, then): (&str, &[Phase]) = match command {
-            Command::Pause => {
-                (r#"{"command": "pause", "action": "pause"}"#, &[Phase::Pausing, Phase::Paused])
-            }
-            Command::Resume => (r#"{"command": "pause", "action": "resume"}"#, &[Phase::Printing]),
-            Command::Cancel => (r#"{"command": "cancel"}"#, &[Phase::Cancelling, Phase::Idle]),
+        let order = match command {
+            Command::Pause => r#"{"command": "pause", "action": "pause"}"#,
+            Command::Resume => r#"{"command": "pause", "action": "resume"}"#,
+            Command::Cancel => r#"{"command": "cancel"}"#,
             _ => return Err(Error::unsupported(command.name())),
         };
-        self.order(command.name(), "/api/job", order, then).await
+        self.order(command.name(), "/api/job", order).await
     }
-
-    async fn files(&self, folder: &str, page: Page) -> Result<FilePage> {
-        let path = if folder.is_empty() { FILES.into() } else { route(folder)? };
-        self.ready("files").await?;
-        let mut response = self.send(("files", Method::Get, &path), "", NO_BODY).await?;
-        let limits = self.net.parts().limits();
-        let (mut items, mut buf) = (JsonItems::new(limits.json), vec![0; limits.chunk]);
-        let (mut listing, mut skip) = (FilePage::default(), page.offset);
-        loop {
-            let n = response.read(&mut buf).await?;
-            if n == 0 {
-                return items.finish().map(|()| listing);
-            }
-            items.feed(&buf[..n], |item| {
-                listing.more = skip == 0 && listing.entries.len() == usize::from(page.limit);
-                if skip == 0 && !listing.more {
-                    listing.entries.push(file(&parse(item)?));
-                }
-                skip = skip.saturating_sub(1);
-                Ok(!listing.more)
-            })?;
-            if listing.more {
-                return Ok(listing);
-            }
-        }
-    }
-
-    async fn delete(&self, path: &str) -> Result<()> {
-        let route = route(path)?;
-        let entry = self.entry("delete", path).await?;
-        if entry["children"].as_array().is_some_and(|inside| !inside.is_empty()) {
-            return Err(Error::new(ErrorKind::Conflict, "delete").with_detail("there is something in it"));
-        }
-        match self.send(("delete", Method::Delete, &route), "", NO_BODY).await {
-            Ok(_) => Ok(()),
-            Err(lost) if lost.retry() == Retry::ReadFirst => match self.entry("delete", path).await {
-                Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-                _ => Err(lost.unconfirmed()),
-            },
-            Err(refused) => Err(refused),
-        }
-    }
-}
-
-fn file(entry: &Value) -> FileEntry {
-    let mut file = FileEntry::default();
-    file.path = entry["path"].as_str().unwrap_or_default().into();
-    file.is_folder = entry["type"] == "folder";
-    file.size = entry["size"].as_u64().filter(|_| !file.is_folder);
-    file.modified = entry["date"].as_u64();
-    file
 }
