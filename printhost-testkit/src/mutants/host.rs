@@ -195,15 +195,16 @@ impl<H: PrintHost> PrintHost for Mutant<H> {
     }
 
     async fn start(&self, path: &str) -> Result<Outcome> {
-        match self.host.start(path).await {
+        let result = self.host.start(path).await;
+        // An honest driver has read the printer by now, or says that it does not know.
+        let sent = result.as_ref().map_or_else(|e| e.retry() == Retry::ReadFirst, |_| true);
+        match result {
             // What the host says to the second one does not matter; the first has begun.
-            Ok(outcome) if self.is(Defect::RepeatsLostStarts) => {
+            result if self.is(Defect::RepeatsLostStarts) && sent => {
                 let _ = self.host.start(path).await;
-                Ok(outcome)
+                result
             }
-            // An honest driver reads the printer; this one does not bother.
-            Ok(outcome) if self.is(Defect::InvitesSecondStart) && self.last.borrow().is_none() => {
-                drop(outcome);
+            _ if self.is(Defect::InvitesSecondStart) && sent && self.last.borrow().is_none() => {
                 Err(Error::new(ErrorKind::Disconnected, "start"))
             }
             result => result.map_err(|e| self.spoilt(e)),
