@@ -47,3 +47,10 @@ fn dependencies_are_those_of_the_text() {
     };
     assert_eq!(names(TEXT), names(include_str!("../Cargo.toml")));
 }
+
+#[test]
+fn driver_has_fewer_than_200_lines_of_code() {
+    let lines = include_str!("../src/lib.rs").lines().map(str::trim);
+    let code = lines.filter(|line| !line.is_empty() && !line.starts_with("//")).count();
+    assert!(code < 200, "{code}");
+}
