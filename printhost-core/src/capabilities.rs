@@ -29,7 +29,7 @@ capabilities! {
     folders,
     /// The host reports a hash of what it stored, so that damage on the way is found.
     hash_verification,
-    /// [`crate::PrintHost::download`].
+    /// [`crate::PrintHost::download`]. Then an upload can also be read back ([`crate::Verify::ReadBack`]).
     download,
     /// [`crate::PrintHost::files`].
     files,

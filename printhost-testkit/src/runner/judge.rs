@@ -1,4 +1,4 @@
-use std::{env, format, fs, path::Path, println, time::Duration};
+use std::{env, format, fs, path::Path, println, string::String, time::Duration};
 
 use printhost_net::Limits;
 
@@ -22,8 +22,9 @@ pub async fn judge<B: Bench>(bench: &B, column: &str) {
         assert!(written.is_ok(), "{}: {written:?}", file.display());
     }
     let (passed, skipped) = judged.counts();
-    println!("{column}: {passed} passed, {skipped} not judged");
     let failures = judged.failures();
+    let failed = if failures.is_empty() { String::new() } else { format!(", {} failed", failures.len()) };
+    println!("{column}: {passed} passed, {skipped} not judged{failed}");
     assert!(failures.is_empty(), "{column}:\n{}", failures.join("\n"));
     assert!(passed > 0, "{column}: no case was judged");
 }
