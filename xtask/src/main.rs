@@ -1,11 +1,13 @@
 //! Development tasks of printhost, run as `cargo xtask <command>`.
 
 mod bench;
+mod board;
 mod features;
 mod fuzz;
 mod ledger;
 mod octoprint;
 mod octorest;
+mod part;
 mod peers;
 mod portable;
 mod qemu;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::steps::{Result, Steps, output};
 use crate::workspace::{self, cargo, command};
-use crate::{bench, features, fuzz, ledger, octorest, peers, portable, qemu, setup};
+use crate::{bench, board, features, fuzz, ledger, octorest, peers, portable, qemu, setup};
 
 /// Where the last full run is kept.
 const RECORD: &str = "docs/full-run.txt";
@@ -60,7 +60,7 @@ fn run(steps: &mut Steps) -> Result {
         cargo(["doc", "--workspace", "--lib", "--no-deps", "--all-features"])
             .env("RUSTDOCFLAGS", "-D warnings"),
     )?;
-    for manifest in ["Cargo.toml", qemu::MANIFEST, fuzz::MANIFEST] {
+    for manifest in ["Cargo.toml", board::MANIFEST, fuzz::MANIFEST] {
         // Advisories would need a database from the network.
         let mut deny = command(setup::cargo_deny());
         deny.args(["--manifest-path", manifest, "--workspace", "--all-features", "--config", "deny.toml"]);
