@@ -9,19 +9,16 @@ use core::fmt::Display;
 use embassy_net::Stack;
 use embassy_time::Instant;
 use hub_firmware::{Relay, RelayEvent, relay};
-use printhost::{
-    AnyHost, Event, JobEnd, JobEvent, PrintHost as _, PrinterUrl, Started, Upload, Verified, net::BaseUrl,
-};
-use printhost_net_embassy::{Sockets, embassy_net};
-use static_cell::ConstStaticCell;
+use printhost::{AnyHost, Event, JobEnd, JobEvent, PrintHost as _, Started, Upload, Verified, net::BaseUrl};
+use printhost_net_embassy::{Sockets, Tls, embassy_net_with_tls};
+use static_cell::{ConstStaticCell, StaticCell};
 
 use crate::{BUFFER, CONNECTIONS, config::Config, console::println, entropy::Entropy, heap};
 
 /// Runs the application to its end.
 pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entropy) -> Result<(), String> {
-    let get = |name| config.get(name).ok_or_else(|| format!("the configuration has no {name}"));
-    let printer: PrinterUrl = get("printer")?.parse().map_err(describe)?;
-    let (source, source_path) = get("source")?.rsplit_once('/').ok_or("source: no path")?;
+    let printer = config.printer()?;
+    let (source, source_path) = config.require("source")?.rsplit_once('/').ok_or("source: no path")?;
     let source = BaseUrl::parse(source).map_err(describe)?;
     let source_path = format!("/{source_path}");
 
@@ -34,14 +31,15 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
         ConstStaticCell::new([([0; BUFFER], [0; BUFFER]); CONNECTIONS]);
     let buffers = BUFFERS.take();
     let sockets = Sockets::new(network, buffers);
-    let net = embassy_net(&sockets, entropy);
+    let tls = tls(entropy)?;
+    let net = embassy_net_with_tls(&sockets, &tls, entropy);
 
     let before = heap::used();
     heap::reset_peak();
-    let host = AnyHost::new(&net, &printer, get("key")?);
+    let host = AnyHost::new(&net, &printer, config.require("key")?);
     let started = Instant::now();
     let mut stored = started;
-    let order = Relay::new(&source, &source_path, get("path")?);
+    let order = Relay::new(&source, &source_path, config.require("path")?);
     let work = relay(&net, &host, order, |event| match event {
         RelayEvent::Uploaded(uploaded) => {
             stored = Instant::now();
@@ -72,6 +70,11 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
     println!("heap after: {}", heap::used());
     println!("dials: {}", sockets.dials());
     result
+}
+
+fn tls(entropy: Entropy) -> Result<Tls, String> {
+    static RANDOM: StaticCell<Entropy> = StaticCell::new();
+    Tls::new(RANDOM.init(entropy)).map_err(describe)
 }
 
 fn describe(error: impl Display) -> String {
