@@ -4,13 +4,22 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::steps::Result;
 
+/// In how many pieces a second's bytes are sent by a server that has a rate.
+const PIECES: usize = 50;
+
 /// A print of a few seconds, padded with comments to a size.
 pub(crate) fn gcode(size: usize) -> Vec<u8> {
+    gcode_of_moves(20, size)
+}
+
+/// A print of as many moves, five of which take a second, padded with comments to a size.
+pub(crate) fn gcode_of_moves(moves: usize, size: usize) -> Vec<u8> {
     let mut text = String::from("G28\n");
-    for i in 0..20 {
+    for i in 0..moves {
         text.push_str(&format!("G1 X{} Y{} F6000\nG4 P200\n", i % 20, i % 7));
     }
     let mut line: u64 = 0;
@@ -40,25 +49,44 @@ pub(crate) fn sha1_of(bytes: &[u8]) -> Result<String> {
 
 /// Serves one file over HTTP on a free port, as long as this program runs.
 pub(crate) fn serve(file: Arc<Vec<u8>>) -> Result<u16> {
+    serve_each(usize::MAX, move |_| Some(file.clone()))
+}
+
+/// As [`serve`], with a file for each path, and no faster than this many bytes a second.
+pub(crate) fn serve_each(
+    rate: usize,
+    file_at: impl Fn(&str) -> Option<Arc<Vec<u8>>> + Send + Sync + 'static,
+) -> Result<u16> {
     let listener =
         TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| format!("file server: {error}"))?;
     let port = listener.local_addr().map_err(|error| format!("file server: {error}"))?.port();
+    let file_at = Arc::new(file_at);
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let file = file.clone();
-            std::thread::spawn(move || answer(stream, &file));
+            let file_at = file_at.clone();
+            std::thread::spawn(move || answer(stream, rate, &*file_at));
         }
     });
     Ok(port)
 }
 
-fn answer(mut stream: TcpStream, file: &[u8]) -> Option<()> {
+fn answer(mut stream: TcpStream, rate: usize, file_at: &impl Fn(&str) -> Option<Arc<Vec<u8>>>) -> Option<()> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
         stream.read_exact(&mut byte).ok()?;
         head.push(byte[0]);
     }
+    let head = String::from_utf8(head).ok()?;
+    let Some(file) = file_at(head.split(' ').nth(1)?) else {
+        return write!(stream, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").ok();
+    };
     write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", file.len()).ok()?;
-    stream.write_all(file).ok()
+    for piece in file.chunks((rate / PIECES).max(1)) {
+        stream.write_all(piece).ok()?;
+        if rate != usize::MAX {
+            std::thread::sleep(Duration::from_secs(1) / PIECES as u32);
+        }
+    }
+    Some(())
 }

@@ -15,7 +15,7 @@ use printhost::{
 use printhost_net_embassy::{Sockets, embassy_net};
 use static_cell::ConstStaticCell;
 
-use crate::{BUFFER, CONNECTIONS, config::Config, console::println, entropy::Entropy, heap};
+use crate::{BUFFER, CONNECTIONS, config::Config, console::println, endurance, entropy::Entropy, heap};
 
 /// Runs the application to its end.
 pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entropy) -> Result<(), String> {
@@ -35,6 +35,9 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
     let buffers = BUFFERS.take();
     let sockets = Sockets::new(network, buffers);
     let net = embassy_net(&sockets, entropy);
+    if config.get("rounds").is_some() {
+        return endurance::run(&net.with_limits(endurance::limits()), &sockets, config).await;
+    }
 
     let before = heap::used();
     heap::reset_peak();
