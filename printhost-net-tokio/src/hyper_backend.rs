@@ -225,7 +225,8 @@ fn to_hyper(request: &Request<'_>, length: Option<u64>, body: Outgoing) -> Resul
     let mut builder = hyper::Request::builder().method(request.method.as_str()).uri(request.target);
     builder = builder.header("host", request.origin.authority().to_string());
     for (name, value) in request.headers {
-        builder = builder.header(*name, *value);
+        // As bytes: of texts hyper takes ASCII only.
+        builder = builder.header(*name, value.as_bytes());
     }
     if let Some(length) = length {
         builder = builder.header("content-length", length);

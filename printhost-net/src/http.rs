@@ -130,9 +130,14 @@ impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Response<'_, D, H, 
         self.head.status()
     }
 
-    /// A header field.
+    /// The first header field of that name.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.head.get(name)
+    }
+
+    /// All header fields of that name, in order.
+    pub fn headers<'h>(&'h self, name: &str) -> impl Iterator<Item = &'h str> {
+        self.head.get_all(name)
     }
 
     /// The length the host announced, if it did.

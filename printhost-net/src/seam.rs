@@ -1,6 +1,6 @@
 //! What a platform fills in, and the few types that cross the line.
 
-use alloc::{string::String, vec::Vec};
+use alloc::string::String;
 use core::{
     fmt::Write as _,
     sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
@@ -106,7 +106,7 @@ pub struct Request<'a> {
     pub method: Method,
     /// Path and query, percent-encoded ([`crate::proto::percent`]).
     pub target: &'a str,
-    /// Further fields. A value with a control character fails the request.
+    /// Further fields. Values are sent as the bytes they are; one with a control character fails the request.
     pub headers: &'a [(&'a str, &'a str)],
     /// How long the host may think after it has everything; `None` is [`crate::Limits::answer`].
     pub answer: Option<Duration>,
@@ -142,7 +142,9 @@ impl<'a> Request<'a> {
             if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
                 return refuse("a header name has a character that is not allowed");
             }
-            if !value.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) {
+            // Beyond ASCII, what a value means is between its sender and its reader (RFC 9110, 5.5). Tabs are allowed
+            // there and are of use to nobody.
+            if value.contains(char::is_control) {
                 return refuse("a header value (a key, for instance) has a character that is not allowed");
             }
         }
@@ -246,13 +248,13 @@ fn take(from: &mut &[u8], buf: &mut [u8]) -> usize {
 #[derive(Clone, Debug, Default)]
 pub struct Head {
     status: u16,
-    fields: Vec<u8>,
+    fields: String,
 }
 
 impl Head {
     /// A head without fields.
     pub const fn new(status: u16) -> Self {
-        Self { status, fields: Vec::new() }
+        Self { status, fields: String::new() }
     }
 
     /// The status code.
@@ -260,18 +262,25 @@ impl Head {
         self.status
     }
 
-    /// Adds a field; a value that is not UTF-8 is left out.
+    /// Adds a field. A value that is not UTF-8 is read as ISO-8859-1, which it has been in HTTP of old.
     pub fn push(&mut self, name: &str, value: &[u8]) {
-        if let Ok(value) = core::str::from_utf8(value) {
-            for part in [name, ":", value.trim(), "\n"] {
-                self.fields.extend_from_slice(part.as_bytes());
-            }
+        self.fields.push_str(name);
+        self.fields.push(':');
+        match core::str::from_utf8(value) {
+            Ok(value) => self.fields.push_str(value.trim()),
+            Err(_) => self.fields.extend(value.trim_ascii().iter().copied().map(char::from)),
         }
+        self.fields.push('\n');
     }
 
     /// The first field of that name, in any case.
     pub fn get(&self, name: &str) -> Option<&str> {
-        core::str::from_utf8(&self.fields).ok()?.split('\n').find_map(|line| {
+        self.get_all(name).next()
+    }
+
+    /// All fields of that name, in the order of the wire.
+    pub fn get_all<'h>(&'h self, name: &str) -> impl Iterator<Item = &'h str> {
+        self.fields.split('\n').filter_map(move |line| {
             let (n, value) = line.split_once(':')?;
             n.eq_ignore_ascii_case(name).then_some(value)
         })
@@ -361,4 +370,43 @@ pub(crate) fn encode_head(request: &Request<'_>, content_length: Option<u64>) ->
     }
     head.push_str("\r\n");
     Ok(head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_of_a_name_is_found_in_order() {
+        let mut head = Head::new(401);
+        head.push("WWW-Authenticate", b" Digest realm=a, nonce=b ");
+        head.push("Content-Length", b"0");
+        head.push("www-authenticate", b"Basic realm=a");
+        let fields = |name| head.get_all(name).collect::<alloc::vec::Vec<_>>();
+        assert_eq!(fields("Www-Authenticate"), ["Digest realm=a, nonce=b", "Basic realm=a"]);
+        assert_eq!(fields("authenticate"), [""; 0]);
+        assert_eq!(head.get("WWW-Authenticate"), Some("Digest realm=a, nonce=b"));
+    }
+
+    #[test]
+    fn value_beyond_ascii_is_read_whatever_its_encoding() {
+        let mut head = Head::new(200);
+        head.push("Utf-8", "Würfel.gcode".as_bytes());
+        head.push("Latin-1", b"W\xFCrfel.gcode");
+        assert_eq!((head.get("utf-8"), head.get("latin-1")), (Some("Würfel.gcode"), Some("Würfel.gcode")));
+    }
+
+    #[test]
+    fn value_may_hold_any_text_but_nothing_that_ends_a_line() {
+        let origin = Origin::http("h", 80);
+        let check = |value: &str| {
+            Request::new("status", Method::Get, &origin, "/").headers(&[("X", value)]).check().is_ok()
+        };
+        for good in ["", "a b", "maker", "Jürgen", "三", "\u{1F5A8}"] {
+            assert!(check(good), "{good:?}");
+        }
+        for bad in ["a\r\nb", "a\nb", "a\rb", "a\0b", "a\tb", "a\x7fb", "a\u{85}b", "a\u{9b}b"] {
+            assert!(!check(bad), "{bad:?}");
+        }
+    }
 }

@@ -7,7 +7,6 @@ mod shapes {
     pub mod contract;
     pub mod delta_stream;
     pub mod in_memory;
-    pub mod link;
     pub mod memory_net;
     pub mod moonraker_shape;
     pub mod mqtt_shape;

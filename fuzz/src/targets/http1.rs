@@ -12,8 +12,9 @@ use printhost_net::{
 use crate::{cuts, host, memory};
 
 pub fn run(data: &[u8]) {
-    // A head has at most 64 fields; beyond a copy of them and of the body, nothing is held.
-    let whole = memory::within(3 * data.len() + 8 * 1024, || exchange(&[data]));
+    // A head has at most 64 fields, whose values may double as they become UTF-8; beyond a copy of them and of the
+    // body, nothing is held.
+    let whole = memory::within(6 * data.len() + 8 * 1024, || exchange(&[data]));
     for pieces in cuts::of(data) {
         assert_eq!(exchange(&pieces), whole);
     }

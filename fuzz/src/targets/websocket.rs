@@ -4,7 +4,7 @@
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use printhost_core::ErrorKind;
 use printhost_net::proto::websocket::{
-    Decoder, Message, encode_ping, encode_pong, encode_text, handshake_accept, handshake_key,
+    Decoder, Message, SUFFIX, encode_ping, encode_pong, encode_text, handshake_accept, handshake_key,
 };
 
 use crate::{cuts, memory};
@@ -101,7 +101,11 @@ fn received(u: &mut Unstructured<'_>) -> Result<()> {
         }
         frame(&mut wire, 0x80 | opcode, rest);
         expected.push(match text.len() > LIMIT {
-            true => Message::TooLarge { prefix: text.as_bytes()[..LIMIT].into(), len: text.len() as u64 },
+            true => Message::TooLarge {
+                prefix: text.as_bytes()[..LIMIT].into(),
+                suffix: text.as_bytes()[text.len().saturating_sub(SUFFIX)..].into(),
+                len: text.len() as u64,
+            },
             false if binary => Message::Binary(text.into_bytes()),
             false => Message::Text(text),
         });

@@ -7,6 +7,9 @@ use edge_ws::{FrameHeader, FrameType};
 use printhost_core::{Error, ErrorKind, Result};
 use sha1::{Digest, Sha1};
 
+/// How much of the end of a message above the limit is kept, in bytes.
+pub const SUFFIX: usize = 64;
+
 /// Something that came from the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -19,6 +22,8 @@ pub enum Message {
     TooLarge {
         /// Its first bytes, as many as the limit allows. A text may be cut in the middle of a character.
         prefix: Vec<u8>,
+        /// Its last bytes, [`SUFFIX`] if it has as many: what closes a message may say whose it is.
+        suffix: Vec<u8>,
         /// Its length in bytes.
         len: u64,
     },
@@ -52,7 +57,31 @@ struct Frame {
 struct Assembly {
     text: bool,
     bytes: Vec<u8>,
+    /// Empty up to the limit.
+    suffix: Vec<u8>,
     len: u64,
+}
+
+impl Assembly {
+    fn take(&mut self, bytes: &[u8], limit: usize) {
+        self.len += bytes.len() as u64;
+        let room = limit.saturating_sub(self.bytes.len()).min(bytes.len());
+        let (kept, beyond) = bytes.split_at(room);
+        self.bytes.extend_from_slice(kept);
+        if beyond.is_empty() {
+            return;
+        }
+        if self.suffix.is_empty() {
+            self.suffix.extend_from_slice(last(&self.bytes));
+        }
+        let beyond = last(beyond);
+        self.suffix.drain(..(self.suffix.len() + beyond.len()).saturating_sub(SUFFIX));
+        self.suffix.extend_from_slice(beyond);
+    }
+}
+
+fn last(bytes: &[u8]) -> &[u8] {
+    &bytes[bytes.len().saturating_sub(SUFFIX)..]
 }
 
 impl Decoder {
@@ -126,7 +155,7 @@ impl Decoder {
                     return Err(malformed("a message begins inside another"));
                 }
                 let text = matches!(kind, FrameType::Text(_));
-                self.message = Some(Assembly { text, bytes: Vec::new(), len: 0 });
+                self.message = Some(Assembly { text, bytes: Vec::new(), suffix: Vec::new(), len: 0 });
             }
             FrameType::Continue(_) if self.message.is_none() => {
                 return Err(malformed("a continuation without a beginning"));
@@ -147,9 +176,7 @@ impl Decoder {
         if matches!(kind, FrameType::Ping | FrameType::Pong | FrameType::Close) {
             self.control.extend_from_slice(bytes);
         } else if let Some(message) = &mut self.message {
-            message.len += bytes.len() as u64;
-            let room = self.limit.saturating_sub(message.bytes.len()).min(bytes.len());
-            message.bytes.extend_from_slice(&bytes[..room]);
+            message.take(bytes, self.limit);
         }
     }
 
@@ -165,8 +192,8 @@ impl Decoder {
             FrameType::Text(true) | FrameType::Binary(true) | FrameType::Continue(false) => return Ok(None),
             _ => match self.message.take() {
                 None => return Ok(None),
-                Some(Assembly { bytes, len, .. }) if len > self.limit as u64 => {
-                    Message::TooLarge { prefix: bytes, len }
+                Some(Assembly { bytes, suffix, len, .. }) if len > self.limit as u64 => {
+                    Message::TooLarge { prefix: bytes, suffix, len }
                 }
                 Some(Assembly { text: true, bytes, .. }) => {
                     Message::Text(String::from_utf8(bytes).map_err(|_| malformed("a text is not UTF-8"))?)
@@ -268,10 +295,30 @@ mod tests {
         let big = [&b"\x81\x7f\x00\x00\x00\x00\x00\x01\x00\x00"[..], &[b'x'; 65536], b"\x81\x02ok"].concat();
         let pieces: Vec<&[u8]> = big.chunks(1000).collect();
         let messages = decode_all(1024, &pieces).unwrap();
-        assert_eq!(
-            messages,
-            [Message::TooLarge { prefix: vec![b'x'; 1024], len: 65536 }, Message::Text("ok".into())]
-        );
+        let (prefix, suffix) = (vec![b'x'; 1024], vec![b'x'; SUFFIX]);
+        assert_eq!(messages, [Message::TooLarge { prefix, suffix, len: 65536 }, Message::Text("ok".into())]);
+    }
+
+    #[test]
+    fn both_ends_of_a_skipped_message_are_kept_however_it_is_cut() {
+        let text: Vec<u8> = (0..120).collect();
+        for len in [101, 110, 120] {
+            let text = &text[..len];
+            let (first, rest) = text.split_at(30);
+            // Two frames.
+            let wire = [&[0x01, 30], first, &[0x80, (len - 30) as u8], rest].concat();
+            for size in [1, 7, 64, 65, 200] {
+                let pieces: Vec<&[u8]> = wire.chunks(size).collect();
+                let expected = Message::TooLarge {
+                    prefix: text[..100].into(),
+                    suffix: text[len - SUFFIX..].into(),
+                    len: len as u64,
+                };
+                assert_eq!(decode_all(100, &pieces).unwrap(), [expected], "{len} in pieces of {size}");
+            }
+        }
+        let expected = Message::TooLarge { prefix: vec![1], suffix: vec![1, 2, 3], len: 3 };
+        assert_eq!(decode_all(1, &[&[0x82, 3, 1, 2, 3]]).unwrap(), [expected]);
     }
 
     #[test]

@@ -13,11 +13,11 @@ use printhost_core::{
 };
 use printhost_net::{
     BaseUrl, Clock as _, Net,
+    link::{Link, Session},
+    proto::json_rpc::answered_id,
     websocket::{self, Message},
 };
 use serde_json::{Map, Value, json};
-
-use super::link::{Link, Session};
 
 /// How long the host may take to answer a call.
 const ANSWER: Duration = Duration::from_secs(60);
@@ -77,7 +77,17 @@ impl<N: Net> Moonraker<N> {
     /// Takes a message. State is merged here, in the order of the wire, also when it comes as an answer: whoever
     /// waits for the answer wakes later, when newer state may have come.
     fn take(&self, message: Message) {
-        let Message::Text(text) = message else { return };
+        let text = match message {
+            Message::Text(text) => text,
+            Message::TooLarge { prefix, suffix, len } => {
+                let error = Error::new(ErrorKind::TooLarge, "websocket");
+                if let Some(id) = answered_id(&prefix, &suffix) {
+                    self.link.fail(id, error.with_detail(format_args!("an answer of {len} bytes")));
+                }
+                return;
+            }
+            _ => return,
+        };
         let Ok(json) = serde_json::from_str::<Value>(&text) else { return };
         let status = match json["method"].as_str() {
             Some("notify_status_update") => &json["params"][0],

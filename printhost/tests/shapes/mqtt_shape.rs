@@ -12,9 +12,11 @@ use printhost_core::{
     Capabilities, Command, Error, ErrorKind, EventBus, Events, HostInfo, Job, JobTracker, Outcome, Phase,
     PrintHost, PrinterStatus, Reconnect, Result, Retry, Secret, within,
 };
-use printhost_net::{Clock as _, Conn as _, Net, Origin, websocket::Outbox};
-
-use super::link::{Link, Session};
+use printhost_net::{
+    Clock as _, Conn as _, Net, Origin,
+    link::{Link, Session},
+    websocket::Outbox,
+};
 
 /// How long a command's effect may take to show, and the host to answer.
 const EFFECT: Duration = Duration::from_secs(15);

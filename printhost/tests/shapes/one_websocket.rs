@@ -70,6 +70,32 @@ async fn command_between_two_connections_is_disconnected_at_once_and_never_sent(
 }
 
 #[tokio::test(start_paused = true)]
+async fn answer_above_the_limit_fails_its_own_call_only_and_at_once() {
+    let (printer, host) = pair(Moonraker);
+    printer.change(|m| m.trap = Some(Trap::Silence("cancel")));
+    running(&host, async {
+        synced(&host).await;
+        let mut waiting = pin!(host.command(Command::Cancel));
+        assert!(poll_once(waiting.as_mut()).is_pending());
+        while printer.orders().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        printer.change(|m| m.trap = Some(Trap::Drown("pause")));
+        let began = Instant::now();
+        let error = host.command(Command::Pause).await.unwrap_err();
+        // The printer has acted, and the driver must not claim otherwise.
+        assert_eq!((error.kind(), error.retry()), (ErrorKind::Unconfirmed, Retry::ReadFirst));
+        assert_eq!(error.operation(), "pause");
+        assert!(error.detail().unwrap().starts_with("an answer of 2"), "{error}");
+        assert_eq!((began.elapsed().as_millis(), printer.state()), (0, "paused"));
+        assert!(poll_once(waiting.as_mut()).is_pending());
+        assert_eq!(host.command(Command::Resume).await.unwrap(), Outcome::accepted());
+    })
+    .await;
+    assert_eq!(printer.orders(), ["cancel", "pause", "resume"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn four_calls_are_in_flight_and_a_dropped_one_makes_room() {
     let (printer, host) = pair(Moonraker);
     printer.change(|m| m.trap = Some(Trap::Silence("pause")));

@@ -13,7 +13,7 @@ use printhost::{AnyHost, Event, JobEnd, JobEvent, PrintHost as _, Started, Uploa
 use printhost_net_embassy::{Sockets, Tls, embassy_net_with_tls};
 use static_cell::{ConstStaticCell, StaticCell};
 
-use crate::{BUFFER, CONNECTIONS, config::Config, console::println, entropy::Entropy, heap};
+use crate::{BUFFER, CONNECTIONS, config::Config, console::println, endurance, entropy::Entropy, heap};
 
 /// Runs the application to its end.
 pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entropy) -> Result<(), String> {
@@ -33,6 +33,9 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
     let sockets = Sockets::new(network, buffers);
     let tls = tls(entropy)?;
     let net = embassy_net_with_tls(&sockets, &tls, entropy);
+    if config.get("rounds").is_some() {
+        return endurance::run(&net.with_limits(endurance::limits()), &sockets, config).await;
+    }
 
     let before = heap::used();
     heap::reset_peak();

@@ -11,6 +11,8 @@ mod app;
 mod clock;
 mod config;
 mod console;
+#[cfg(not(feature = "suite"))]
+mod endurance;
 mod entropy;
 mod ethernet;
 mod exit;

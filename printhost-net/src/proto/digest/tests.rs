@@ -89,7 +89,7 @@ fn responses_are_those_of_the_rfcs() {
 
 #[test]
 fn answer_is_the_one_curl_gives_for_every_dialect() {
-    let (user, password, target) = (r#"ma"k\er"#, r#"p:a"s\s ü"#, "/api/v1/status?a=b,c");
+    let (user, password, target) = (r#"mü"k\er"#, r#"p:a"s\s ü"#, "/api/v1/status?a=b,c");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}{target}", listener.local_addr().unwrap());
     let mut compared = 0;

@@ -3,8 +3,18 @@
 //! Users [`Link::call`]; whoever polls the connection holds a [`Running`] and, per connection, a [`Session`]. What
 //! a call and a connection know of each other changes under one lock, so a call that is made exactly while a
 //! connection ends belongs either to it (and fails with it) or to what follows.
+//!
+//! A link knows nothing of the protocol but that calls have numbers. The driver that reads the connection hands
+//! answers over by their numbers, in any order ([`Link::answer`]), and takes whatever has none for an event. An answer
+//! that was too large to be held fails its own call and no other ([`Link::fail`]): with JSON-RPC,
+//! [`crate::proto::json_rpc::answered_id`] finds whose it is from the two ends that the websocket keeps. When those
+//! do not tell, no call is failed in its place, and the one that waits ends when its caller's patience does.
 
-use core::{cell::RefCell, convert::Infallible, future::poll_fn, mem};
+#[cfg(test)]
+mod tests;
+
+use alloc::string::String;
+use core::{cell::RefCell, convert::Infallible, fmt, future::poll_fn, mem};
 
 use embassy_sync::{
     blocking_mutex::{Mutex, raw::CriticalSectionRawMutex},
@@ -12,7 +22,8 @@ use embassy_sync::{
     signal::Signal,
 };
 use printhost_core::{Error, ErrorKind, Result, Retry};
-use printhost_net::websocket::Outbox;
+
+use crate::websocket::Outbox;
 
 /// How many calls of users can be on their way at once.
 pub const CALLS: usize = 4;
@@ -76,13 +87,15 @@ impl Link {
         }
     }
 
-    /// Sends what `text` makes of the call's number, and returns the answer.
+    /// Sends what `text` makes of the call's number, and returns the answer. There is no time limit.
     ///
     /// While the connection is being opened the call waits for that. When it cannot be made, or its connection
     /// ends, it fails at once:
     /// [`ErrorKind::NotRunning`] when nobody polls the connection,
     /// [`ErrorKind::Busy`] when too many calls wait, and
-    /// [`ErrorKind::Disconnected`] otherwise, with [`Retry::ReadFirst`] if the host may have got it.
+    /// [`ErrorKind::Disconnected`] otherwise, with [`Retry::ReadFirst`] if the host may have got it and nobody knows
+    /// whether it has acted. Only a driver knows which of its calls change something: of those it makes
+    /// [`ErrorKind::Unconfirmed`] with [`Error::unconfirmed`], and the others it may repeat.
     /// Dropped before it is sent it is never sent; dropped later its answer is passed over.
     pub async fn call(&self, operation: &'static str, text: impl FnOnce(u32) -> String) -> Result<String> {
         self.with(|state| state.check(operation))?;
@@ -105,22 +118,32 @@ impl Link {
 
     /// Gives a call its answer; one that nobody waits for is passed over.
     pub fn answer(&self, id: u32, answer: String) {
-        self.with(|state| {
-            for (call, place) in state.calls.iter_mut().zip(&self.answers) {
-                if let Some(Call { id: this, stage: stage @ Stage::Handed(_), .. }) = call
-                    && *this == id
-                {
-                    *stage = Stage::Answered;
-                    return place.signal(Ok(answer));
-                }
-            }
-        });
+        self.settle(id, |_| Ok(answer));
+    }
+
+    /// Fails one call, whose answer has come and cannot be used: the host may have acted, so the error says
+    /// [`Retry::ReadFirst`], and names the call's operation.
+    pub fn fail(&self, id: u32, error: Error) {
+        self.settle(id, |operation| Err(error.in_operation(operation).with_retry(Retry::ReadFirst)));
     }
 
     /// Whether somebody waits for the answer of this call.
     pub fn waits(&self, id: u32) -> bool {
         let is_it = |call: &Call| call.id == id && !matches!(call.stage, Stage::Answered);
         self.with(|state| state.calls.iter().flatten().any(is_it))
+    }
+
+    fn settle(&self, id: u32, answer: impl FnOnce(&'static str) -> Result<String>) {
+        self.with(|state| {
+            for (call, place) in state.calls.iter_mut().zip(&self.answers) {
+                if let Some(Call { id: this, operation, stage: stage @ Stage::Handed(_) }) = call
+                    && *this == id
+                {
+                    *stage = Stage::Answered;
+                    return place.signal(answer(operation));
+                }
+            }
+        });
     }
 
     async fn call_at(
@@ -164,6 +187,19 @@ impl Link {
     }
 }
 
+impl Default for Link {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let on_their_way = self.with(|state| state.calls.iter().flatten().count());
+        write!(f, "Link({on_their_way} calls)")
+    }
+}
+
 impl State {
     fn check(&self, operation: &'static str) -> Result<()> {
         match &self.line {
@@ -200,6 +236,7 @@ impl Drop for Place<'_> {
 }
 
 /// The connection is being polled while this lives.
+#[derive(Debug)]
 pub struct Running<'a>(&'a Link);
 
 impl Running<'_> {
@@ -221,6 +258,12 @@ pub struct Session<'a> {
     link: &'a Link,
     outbox: Outbox,
     cause: Option<Error>,
+}
+
+impl fmt::Debug for Session<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Session({:?})", self.link)
+    }
 }
 
 impl Session<'_> {
@@ -276,187 +319,5 @@ fn disconnected(operation: &'static str, cause: Option<&Error>) -> Error {
     match cause {
         Some(cause) => error.with_detail(cause),
         None => error.with_detail("the connection is gone"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use core::pin::pin;
-    use std::task::Poll;
-
-    use embassy_futures::{
-        block_on, poll_once,
-        select::{Either, select},
-    };
-
-    use super::*;
-
-    fn text(id: u32) -> String {
-        format!("text {id}")
-    }
-
-    fn kind(result: Poll<Result<String>>) -> (ErrorKind, Retry) {
-        match result {
-            Poll::Ready(Err(error)) => (error.kind(), error.retry()),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// Moves texts into the outbox until nothing moves.
-    fn pump(session: &Session<'_>) {
-        assert!(poll_once(session.pump()).is_pending());
-    }
-
-    #[test]
-    fn call_that_nobody_runs_fails_at_once() {
-        let link = Link::new();
-        assert_eq!(kind(poll_once(link.call("pause", text))).0, ErrorKind::NotRunning);
-        let running = link.start().unwrap();
-        let mut waiting = pin!(link.call("pause", text));
-        assert!(poll_once(waiting.as_mut()).is_pending());
-        drop(running);
-        assert_eq!(kind(poll_once(waiting)).0, ErrorKind::NotRunning);
-    }
-
-    #[test]
-    fn answers_find_their_calls_in_any_order() {
-        let link = Link::new();
-        let running = link.start().unwrap();
-        let session = running.open();
-        session.admit();
-        let (mut a, mut b) = (pin!(link.call("a", text)), pin!(link.call("b", text)));
-        assert!(poll_once(a.as_mut()).is_pending() && poll_once(b.as_mut()).is_pending());
-        pump(&session);
-        assert_eq!(session.outbox().try_receive().unwrap(), "text 1");
-        assert_eq!(session.outbox().try_receive().unwrap(), "text 2");
-        link.answer(2, "two".into());
-        link.answer(7, "nobody's".into());
-        assert!(poll_once(a.as_mut()).is_pending());
-        assert_eq!(block_on(b).unwrap(), "two");
-        link.answer(1, "one".into());
-        assert_eq!(block_on(a).unwrap(), "one");
-    }
-
-    #[test]
-    fn call_that_was_sent_may_have_acted_and_one_that_was_not_has_not() {
-        let link = Link::new();
-        let running = link.start().unwrap();
-        let session = running.open();
-        session.admit();
-        let mut sent = pin!(link.call("sent", text));
-        let mut boxed = pin!(link.call("boxed", text));
-        let mut late = pin!(link.call("late", text));
-        assert!(poll_once(sent.as_mut()).is_pending() && poll_once(boxed.as_mut()).is_pending());
-        pump(&session);
-        session.outbox().try_receive().unwrap();
-        assert!(poll_once(late.as_mut()).is_pending());
-        drop(session);
-        assert_eq!(kind(poll_once(sent)), (ErrorKind::Disconnected, Retry::ReadFirst));
-        assert_eq!(kind(poll_once(boxed)), (ErrorKind::Disconnected, Retry::Safe));
-        assert_eq!(kind(poll_once(late)), (ErrorKind::Disconnected, Retry::Safe));
-    }
-
-    #[test]
-    fn call_made_exactly_while_a_session_ends_fails_at_once_and_is_never_sent_later() {
-        let link = Link::new();
-        let running = link.start().unwrap();
-        let session = running.open();
-        session.admit();
-        let mut before = pin!(link.call("before", text));
-        assert!(poll_once(before.as_mut()).is_pending());
-        session.end(Error::new(ErrorKind::Timeout, "websocket"));
-        assert_eq!(kind(poll_once(link.call("between", text))).0, ErrorKind::Disconnected);
-        let next = running.open();
-        next.admit();
-        pump(&next);
-        assert!(next.outbox().is_empty());
-        assert_eq!(kind(poll_once(before)), (ErrorKind::Disconnected, Retry::Safe));
-    }
-
-    #[test]
-    fn dropped_call_frees_its_place_and_its_answer_reaches_nobody_else() {
-        let link = Link::new();
-        let running = link.start().unwrap();
-        let session = running.open();
-        session.admit();
-        for _ in 0..3 * CALLS {
-            let mut dropped = Box::pin(link.call("dropped", text));
-            assert!(poll_once(dropped.as_mut()).is_pending());
-            pump(&session);
-            let _ = session.outbox().try_receive();
-        }
-        let mut call = pin!(link.call("call", text));
-        assert!(poll_once(call.as_mut()).is_pending());
-        pump(&session);
-        for id in 1..=3 * CALLS as u32 {
-            link.answer(id, "late".into());
-        }
-        assert!(poll_once(call.as_mut()).is_pending());
-        link.answer(3 * CALLS as u32 + 1, "mine".into());
-        assert_eq!(block_on(call).unwrap(), "mine");
-    }
-
-    #[test]
-    fn fifth_call_waits_for_a_place_and_the_thirteenth_is_told_that_the_host_is_busy() {
-        let link = Link::new();
-        let running = link.start().unwrap();
-        let session = running.open();
-        session.admit();
-        let mut calls: Vec<_> = (0..CALLS + WAITING).map(|_| Box::pin(link.call("call", text))).collect();
-        assert!(calls.iter_mut().all(|call| poll_once(call.as_mut()).is_pending()));
-        assert_eq!(kind(poll_once(link.call("call", text))).0, ErrorKind::Busy);
-        pump(&session);
-        assert_eq!(session.outbox().len(), CALLS);
-        drop(calls.remove(0));
-        assert!(poll_once(calls[CALLS - 1].as_mut()).is_pending());
-        session.outbox().try_receive().unwrap();
-        pump(&session);
-        assert_eq!(session.outbox().len(), CALLS);
-    }
-
-    #[test]
-    fn calls_of_users_wait_until_the_session_lets_them_through() {
-        let link = Link::new();
-        let running = link.start().unwrap();
-        let mut users: Vec<_> = (0..CALLS).map(|_| Box::pin(link.call("user", text))).collect();
-        assert!(users.iter_mut().all(|call| poll_once(call.as_mut()).is_pending()));
-        let session = running.open();
-        let mut own = pin!(session.call("own", text));
-        assert!(poll_once(own.as_mut()).is_pending());
-        pump(&session);
-        assert_eq!(session.outbox().try_receive().unwrap(), "text 5");
-        assert!(session.outbox().is_empty());
-        link.answer(5, "welcome".into());
-        assert_eq!(block_on(own).unwrap(), "welcome");
-        session.admit();
-        pump(&session);
-        assert_eq!(session.outbox().len(), CALLS);
-    }
-
-    #[test]
-    fn waiting_pump_is_woken_by_a_call() {
-        let link = Link::new();
-        let running = link.start().unwrap();
-        let session = running.open();
-        session.admit();
-        let host = async {
-            assert_eq!(session.outbox().receive().await, "text 1");
-            link.answer(1, "done".into());
-            core::future::pending::<()>().await
-        };
-        let call = async { link.call("call", text).await.unwrap() };
-        match block_on(select(select(session.pump(), host), call)) {
-            Either::Second(answer) => assert_eq!(answer, "done"),
-            Either::First(_) => unreachable!(),
-        }
-    }
-
-    #[test]
-    fn second_runner_is_told_that_there_is_one() {
-        let link = Link::new();
-        let running = link.start().unwrap();
-        assert_eq!(link.start().err().unwrap().kind(), ErrorKind::Busy);
-        drop(running);
-        assert!(link.start().is_ok());
     }
 }
