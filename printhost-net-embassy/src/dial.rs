@@ -1,3 +1,5 @@
+#[cfg(feature = "tls-core")]
+use alloc::boxed::Box;
 use core::{net::Ipv4Addr, time::Duration};
 
 use embassy_net::{IpAddress, dns::DnsQueryType};
@@ -104,8 +106,9 @@ impl<'h, 'd, const N: usize> Dial for EmbassyDial<'h, 'd, N> {
             Scheme::Http => Ok(EmbassyConn(Layer::Plain(self.connect(to).await?))),
             #[cfg(feature = "tls-core")]
             Scheme::Https => {
-                let conn = self.tls()?.dial(to, async || self.connect(to).await).await?;
-                Ok(EmbassyConn(Layer::Tls(conn)))
+                // Boxed: the state of a handshake would be part of every future that may dial.
+                let conn = Box::pin(self.tls()?.dial(to, async || self.connect(to).await));
+                Ok(EmbassyConn(Layer::Tls(conn.await?)))
             }
             _ => Err(Error::unsupported("connect").with_detail("this network was made without TLS")),
         }

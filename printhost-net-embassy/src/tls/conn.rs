@@ -36,7 +36,7 @@ impl<'t, T: Conn> TlsConn<'t, T> {
         loop {
             let step = conn.shared.engine.borrow_mut().handshake();
             // Also after a failure: the peer is told why.
-            let told = conn.shared.send(&mut conn.transport).await;
+            let told = poll_fn(|cx| conn.shared.poll_send(&mut conn.transport, cx)).await;
             match step {
                 Ok(true) => {
                     told?;
@@ -44,7 +44,7 @@ impl<'t, T: Conn> TlsConn<'t, T> {
                 }
                 Ok(false) => {
                     told?;
-                    conn.shared.receive(&mut conn.transport).await?;
+                    poll_fn(|cx| conn.shared.poll_receive(&mut conn.transport, cx)).await?;
                 }
                 Err(failure) => {
                     let _ = conn.transport.flush().await;
@@ -70,14 +70,6 @@ impl<'t, T: Conn> TlsConn<'t, T> {
         self.shared.engine.borrow_mut().close();
         self.flush().await
     }
-
-    fn reader(&mut self) -> TlsReader<'_, &mut T> {
-        TlsReader { shared: &self.shared, transport: &mut self.transport }
-    }
-
-    fn writer(&mut self) -> TlsWriter<'_, &mut T> {
-        TlsWriter { shared: &self.shared, transport: &mut self.transport }
-    }
 }
 
 impl Shared<'_> {
@@ -90,10 +82,6 @@ impl Shared<'_> {
     }
 
     /// Sends what is outgoing.
-    async fn send<W: Write>(&self, transport: &mut W) -> Result<(), TlsError<W::Error>> {
-        poll_fn(|cx| self.poll_send(transport, cx)).await
-    }
-
     fn poll_send<W: Write>(
         &self,
         transport: &mut W,
@@ -111,10 +99,6 @@ impl Shared<'_> {
     }
 
     /// Receives something.
-    async fn receive<R: Read>(&self, transport: &mut R) -> Result<(), TlsError<R::Error>> {
-        poll_fn(|cx| self.poll_receive(transport, cx)).await
-    }
-
     fn poll_receive<R: Read>(
         &self,
         transport: &mut R,
@@ -124,6 +108,65 @@ impl Shared<'_> {
         let received = pin!(transport.read(engine.room())).poll(cx);
         engine.received(ready!(received).map_err(TlsError::Transport)?);
         Poll::Ready(Ok(()))
+    }
+
+    fn poll_read<R: Read>(
+        &self,
+        transport: &mut R,
+        buf: &mut [u8],
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<usize, TlsError<R::Error>>> {
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        loop {
+            {
+                let mut engine = self.engine.borrow_mut();
+                let read = engine.read(buf);
+                self.keep_fresh(&mut engine);
+                if let Some(n) = read? {
+                    return Poll::Ready(Ok(n));
+                }
+            }
+            ready!(self.poll_receive(transport, cx))?;
+        }
+    }
+
+    /// Bytes are accepted once they are encrypted.
+    fn poll_write<W: Write>(
+        &self,
+        transport: &mut W,
+        buf: &[u8],
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<usize, TlsError<W::Error>>> {
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        loop {
+            ready!(self.poll_send(transport, cx))?;
+            let written = {
+                let mut engine = self.engine.borrow_mut();
+                let written = engine.write(buf);
+                self.keep_fresh(&mut engine);
+                written?
+            };
+            if written > 0 {
+                // As far as it goes now; the rest goes out before the next write, or when flushed.
+                if let Poll::Ready(Err(error)) = self.poll_send(transport, cx) {
+                    return Poll::Ready(Err(error));
+                }
+                return Poll::Ready(Ok(written));
+            }
+        }
+    }
+
+    fn poll_flush<W: Write>(
+        &self,
+        transport: &mut W,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), TlsError<W::Error>>> {
+        ready!(self.poll_send(transport, cx))?;
+        pin!(transport.flush()).poll(cx).map_err(TlsError::Transport)
     }
 }
 
@@ -168,18 +211,18 @@ impl<T: Conn> ErrorType for TlsConn<'_, T> {
 }
 
 impl<T: Conn> Read for TlsConn<'_, T> {
-    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Self::Error> {
-        self.reader().read(buf).await
+    fn read(&mut self, buf: &mut [u8]) -> impl Future<Output = Result<usize, Self::Error>> {
+        poll_fn(|cx| self.shared.poll_read(&mut self.transport, buf, cx))
     }
 }
 
 impl<T: Conn> Write for TlsConn<'_, T> {
-    async fn write(&mut self, buf: &[u8]) -> Result<usize, Self::Error> {
-        self.writer().write(buf).await
+    fn write(&mut self, buf: &[u8]) -> impl Future<Output = Result<usize, Self::Error>> {
+        poll_fn(|cx| self.shared.poll_write(&mut self.transport, buf, cx))
     }
 
-    async fn flush(&mut self) -> Result<(), Self::Error> {
-        self.writer().flush().await
+    fn flush(&mut self) -> impl Future<Output = Result<(), Self::Error>> {
+        poll_fn(|cx| self.shared.poll_flush(&mut self.transport, cx))
     }
 }
 
@@ -200,21 +243,8 @@ impl<R: ErrorType> ErrorType for TlsReader<'_, R> {
 }
 
 impl<R: Read> Read for TlsReader<'_, R> {
-    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Self::Error> {
-        if buf.is_empty() {
-            return Ok(0);
-        }
-        loop {
-            {
-                let mut engine = self.shared.engine.borrow_mut();
-                let read = engine.read(buf);
-                self.shared.keep_fresh(&mut engine);
-                if let Some(n) = read? {
-                    return Ok(n);
-                }
-            }
-            self.shared.receive(&mut self.transport).await?;
-        }
+    fn read(&mut self, buf: &mut [u8]) -> impl Future<Output = Result<usize, Self::Error>> {
+        poll_fn(|cx| self.shared.poll_read(&mut self.transport, buf, cx))
     }
 }
 
@@ -229,32 +259,11 @@ impl<W: ErrorType> ErrorType for TlsWriter<'_, W> {
 }
 
 impl<W: Write> Write for TlsWriter<'_, W> {
-    async fn write(&mut self, buf: &[u8]) -> Result<usize, Self::Error> {
-        if buf.is_empty() {
-            return Ok(0);
-        }
-        loop {
-            self.shared.send(&mut self.transport).await?;
-            let written = {
-                let mut engine = self.shared.engine.borrow_mut();
-                let written = engine.write(buf);
-                self.shared.keep_fresh(&mut engine);
-                written?
-            };
-            if written > 0 {
-                // As far as it goes now; the rest goes out before the next write.
-                poll_fn(|cx| match self.shared.poll_send(&mut self.transport, cx) {
-                    Poll::Pending => Poll::Ready(Ok(())),
-                    ready => ready,
-                })
-                .await?;
-                return Ok(written);
-            }
-        }
+    fn write(&mut self, buf: &[u8]) -> impl Future<Output = Result<usize, Self::Error>> {
+        poll_fn(|cx| self.shared.poll_write(&mut self.transport, buf, cx))
     }
 
-    async fn flush(&mut self) -> Result<(), Self::Error> {
-        self.shared.send(&mut self.transport).await?;
-        self.transport.flush().await.map_err(TlsError::Transport)
+    fn flush(&mut self) -> impl Future<Output = Result<(), Self::Error>> {
+        poll_fn(|cx| self.shared.poll_flush(&mut self.transport, cx))
     }
 }

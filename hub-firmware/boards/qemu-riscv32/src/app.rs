@@ -1,6 +1,7 @@
 //! The application: relays the file and printer that the configuration names.
 
 use alloc::{
+    boxed::Box,
     format,
     string::{String, ToString},
 };
@@ -13,15 +14,12 @@ use printhost::{AnyHost, Event, JobEnd, JobEvent, PrintHost as _, Started, Uploa
 use printhost_net_embassy::{Sockets, Tls, embassy_net_with_tls};
 use static_cell::{ConstStaticCell, StaticCell};
 
-use crate::{BUFFER, CONNECTIONS, config::Config, console::println, endurance, entropy::Entropy, heap};
+use crate::{
+    BUFFER, CONNECTIONS, config::Config, console::println, endurance, entropy::Entropy, heap, trust,
+};
 
 /// Runs the application to its end.
 pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entropy) -> Result<(), String> {
-    let printer = config.printer()?;
-    let (source, source_path) = config.require("source")?.rsplit_once('/').ok_or("source: no path")?;
-    let source = BaseUrl::parse(source).map_err(describe)?;
-    let source_path = format!("/{source_path}");
-
     network.wait_config_up().await;
     if let Some(network) = network.config_v4() {
         println!("address: {} after {} ms", network.address, Instant::now().as_millis());
@@ -36,6 +34,14 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
     if config.get("rounds").is_some() {
         return endurance::run(&net.with_limits(endurance::limits()), &sockets, config).await;
     }
+
+    if config.all("try").next().is_some() {
+        return Box::pin(trust::run(&net, config)).await;
+    }
+    let printer = config.printer()?;
+    let (source, source_path) = config.require("source")?.rsplit_once('/').ok_or("source: no path")?;
+    let source = BaseUrl::parse(source).map_err(describe)?;
+    let source_path = format!("/{source_path}");
 
     let before = heap::used();
     heap::reset_peak();
@@ -70,6 +76,7 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
     println!("heap peak: {}", heap::peak());
     drop((host, relayed.uploaded.path));
     net.close_idle();
+    tls.forget_sessions();
     println!("heap after: {}", heap::used());
     println!("dials: {}", sockets.dials());
     result

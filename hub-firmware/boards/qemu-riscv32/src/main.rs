@@ -25,6 +25,8 @@ mod memory_protection;
 mod probes;
 mod registers;
 mod stack;
+#[cfg(not(feature = "suite"))]
+mod trust;
 mod virtio;
 
 use embassy_executor::{Executor, Spawner};
