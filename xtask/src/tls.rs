@@ -7,7 +7,7 @@ use crate::steps::{Result, Steps};
 use crate::tls_front::TlsFront;
 
 /// The most heap a relay may use when both connections to the printer are encrypted, in bytes.
-const HEAP: u64 = 124 << 10;
+const HEAP: u64 = 80 << 10;
 
 /// What is shown of TLS.
 pub(crate) fn run(steps: &mut Steps, server: &OctoPrint) -> Result {
