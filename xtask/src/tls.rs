@@ -46,6 +46,7 @@ fn refusals(server: &OctoPrint, front: &TlsFront) -> Result {
     let tries = [
         ("right-pin", &printer, pin("printer")?, "connected"),
         ("right-ca", &signed, ca("ca")?, "connected"),
+        ("right-pin-again", &printer, pin("printer")?, "connected"),
         ("right-pin-of-1.3", &signed, pin("signed")?, "connected"),
         ("swapped-key", &printer, pin("signed")?, "untrusted"),
         ("swapped-key-of-1.3", &signed, pin("printer")?, "untrusted"),

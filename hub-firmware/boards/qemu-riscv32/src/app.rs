@@ -11,8 +11,8 @@ use embassy_net::Stack;
 use embassy_time::Instant;
 use hub_firmware::{Relay, RelayEvent, relay};
 use printhost::{AnyHost, Event, JobEnd, JobEvent, PrintHost as _, Started, Upload, Verified, net::BaseUrl};
-use printhost_net_embassy::{Sockets, Tls, embassy_net_with_tls};
-use static_cell::{ConstStaticCell, StaticCell};
+use printhost_net_embassy::{Sockets, embassy_net_with_tls};
+use static_cell::ConstStaticCell;
 
 use crate::{
     BUFFER, CONNECTIONS, config::Config, console::println, endurance, entropy::Entropy, heap, trust,
@@ -29,7 +29,7 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
         ConstStaticCell::new([([0; BUFFER], [0; BUFFER]); CONNECTIONS]);
     let buffers = BUFFERS.take();
     let sockets = Sockets::new(network, buffers);
-    let tls = tls(entropy)?;
+    let tls = crate::tls(entropy)?;
     let net = embassy_net_with_tls(&sockets, &tls, entropy);
     if config.get("rounds").is_some() {
         return endurance::run(&net.with_limits(endurance::limits()), &sockets, config).await;
@@ -87,11 +87,6 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
     println!("heap after: {}", heap::used());
     println!("dials: {}", sockets.dials());
     result
-}
-
-fn tls(entropy: Entropy) -> Result<Tls, String> {
-    static RANDOM: StaticCell<Entropy> = StaticCell::new();
-    Tls::new(RANDOM.init(entropy)).map_err(describe)
 }
 
 fn describe(error: impl Display) -> String {
