@@ -1,9 +1,13 @@
 //! What a board reads from its flash at run time.
 
-use alloc::string::{String, ToString};
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
 use core::fmt;
 
-use printhost::{PrinterUrl, Secret, net::BaseUrl};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use printhost::{PrinterUrl, Secret, Trust, net::BaseUrl};
 
 use crate::Relay;
 
@@ -24,15 +28,43 @@ impl<'a> Config<'a> {
 
     /// The value called `name`, or `None` if there is none.
     pub fn get(&self, name: &str) -> Option<&'a str> {
-        self.lines
-            .lines()
-            .filter_map(|line| line.split_once('='))
-            .find_map(|(key, value)| (key == name).then_some(value))
+        self.all(name).next()
     }
 
-    fn need(&self, name: &'static str) -> Result<&'a str, ConfigError> {
+    /// All values called `name`.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &'a str> {
+        let pairs = self.lines.lines().filter_map(|line| line.split_once('='));
+        pairs.filter_map(move |(key, value)| (key == name).then_some(value))
+    }
+
+    /// The value called `name`, or an error that says that it is missing.
+    pub fn require(&self, name: &'static str) -> Result<&'a str, ConfigError> {
         self.get(name).filter(|value| !value.is_empty()).ok_or(ConfigError { name, why: "is missing".into() })
     }
+
+    /// The printer's URL and whom to believe there: the key pinned as `printer_pin`, or the CA given as `printer_ca`,
+    /// both in base64.
+    pub fn printer(&self) -> Result<PrinterUrl, ConfigError> {
+        let printer: PrinterUrl =
+            self.require("printer")?.parse().map_err(|why| ConfigError::new("printer", why))?;
+        let trust = self.trust("printer_pin", "printer_ca")?;
+        Ok(trust.into_iter().fold(printer, PrinterUrl::with_trust))
+    }
+
+    fn trust(&self, pin: &'static str, ca: &'static str) -> Result<Option<Trust>, ConfigError> {
+        Ok(match (self.get(pin), self.get(ca)) {
+            (Some(text), _) => {
+                let hash = base64(pin, text)?.try_into();
+                Some(Trust::PinnedKey(hash.map_err(|_| ConfigError::new(pin, "is no SHA-256"))?))
+            }
+            (None, Some(text)) => Some(Trust::Ca(base64(ca, text)?)),
+            (None, None) => None,
+        })
+    }
+}
+
+fn base64(name: &'static str, text: &str) -> Result<Vec<u8>, ConfigError> {
+    STANDARD.decode(text).map_err(|_| ConfigError::new(name, "is no base64"))
 }
 
 /// Shows nothing of the values: some are secret.
@@ -68,6 +100,12 @@ impl fmt::Display for ConfigError {
 
 impl core::error::Error for ConfigError {}
 
+impl From<ConfigError> for String {
+    fn from(error: ConfigError) -> Self {
+        error.to_string()
+    }
+}
+
 /// The Wi-Fi network to join: `ssid`, and `password` unless it is open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -81,7 +119,7 @@ pub struct Station {
 impl Station {
     /// Takes the network out of a configuration; fails when a length is one that Wi-Fi does not have.
     pub fn read(config: &Config<'_>) -> Result<Self, ConfigError> {
-        let ssid = config.need("ssid")?;
+        let ssid = config.require("ssid")?;
         if ssid.len() > 32 {
             return Err(ConfigError::new("ssid", "is longer than 32 bytes"));
         }
@@ -94,7 +132,7 @@ impl Station {
 }
 
 /// What to do when the button is pressed: `source`, `printer`, `key`, `path`, and `replace=yes` where a file of that
-/// path may be replaced.
+/// path may be replaced. Whom to believe at the source is `source_pin` or `source_ca`, as for [`Config::printer`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Order {
@@ -111,12 +149,13 @@ pub struct Order {
 impl Order {
     /// Takes the order out of a configuration.
     pub fn read(config: &Config<'_>) -> Result<Self, ConfigError> {
-        let printer = config.need("printer")?.parse().map_err(|why| ConfigError::new("printer", why))?;
-        let key = Secret::new(config.need("key")?);
+        let printer = config.printer()?;
+        let key = Secret::new(config.require("key")?);
         let (server, file) =
-            config.need("source")?.rsplit_once('/').ok_or(ConfigError::new("source", "has no path"))?;
+            config.require("source")?.rsplit_once('/').ok_or(ConfigError::new("source", "has no path"))?;
         let source = BaseUrl::parse(server).map_err(|why| ConfigError::new("source", why))?;
-        let path = config.need("path")?.into();
+        let source = config.trust("source_pin", "source_ca")?.into_iter().fold(source, BaseUrl::with_trust);
+        let path = config.require("path")?.into();
         let replace = match config.get("replace") {
             None | Some("" | "no") => false,
             Some("yes") => true,
@@ -197,6 +236,24 @@ mod tests {
             ("replace=maybe\n", "replace"),
         ] {
             assert_eq!(Order::read(&config(&format!("{line}{GOOD}"))).unwrap_err().name(), name);
+        }
+    }
+
+    #[test]
+    fn keys_are_pinned_and_authorities_given_in_base64() {
+        let pin = STANDARD.encode([7; 32]);
+        let trusting = |lines: &str| Order::read(&config(&format!("{GOOD}{lines}")));
+        let order = trusting(&format!("printer_pin={pin}\nsource_ca=Q0E=\n")).unwrap();
+        assert_eq!(order.printer.base().origin.trust, Trust::PinnedKey([7; 32]));
+        assert_eq!(order.relay().source.origin.trust, Trust::Ca(b"CA".to_vec()));
+        let order = trusting("printer_ca=Q0E=\n").unwrap();
+        assert_eq!(order.printer.base().origin.trust, Trust::Ca(b"CA".to_vec()));
+        for (line, name) in [
+            ("printer_pin=Q0E=\n", "printer_pin"),
+            ("printer_ca=?\n", "printer_ca"),
+            ("source_pin=\n", "source_pin"),
+        ] {
+            assert_eq!(trusting(line).unwrap_err().name(), name);
         }
     }
 

@@ -178,6 +178,7 @@ fn qemu<'a>(command: &'a mut Command, config: &Path) -> &'a mut Command {
         .args(["qemu-system-riscv32", "-machine", "virt", "-m", "8M", "-bios", "none"])
         .args(["-nographic", "-global", "virtio-mmio.force-legacy=false"])
         .args(["-netdev", "user,id=n0", "-device", "virtio-net-device,netdev=n0"])
+        .args(["-device", "virtio-rng-device"])
         .args(["-device", &format!("loader,file={},addr={CONFIG_ADDRESS},force-raw=on", config.display())])
         .arg("-kernel")
         .arg(image())

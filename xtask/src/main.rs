@@ -16,6 +16,8 @@ mod setup;
 mod sizes;
 mod steps;
 mod test;
+mod tls;
+mod tls_front;
 mod workspace;
 
 use std::process::ExitCode;
