@@ -14,6 +14,8 @@ mod led;
 mod memory;
 mod pins;
 mod status;
+#[cfg(feature = "tls")]
+mod tls;
 mod watchdog;
 mod wifi;
 
