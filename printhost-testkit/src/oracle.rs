@@ -74,6 +74,10 @@ pub enum Fault {
     LoseAnswer,
     /// All that the host sends is cut off after so many bytes of the next answer that gets that far.
     ResetAnswerAt(u64),
+    /// Nothing moves any more on the connection on which the host has sent so much.
+    StallAnswerAt(u64),
+    /// The connection on which the host has sent so much is closed as if that had been all.
+    CloseAnswerAt(u64),
     /// All connections there are, are reset.
     CutAll,
     /// The host cannot be reached, and connections there are, are reset.

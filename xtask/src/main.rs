@@ -2,6 +2,7 @@
 
 mod bench;
 mod board;
+mod endurance;
 mod features;
 mod fuzz;
 mod ledger;
@@ -15,6 +16,8 @@ mod setup;
 mod sizes;
 mod steps;
 mod test;
+mod tls;
+mod tls_front;
 mod workspace;
 
 use std::process::ExitCode;
@@ -28,6 +31,8 @@ usage: cargo xtask <command>
   peers --keep          start the real servers and keep them until Ctrl-C
   octorest              a client that others wrote, against the simulator
   qemu                  the hub on an emulated microcontroller, against a real OctoPrint
+  endure [--rounds N] [--seed S]
+                        many relays of that hub, with something going wrong in most of them
   fuzz [--seconds N]    every fuzz target for a few seconds, or N
   fuzz TARGET [--seconds N]
                         one fuzz target
@@ -51,6 +56,13 @@ fn main() -> ExitCode {
         ["qemu"] => qemu::qemu(),
         ["ledger"] => ledger::write(),
         ["bench"] => bench::bench(),
+        ["endure", args @ ..] => match endurance::endure(args) {
+            Some(passed) => passed,
+            None => {
+                eprint!("{USAGE}");
+                return ExitCode::from(2);
+            }
+        },
         ["fuzz", args @ ..] => match fuzz::fuzz(args) {
             Some(passed) => passed,
             None => {

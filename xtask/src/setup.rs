@@ -8,7 +8,7 @@ use crate::{octoprint, octorest};
 
 const CARGO_DENY: &str = "0.20.2";
 
-const DEBIAN_PACKAGES: [&str; 13] = [
+const DEBIAN_PACKAGES: [&str; 15] = [
     // downloads by the programs below
     "ca-certificates",
     // a compiler with the sources of `core` and `alloc`, for microcontrollers
@@ -25,6 +25,9 @@ const DEBIAN_PACKAGES: [&str; 13] = [
     "gcc",
     "libc6-dev",
     "curl",
+    // a TLS front, and its certificates
+    "nginx-light",
+    "openssl",
     // the fuzzer's engine
     "g++",
 ];

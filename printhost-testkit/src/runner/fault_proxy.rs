@@ -3,7 +3,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     string::String,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     vec,
@@ -32,12 +32,27 @@ pub struct FaultProxy {
 #[derive(Debug)]
 struct Shared {
     host: String,
-    /// The fault and a number that tells it from the one before.
-    fault: watch::Sender<(u64, Fault)>,
-    /// For faults that happen once.
+    order: watch::Sender<Order>,
+    /// The order that was carried out last.
     spent: Mutex<u64>,
+    accepted: AtomicU64,
     traffic: AtomicU64,
     changes: AtomicU64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Order {
+    /// Tells it from the one before.
+    number: u64,
+    fault: Fault,
+    /// The only connection that it is for, counted from the first.
+    only: Option<u64>,
+}
+
+impl Order {
+    fn is_for(&self, connection: u64) -> bool {
+        self.only.is_none_or(|only| only == connection)
+    }
 }
 
 impl FaultProxy {
@@ -58,8 +73,9 @@ impl FaultProxy {
         let listener = socket.listen(64)?;
         let shared = Arc::new(Shared {
             host: host.into(),
-            fault: watch::Sender::new((0, Fault::None)),
+            order: watch::Sender::new(Order { number: 1, fault: Fault::None, only: None }),
             spent: Mutex::new(0),
+            accepted: AtomicU64::new(0),
             traffic: AtomicU64::new(0),
             changes: AtomicU64::new(0),
         });
@@ -75,7 +91,22 @@ impl FaultProxy {
 
     /// Does this from now on, instead of what it did before.
     pub fn set(&self, fault: Fault) {
-        self.shared.fault.send_modify(|now| *now = (now.0 + 1, fault));
+        self.order(fault, None);
+    }
+
+    /// As [`FaultProxy::set`], but only to the `nth` of the connections that are made from now on, the first being 0.
+    /// [`Fault::Gone`] and [`Fault::CutAll`] are of all connections.
+    pub fn set_on(&self, nth: u64, fault: Fault) {
+        self.order(fault, Some(self.shared.accepted.load(Relaxed) + nth));
+    }
+
+    fn order(&self, fault: Fault, only: Option<u64>) {
+        self.shared.order.send_modify(|now| *now = Order { number: now.number + 1, fault, only });
+    }
+
+    /// Whether the present fault has been done to a connection.
+    pub fn has_happened(&self) -> bool {
+        self.shared.order.borrow().number == *self.shared.spent()
     }
 
     /// Bytes that came from the driver, and a thousand for every connection, since the last [`FaultProxy::forget`].
@@ -101,22 +132,30 @@ impl Drop for FaultProxy {
     }
 }
 
+impl Shared {
+    fn spent(&self) -> MutexGuard<'_, u64> {
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
         while connections.try_join_next().is_some() {}
         shared.traffic.fetch_add(1000, Relaxed);
+        let connection = shared.accepted.fetch_add(1, Relaxed);
         let shared = Arc::clone(&shared);
         connections.spawn(async move {
             // Nobody is left to be told when a connection cannot be carried on.
-            let _ = carry(client, &shared).await;
+            let _ = carry(client, connection, &shared).await;
         });
     }
 }
 
 /// One connection, since the present fault.
 struct Progress {
-    fault: (u64, Fault),
+    connection: u64,
+    order: Order,
     up: u64,
     down: u64,
     /// The request whose answer is to be lost has gone by.
@@ -124,30 +163,36 @@ struct Progress {
 }
 
 impl Progress {
-    fn begin(&mut self, fault: (u64, Fault)) {
-        *self = Self { fault, up: 0, down: 0, changing: false };
+    const fn new(connection: u64, order: Order) -> Self {
+        Self { connection, order, up: 0, down: 0, changing: false }
+    }
+
+    fn fault(&self) -> Fault {
+        if self.order.is_for(self.connection) { self.order.fault } else { Fault::None }
     }
 }
 
 /// Until one side closes, or a fault has happened.
-async fn carry(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
-    let mut faults = shared.fault.subscribe();
-    let now = *faults.borrow_and_update();
-    if now.1 == Fault::Gone {
+async fn carry(mut client: TcpStream, connection: u64, shared: &Shared) -> io::Result<()> {
+    let mut orders = shared.order.subscribe();
+    let now = *orders.borrow_and_update();
+    if now.fault == Fault::Gone {
+        *shared.spent() = now.number;
         return client.set_zero_linger();
     }
     let mut host = TcpStream::connect(&shared.host).await?;
-    let mut progress = Progress { fault: now, up: 0, down: 0, changing: false };
+    let mut progress = Progress::new(connection, now);
     let (mut up, mut down) = (vec![0; 16 << 10], vec![0; 16 << 10]);
     loop {
         tokio::select! {
             biased;
-            changed = faults.changed() => {
-                let fault = *faults.borrow_and_update();
-                if changed.is_err() || matches!(fault.1, Fault::Gone | Fault::CutAll) {
+            changed = orders.changed() => {
+                let order = *orders.borrow_and_update();
+                if changed.is_err() || matches!(order.fault, Fault::Gone | Fault::CutAll) {
+                    *shared.spent() = order.number;
                     return client.set_zero_linger();
                 }
-                progress.begin(fault);
+                progress = Progress::new(connection, order);
             }
             n = client.read(&mut up) => {
                 let n = n?;
@@ -156,7 +201,7 @@ async fn carry(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
                 }
                 shared.traffic.fetch_add(n as u64, Relaxed);
                 if !upwards(&mut up[..n], &mut host, &mut progress, shared).await? {
-                    return end(client, progress.fault.1, &mut faults).await;
+                    return end(client, progress.fault(), &mut orders).await;
                 }
             }
             n = host.read(&mut down) => {
@@ -165,7 +210,7 @@ async fn carry(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
                     return Ok(());
                 }
                 if !downwards(&down[..n], &mut client, &mut progress, shared).await? {
-                    return end(client, progress.fault.1, &mut faults).await;
+                    return end(client, progress.fault(), &mut orders).await;
                 }
             }
         }
@@ -183,7 +228,7 @@ async fn upwards(
     progress.up = to;
     let changes = [&b"POST "[..], b"PUT ", b"DELETE ", b"PATCH "].iter().any(|verb| bytes.starts_with(verb));
     shared.changes.fetch_add(changes.into(), Relaxed);
-    match progress.fault.1 {
+    match progress.fault() {
         Fault::ResetAt(at) | Fault::StallAt(at) if to >= at && is_first(shared, progress) => {
             let before = usize::try_from(at.saturating_sub(from)).unwrap_or(usize::MAX).min(bytes.len());
             host.write_all(&bytes[..before]).await?;
@@ -209,9 +254,11 @@ async fn downwards(
 ) -> io::Result<bool> {
     let (from, to) = (progress.down, progress.down + bytes.len() as u64);
     progress.down = to;
-    match progress.fault.1 {
+    match progress.fault() {
         Fault::LoseAnswer if progress.changing => Ok(false),
-        Fault::ResetAnswerAt(at) if to >= at && is_first(shared, progress) => {
+        Fault::ResetAnswerAt(at) | Fault::StallAnswerAt(at) | Fault::CloseAnswerAt(at)
+            if to >= at && is_first(shared, progress) =>
+        {
             let before = usize::try_from(at.saturating_sub(from)).unwrap_or(usize::MAX).min(bytes.len());
             client.write_all(&bytes[..before]).await?;
             Ok(false)
@@ -222,17 +269,19 @@ async fn downwards(
 
 /// A fault happens to one connection only, the first that gets there.
 fn is_first(shared: &Shared, progress: &Progress) -> bool {
-    let mut spent = shared.spent.lock().unwrap_or_else(PoisonError::into_inner);
-    let stalls = matches!(progress.fault.1, Fault::StallAt(_));
-    let first = *spent != progress.fault.0 || stalls;
-    *spent = progress.fault.0;
+    let mut spent = shared.spent();
+    let stalls = matches!(progress.fault(), Fault::StallAt(_) | Fault::StallAnswerAt(_));
+    let first = *spent != progress.order.number || stalls;
+    *spent = progress.order.number;
     first
 }
 
-async fn end(client: TcpStream, fault: Fault, faults: &mut watch::Receiver<(u64, Fault)>) -> io::Result<()> {
-    if let Fault::StallAt(_) = fault {
+async fn end(mut client: TcpStream, fault: Fault, orders: &mut watch::Receiver<Order>) -> io::Result<()> {
+    match fault {
+        Fault::CloseAnswerAt(_) => return client.shutdown().await,
         // Silent until something else is wanted.
-        let _ = faults.changed().await;
+        Fault::StallAt(_) | Fault::StallAnswerAt(_) => drop(orders.changed().await),
+        _ => {}
     }
     client.set_zero_linger()
 }

@@ -7,15 +7,16 @@ use super::{
 
 over_both!(
     what_is_no_octoprint_is_told_so_by_every_read,
-    what_is_no_octoprint_never_confirms_a_change,
-    change_that_was_accepted_is_done_though_its_answer_is_cut,
     huge_answers_are_refused_in_bounded_memory,
     answer_of_just_the_largest_size_is_read,
     compressed_answers_are_refused,
     captive_portal_is_named,
     redirects_on_the_same_host_are_followed_and_loops_are_not,
     lists_that_never_end_are_refused,
-    page_of_endless_paths_is_refused_in_bounded_memory,
+    page_of_endless_paths_is_refused_in_bounded_memory;
+    paused
+    what_is_no_octoprint_never_confirms_a_change,
+    change_that_was_accepted_is_done_though_its_answer_is_cut
 );
 
 const PORTAL: &str = "<!DOCTYPE html><html><head><title>Log in to the hotel's network</title></head></html>";

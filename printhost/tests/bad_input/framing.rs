@@ -14,8 +14,9 @@ over_both!(
     host_that_speaks_first_is_told_whatever_the_timing,
     old_http_is_understood,
     surplus_bytes_do_not_reach_the_next_answer,
-    connection_ended_at_once_is_disconnected,
-    lost_answer_to_a_change_is_unconfirmed,
+    connection_ended_at_once_is_disconnected;
+    paused
+    lost_answer_to_a_change_is_unconfirmed
 );
 
 const CHUNKED: &str = "HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n";

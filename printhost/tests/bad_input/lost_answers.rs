@@ -11,7 +11,8 @@ use super::{
     server::{Answer, Heard, Server, Step, json},
 };
 
-over_both!(
+over_both!(;
+    paused
     print_that_was_going_on_before_is_not_taken_for_the_one_to_start,
     print_that_has_just_begun_is_taken_for_the_one_to_start,
     half_a_copy_is_not_taken_for_the_whole,

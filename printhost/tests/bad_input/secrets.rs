@@ -6,9 +6,10 @@ use super::{
 };
 
 over_both!(
-    key_that_the_host_repeats_is_never_shown,
     key_is_never_sent_to_another_host,
-    hosts_never_show_their_key
+    hosts_never_show_their_key;
+    paused
+    key_that_the_host_repeats_is_never_shown
 );
 
 async fn key_that_the_host_repeats_is_never_shown<N: Net>(net: fn() -> N) {

@@ -1,6 +1,7 @@
 //! The application: relays the file and printer that the configuration names.
 
 use alloc::{
+    boxed::Box,
     format,
     string::{String, ToString},
 };
@@ -9,22 +10,16 @@ use core::fmt::Display;
 use embassy_net::Stack;
 use embassy_time::Instant;
 use hub_firmware::{Relay, RelayEvent, relay};
-use printhost::{
-    AnyHost, Event, JobEnd, JobEvent, PrintHost as _, PrinterUrl, Started, Upload, Verified, net::BaseUrl,
-};
-use printhost_net_embassy::{Sockets, embassy_net};
-use static_cell::ConstStaticCell;
+use printhost::{AnyHost, Event, JobEnd, JobEvent, PrintHost as _, Started, Upload, Verified, net::BaseUrl};
+use printhost_net_embassy::{Sockets, Tls, embassy_net_with_tls};
+use static_cell::{ConstStaticCell, StaticCell};
 
-use crate::{BUFFER, CONNECTIONS, config::Config, console::println, entropy::Entropy, heap};
+use crate::{
+    BUFFER, CONNECTIONS, config::Config, console::println, endurance, entropy::Entropy, heap, trust,
+};
 
 /// Runs the application to its end.
 pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entropy) -> Result<(), String> {
-    let get = |name| config.get(name).ok_or_else(|| format!("the configuration has no {name}"));
-    let printer: PrinterUrl = get("printer")?.parse().map_err(describe)?;
-    let (source, source_path) = get("source")?.rsplit_once('/').ok_or("source: no path")?;
-    let source = BaseUrl::parse(source).map_err(describe)?;
-    let source_path = format!("/{source_path}");
-
     network.wait_config_up().await;
     if let Some(network) = network.config_v4() {
         println!("address: {} after {} ms", network.address, Instant::now().as_millis());
@@ -34,14 +29,26 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
         ConstStaticCell::new([([0; BUFFER], [0; BUFFER]); CONNECTIONS]);
     let buffers = BUFFERS.take();
     let sockets = Sockets::new(network, buffers);
-    let net = embassy_net(&sockets, entropy);
+    let tls = tls(entropy)?;
+    let net = embassy_net_with_tls(&sockets, &tls, entropy);
+    if config.get("rounds").is_some() {
+        return endurance::run(&net.with_limits(endurance::limits()), &sockets, config).await;
+    }
+
+    if config.all("try").next().is_some() {
+        return Box::pin(trust::run(&net, config)).await;
+    }
+    let printer = config.printer()?;
+    let (source, source_path) = config.require("source")?.rsplit_once('/').ok_or("source: no path")?;
+    let source = BaseUrl::parse(source).map_err(describe)?;
+    let source_path = format!("/{source_path}");
 
     let before = heap::used();
     heap::reset_peak();
-    let host = AnyHost::new(&net, &printer, get("key")?);
+    let host = AnyHost::new(&net, &printer, config.require("key")?);
     let started = Instant::now();
     let mut stored = started;
-    let order = Relay::new(&source, &source_path, get("path")?);
+    let order = Relay::new(&source, &source_path, config.require("path")?);
     let work = relay(&net, &host, order, |event| match event {
         RelayEvent::Uploaded(uploaded) => {
             stored = Instant::now();
@@ -69,9 +76,15 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
     println!("heap peak: {}", heap::peak());
     drop((host, relayed.uploaded.path));
     net.close_idle();
+    tls.forget_sessions();
     println!("heap after: {}", heap::used());
     println!("dials: {}", sockets.dials());
     result
+}
+
+fn tls(entropy: Entropy) -> Result<Tls, String> {
+    static RANDOM: StaticCell<Entropy> = StaticCell::new();
+    Tls::new(RANDOM.init(entropy)).map_err(describe)
 }
 
 fn describe(error: impl Display) -> String {

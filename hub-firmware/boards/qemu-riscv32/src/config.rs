@@ -3,6 +3,15 @@
 //! QEMU puts them there with `-device loader,file=PATH,addr=0x803ff000,force-raw=on`; on a chip
 //! it would be a partition. Without that option there are no values.
 
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use printhost::{PrinterUrl, net::Trust};
+
 /// The configuration values.
 #[derive(Clone, Copy)]
 pub(crate) struct Config {
@@ -19,9 +28,36 @@ impl Config {
 
     /// The value called `name`, or `None` if there is none.
     pub(crate) fn get(&self, name: &str) -> Option<&'static str> {
-        self.lines
-            .lines()
-            .filter_map(|line| line.split_once('='))
-            .find_map(|(key, value)| (key == name).then_some(value))
+        self.all(name).next()
     }
+
+    /// All values called `name`.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &'static str> {
+        let pairs = self.lines.lines().filter_map(|line| line.split_once('='));
+        pairs.filter_map(move |(key, value)| (key == name).then_some(value))
+    }
+
+    /// The value called `name`, or an error that says which is missing.
+    pub(crate) fn require(&self, name: &str) -> Result<&'static str, String> {
+        self.get(name).ok_or_else(|| format!("the configuration has no {name}"))
+    }
+
+    /// The printer's URL and whom to believe there: the key pinned, or the CA given.
+    pub(crate) fn printer(&self) -> Result<PrinterUrl, String> {
+        let printer: PrinterUrl =
+            self.require("printer")?.parse().map_err(|e: printhost::PrinterUrlError| e.to_string())?;
+        Ok(match (self.get("printer_pin"), self.get("printer_ca")) {
+            (Some(pin), _) => {
+                let hash = base64(pin)?.try_into().map_err(|_| "printer_pin is no SHA-256")?;
+                printer.with_trust(Trust::PinnedKey(hash))
+            }
+            (None, Some(ca)) => printer.with_trust(Trust::Ca(base64(ca)?)),
+            (None, None) => printer,
+        })
+    }
+}
+
+/// Reads base64.
+pub(crate) fn base64(text: &str) -> Result<Vec<u8>, String> {
+    STANDARD.decode(text).map_err(|_| format!("{text:?} is no base64"))
 }

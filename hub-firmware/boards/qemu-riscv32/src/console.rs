@@ -1,6 +1,9 @@
-//! Text output on the UART.
+//! Text on the UART.
 
 use core::fmt;
+
+#[cfg(not(feature = "suite"))]
+use embassy_time::Timer;
 
 use crate::registers::{UART_DATA, UART_LINE_STATUS};
 
@@ -25,5 +28,19 @@ impl fmt::Write for Console {
             UART_DATA.write(byte);
         }
         Ok(())
+    }
+}
+
+#[cfg(not(feature = "suite"))]
+/// Waits until somebody at the other end has sent a line, whatever is in it.
+pub(crate) async fn line() {
+    const DATA_READY: u8 = 1;
+    loop {
+        while UART_LINE_STATUS.read() & DATA_READY == 0 {
+            Timer::after_millis(10).await;
+        }
+        if UART_DATA.read() == b'\n' {
+            return;
+        }
     }
 }

@@ -11,6 +11,8 @@ mod app;
 mod clock;
 mod config;
 mod console;
+#[cfg(not(feature = "suite"))]
+mod endurance;
 mod entropy;
 mod ethernet;
 mod exit;
@@ -18,10 +20,14 @@ mod faults;
 mod heap;
 mod interrupts;
 mod layout;
+mod libc;
 mod memory_protection;
 mod probes;
 mod registers;
 mod stack;
+#[cfg(not(feature = "suite"))]
+mod trust;
+mod virtio;
 
 use embassy_executor::{Executor, Spawner};
 use embassy_net::{Runner, StackResources};
@@ -63,8 +69,7 @@ async fn application(spawner: Spawner) {
     if let Some(probe) = config.get("probe") {
         probes::run(probe);
     }
-    let seed = config.get("seed").unwrap_or_default();
-    let entropy = Entropy::new(clock::now(), seed.as_bytes());
+    let entropy = Entropy::start();
     let mut network_seed = [0; 8];
     entropy.fill(&mut network_seed);
 

@@ -1,0 +1,502 @@
+//! Many relays of the emulated board in one boot, with something going wrong in most of them.
+//!
+//! What the board says of a round is compared with what OctoPrint says, and has on its disk.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Lines, Write as _};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::json;
+
+use crate::board::{self, HOST, Running};
+use crate::octoprint::{self, OctoPrint};
+use crate::part;
+use crate::steps::{Result, Steps};
+use crate::workspace;
+
+/// Rounds of a change's gate.
+pub(crate) const FEW: u32 = 20;
+
+/// How long a round may take, whatever goes wrong.
+const LONGEST: Duration = Duration::from_secs(90);
+/// How fast the source is, in bytes a second: so that what happens at some moment can happen in an upload.
+const RATE: usize = 400 << 10;
+/// How long the rest of a round takes when nothing goes wrong.
+const ROUND: Duration = Duration::from_millis(1200);
+/// How long the network is gone.
+const NETWORK_GONE: Duration = Duration::from_secs(30);
+/// How long a print that nobody watches any more may go on.
+const PRINT: Duration = Duration::from_secs(30);
+/// The heap that a driver keeps from round to round: where its printer is, and its last statuses.
+const KEPT: u64 = 2048;
+/// The folder on OctoPrint.
+const FOLDER: &str = "relay";
+
+/// The proxies, in the order in which they are started.
+const SOURCE: usize = 0;
+const PRINTER: usize = 1;
+/// What the driver opens first and second in a round.
+const REQUESTS: u64 = 0;
+const PUSH: u64 = 1;
+
+/// Builds the board and does the rounds.
+pub(crate) fn endure(args: &[&str]) -> Option<bool> {
+    let (mut rounds, mut seed) = (FEW, None);
+    for pair in args.chunks(2) {
+        match *pair {
+            ["--rounds", number] => rounds = number.parse().ok().filter(|rounds| *rounds > 0)?,
+            ["--seed", number] => seed = Some(number.parse().ok()?),
+            _ => return None,
+        }
+    }
+    let mut steps = Steps::new();
+    let result = steps
+        .command("firmware for QEMU", &mut board::build(&[]))
+        .and_then(|()| run(&mut steps, rounds, seed.unwrap_or_else(by_the_clock)));
+    Some(steps.summary(&result))
+}
+
+/// The rounds, and boards with a defect that they must find out. The firmware has been built.
+pub(crate) fn run(steps: &mut Steps, rounds: u32, seed: u64) -> Result {
+    let release = &octoprint::STABLE;
+    let server = steps.run(format!("OctoPrint {} starts", release.version), || OctoPrint::start(release))?;
+    steps
+        .run(format!("{rounds} rounds of the hub"), || Endurance::start(&server, seed, rounds, None)?.run())
+        .map_err(|error| format!("{error}\nwith --seed {seed}; of OctoPrint {}", server.log_hint()))?;
+    for (defect, found_by) in [("leaks", "the heap has"), ("prints-twice", "times")] {
+        steps.run(format!("a board that {} is found out", defect.replace('-', " ")), || {
+            match Endurance::start(&server, seed, ROUNDS_PER_DRIVER, Some(defect))?.run_clean() {
+                Err(error) if error.contains(found_by) => {
+                    println!("  found out: {error}");
+                    Ok(())
+                }
+                other => Err(format!("it was not found out: {other:?}")),
+            }
+        })?;
+    }
+    Ok(())
+}
+
+pub(crate) fn by_the_clock() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |now| now.as_millis() as u64)
+}
+
+/// As the board has it.
+const ROUNDS_PER_DRIVER: u32 = 4;
+
+/// What goes wrong in a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Nothing,
+    SourceStalls,
+    SourceDies,
+    SourceEndsEarly,
+    PrinterStalls,
+    UploadIsCut,
+    AnswerIsCut,
+    PushIsCut,
+    PrinterIsGone,
+    NetworkIsGone,
+}
+
+impl Kind {
+    const ALL: [Self; 10] = [
+        Self::Nothing,
+        Self::SourceStalls,
+        Self::SourceDies,
+        Self::SourceEndsEarly,
+        Self::PrinterStalls,
+        Self::UploadIsCut,
+        Self::AnswerIsCut,
+        Self::PushIsCut,
+        Self::PrinterIsGone,
+        Self::NetworkIsGone,
+    ];
+
+    /// A fault of one of the proxies, for a file of `size` bytes.
+    fn fault(self, random: &mut Random, size: u64) -> Option<(usize, Option<u64>, serde_json::Value)> {
+        // Behind the file comes the rest of the form, and before it what was asked and told before.
+        let in_file = random.below(size);
+        let in_upload = random.below(size + 2000);
+        let in_answers = random.below(6000);
+        Some(match self {
+            Self::SourceStalls => (SOURCE, None, json!({ "StallAnswerAt": in_file })),
+            Self::SourceDies => (SOURCE, None, json!({ "ResetAnswerAt": in_file })),
+            Self::SourceEndsEarly => (SOURCE, None, json!({ "CloseAnswerAt": in_file })),
+            Self::PrinterStalls => (PRINTER, None, json!({ "StallAt": in_upload })),
+            Self::UploadIsCut => (PRINTER, Some(REQUESTS), json!({ "ResetAt": in_upload })),
+            Self::AnswerIsCut => (PRINTER, Some(REQUESTS), json!({ "ResetAnswerAt": in_answers })),
+            Self::PushIsCut => (PRINTER, Some(PUSH), json!({ "ResetAnswerAt": in_answers })),
+            Self::Nothing | Self::PrinterIsGone | Self::NetworkIsGone => return None,
+        })
+    }
+}
+
+/// The kinds of as many rounds: each as often as the others, in any order, the loss of the network once in twenty; the
+/// last is clean.
+fn plan(random: &mut Random, rounds: u32) -> Vec<Kind> {
+    let mut plan = Vec::new();
+    while plan.len() < rounds as usize {
+        let mut kinds = Kind::ALL;
+        if (plan.len() / Kind::ALL.len()) % 2 == 1 {
+            kinds[Kind::ALL.len() - 1] = Kind::Nothing;
+        }
+        for i in (1..kinds.len()).rev() {
+            kinds.swap(i, random.below(i as u64 + 1) as usize);
+        }
+        plan.extend(kinds);
+    }
+    plan.truncate(rounds as usize);
+    // A clean round comes last, and every kind stays: it changes places with one that was planned.
+    if let Some(clean) = plan.iter().rposition(|kind| *kind == Kind::Nothing) {
+        let clean = plan.remove(clean);
+        plan.push(clean);
+    }
+    plan
+}
+
+/// The board, and everything around it.
+struct Endurance<'a> {
+    server: &'a OctoPrint,
+    uploads: PathBuf,
+    proxies: Proxies,
+    board: Running,
+    rounds: u32,
+    seed: u64,
+    random: Random,
+    heap_before: Option<u64>,
+    /// By kind and outcome.
+    counts: BTreeMap<Kind, BTreeMap<String, u32>>,
+    files: Vec<(String, u64)>,
+}
+
+impl<'a> Endurance<'a> {
+    fn start(server: &'a OctoPrint, seed: u64, rounds: u32, defect: Option<&str>) -> Result<Self> {
+        println!("  seed {seed}");
+        let [(_, url), (_, key), (_, basedir), ..] = server.environment();
+        let files = part::serve_each(RATE, move |path| {
+            let round = path.strip_prefix("/files/")?.strip_suffix(".gcode")?.parse().ok()?;
+            Some(Arc::new(file_of(seed, round)))
+        })?;
+        let address = url.trim_start_matches("octoprint://");
+        let proxies = Proxies::start(&[&format!("127.0.0.1:{files}"), address])?;
+        // A folder of its own, so that no round finds what another run has stored.
+        let folder = format!("{FOLDER}{}", proxies.ports[SOURCE]);
+        let board = Running::start(&[
+            ("source", &format!("http://{HOST}:{}/files", proxies.ports[SOURCE])),
+            ("printer", &format!("octoprint://{HOST}:{}", proxies.ports[PRINTER])),
+            ("key", &key),
+            ("path", &folder),
+            ("rounds", &rounds.to_string()),
+            ("defect", defect.unwrap_or_default()),
+        ])?;
+        Ok(Self {
+            server,
+            uploads: PathBuf::from(basedir).join("uploads").join(folder),
+            proxies,
+            board,
+            rounds,
+            seed,
+            random: Random(seed),
+            heap_before: None,
+            counts: BTreeMap::new(),
+            files: Vec::new(),
+        })
+    }
+
+    fn run(mut self) -> Result {
+        let started = Instant::now();
+        let plan = plan(&mut self.random, self.rounds);
+        for (round, kind) in (1..).zip(&plan) {
+            self.round(round, *kind)?;
+        }
+        self.look_again()?;
+        let took = started.elapsed().as_secs_f64();
+        let report = self.board.finish()?;
+        ensure(report.code == 0, || format!("the board ended with code {}", report.code))?;
+        println!("\n  {} rounds in {took:.0} s, seed {}", self.rounds, self.seed);
+        for (kind, outcomes) in &self.counts {
+            let outcomes: Vec<String> = outcomes.iter().map(|(what, n)| format!("{n} {what}")).collect();
+            println!("  {:17} {}", format!("{kind:?}"), outcomes.join(", "));
+        }
+        Ok(())
+    }
+
+    fn run_clean(mut self) -> Result {
+        (1..=self.rounds).try_for_each(|round| self.round(round, Kind::Nothing))?;
+        self.look_again()
+    }
+
+    fn round(&mut self, round: u32, kind: Kind) -> Result {
+        let file = file_of(self.seed, round);
+        self.fields("ready")?;
+        let fault = kind.fault(&mut self.random, file.len() as u64);
+        if let Some((proxy, nth, fault)) = &fault {
+            self.proxies.order(*proxy, *nth, fault)?;
+        }
+        let started = Instant::now();
+        self.board.send("go")?;
+        let usual = ROUND.as_millis() as u64 + file.len() as u64 * 1000 / RATE as u64;
+        let delay = Duration::from_millis(self.random.below(usual));
+        let gone = Duration::from_millis(500 + self.random.below(4500));
+        let network = match kind {
+            Kind::NetworkIsGone => {
+                let link = self.board.link();
+                Some(std::thread::spawn(move || {
+                    std::thread::sleep(delay);
+                    link(false)?;
+                    std::thread::sleep(NETWORK_GONE);
+                    link(true)
+                }))
+            }
+            Kind::PrinterIsGone => {
+                std::thread::sleep(delay);
+                self.proxies.order(PRINTER, None, &json!("Gone"))?;
+                std::thread::sleep(gone);
+                None
+            }
+            _ => None,
+        };
+        if kind == Kind::PrinterIsGone {
+            self.proxies.order(PRINTER, None, &json!("None"))?;
+        }
+        let said = (self.fields("ended")?, self.fields("round")?);
+        let took = started.elapsed();
+        let happened = match fault {
+            Some((proxy, ..)) => self.proxies.order(proxy, None, &json!("None"))?,
+            None => kind != Kind::Nothing,
+        };
+        if let Some(network) = network {
+            network.join().map_err(|_| "the thread that takes the network away has panicked")??;
+        }
+        let said = Said::parse(&said.0, &said.1).ok_or_else(|| format!("the board said {said:?}"))?;
+        println!("  {round:4} {kind:?}{}: {said}", if happened { "" } else { " (did not come to it)" });
+        self.judge(round, &file, happened, &said)
+            .map_err(|error| format!("round {round}, {kind:?}, {:?}: {error}", said.outcome))?;
+        ensure(took < LONGEST, || format!("round {round} took {} s", took.as_secs()))?;
+        *self.counts.entry(kind).or_default().entry(said.outcome).or_default() += 1;
+        Ok(())
+    }
+
+    /// Compares what the board says with what is true.
+    fn judge(&mut self, round: u32, file: &[u8], happened: bool, said: &Said) -> Result {
+        ensure(happened || said.outcome == "finished", || "nothing was wrong, and it failed".into())?;
+        self.wait_until("nothing is printed any more", PRINT, |server| {
+            server.get("/api/job").is_some_and(|job| job["state"] == "Operational")
+        })?;
+        let name = format!("{round:04}.gcode");
+        let stored = match std::fs::read(self.uploads.join(&name)) {
+            Ok(stored) => Some(stored),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(format!("{name}: {error}")),
+        };
+        match &stored {
+            Some(stored) => ensure(stored == file, || {
+                format!("{} bytes are stored of {}, or others", stored.len(), file.len())
+            })?,
+            None => ensure(said.outcome != "finished", || "the file is not there".into())?,
+        }
+        let finished = said.outcome == "finished";
+        let prints = |server: &OctoPrint| self.prints(server, &name);
+        if finished {
+            self.wait_until("the print is counted", Duration::from_secs(10), |s| prints(s) > 0)?;
+        }
+        let prints = prints(self.server);
+        ensure(prints <= 1, || format!("it was printed {prints} times"))?;
+        ensure(!finished || prints == 1, || "it was not printed".into())?;
+        ensure(said.retry != "safe" || stored.is_none(), || {
+            "it says that it can be done again, and the file is there".into()
+        })?;
+        if stored.is_some() {
+            self.files.push((name, prints));
+        }
+        let before = self.heap_before.ok_or("the board did not print its heap")?;
+        let kept = if said.driver == "gone" { 0 } else { KEPT };
+        ensure((before..=before + kept).contains(&said.heap), || {
+            format!("the heap has {} bytes in use, and had {before}; {kept} may stay", said.heap)
+        })?;
+        ensure(said.sockets == "Sockets(3 of 3 free)", || said.sockets.clone())
+    }
+
+    /// Nothing has changed since the rounds were over.
+    fn look_again(&self) -> Result {
+        for (name, prints) in &self.files {
+            let now = self.prints(self.server, name);
+            ensure(now == *prints, || format!("{name} was printed {prints} times, and later {now} times"))?;
+        }
+        let stored = std::fs::read_dir(&self.uploads).map_err(|error| error.to_string())?;
+        let stored = stored.flatten().filter(|e| e.file_name().to_string_lossy().contains("gcode")).count();
+        ensure(stored == self.files.len(), || format!("{stored} files instead of {}", self.files.len()))
+    }
+
+    /// How often OctoPrint has begun to print a file of this run.
+    fn prints(&self, server: &OctoPrint, name: &str) -> u64 {
+        let folder = self.uploads.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+        let file = server.get(&format!("/api/files/local/{folder}/{name}")).unwrap_or_default();
+        let count = |what: &str| file["prints"][what].as_u64().unwrap_or(0);
+        count("success") + count("failure")
+    }
+
+    fn wait_until(&self, what: &str, most: Duration, holds: impl Fn(&OctoPrint) -> bool) -> Result {
+        let started = Instant::now();
+        while !holds(self.server) {
+            ensure(started.elapsed() < most, || format!("not within {} s: {what}", most.as_secs()))?;
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Ok(())
+    }
+
+    /// The fields of the next line of this name, behind the round's number.
+    fn fields(&mut self, name: &str) -> Result<Vec<String>> {
+        loop {
+            let line = self.board.line(LONGEST)?;
+            let mut fields = line.trim_end().split('\t');
+            if fields.next() == Some(name) {
+                return Ok(fields.skip(1).map(str::to_owned).collect());
+            }
+            if let Some(bytes) = line.strip_prefix("heap before: ") {
+                self.heap_before = bytes.trim().parse().ok();
+            } else if !line.contains('\t') {
+                println!("  {line}");
+            }
+        }
+    }
+}
+
+/// What the board says of a round.
+#[derive(Debug)]
+struct Said {
+    /// `finished`, or what went wrong.
+    outcome: String,
+    retry: String,
+    error: String,
+    millis: u64,
+    heap: u64,
+    driver: String,
+    sockets: String,
+}
+
+impl Said {
+    fn parse(ended: &[String], round: &[String]) -> Option<Self> {
+        let [outcome, retry, error, millis] = ended else { return None };
+        let [heap, driver, sockets] = round else { return None };
+        Some(Self {
+            outcome: outcome.clone(),
+            retry: retry.clone(),
+            error: error.clone(),
+            millis: millis.parse().ok()?,
+            heap: heap.parse().ok()?,
+            driver: driver.clone(),
+            sockets: sockets.clone(),
+        })
+    }
+}
+
+impl std::fmt::Display for Said {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let seconds = self.millis as f64 / 1000.0;
+        write!(f, "{} after {seconds:.1} s, heap {}, driver {}", self.outcome, self.heap, self.driver)?;
+        if self.error == "-" { Ok(()) } else { write!(f, " ({}; {})", self.retry, self.error) }
+    }
+}
+
+/// A print of about a second and 64 to 512 KiB, another in every round.
+fn file_of(seed: u64, round: u32) -> Vec<u8> {
+    let mut random = Random(seed ^ u64::from(round) << 32);
+    let size = (64 << 10) + random.below(448 << 10);
+    let mut file = format!("; {} of {seed}\n", round).into_bytes();
+    let rest = part::gcode_of_moves(5, size as usize - file.len());
+    file.extend(rest);
+    file
+}
+
+/// `printhost-testkit`'s proxies with faults, in a process of their own; it ends with its standard input.
+struct Proxies {
+    process: Child,
+    orders: Option<ChildStdin>,
+    answers: Lines<BufReader<ChildStdout>>,
+    ports: Vec<u16>,
+}
+
+impl Proxies {
+    fn start(hosts: &[&str]) -> Result<Self> {
+        let example = ["--package=printhost-testkit", "--features=runner", "--example=fault_proxies"];
+        crate::steps::run(workspace::cargo(["build", "--quiet"]).args(example))?;
+        let mut process = workspace::cargo(["run", "--quiet"])
+            .args(example)
+            .arg("--")
+            .args(hosts)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("the proxies: {error}"))?;
+        let orders = process.stdin.take();
+        let answers = BufReader::new(process.stdout.take().ok_or("the proxies: no output")?).lines();
+        let mut proxies = Self { process, orders, answers, ports: Vec::new() };
+        for _ in hosts {
+            let port = proxies.answer()?.parse().map_err(|_| "the proxies have no ports")?;
+            proxies.ports.push(port);
+        }
+        Ok(proxies)
+    }
+
+    /// Orders a fault; tells whether the one before has happened.
+    fn order(&mut self, proxy: usize, nth: Option<u64>, fault: &serde_json::Value) -> Result<bool> {
+        let orders = self.orders.as_mut().ok_or("the proxies have ended")?;
+        writeln!(orders, "{}", json!([proxy, nth, fault]))
+            .map_err(|error| format!("the proxies: {error}"))?;
+        Ok(self.answer()? == "true")
+    }
+
+    fn answer(&mut self) -> Result<String> {
+        self.answers.next().and_then(std::result::Result::ok).ok_or_else(|| "the proxies have ended".into())
+    }
+}
+
+impl Drop for Proxies {
+    fn drop(&mut self) {
+        drop(self.orders.take());
+        let _ = self.process.wait();
+    }
+}
+
+/// SplitMix64: the same numbers for the same seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ mixed >> 31) % end
+    }
+}
+
+fn ensure(condition: bool, otherwise: impl FnOnce() -> String) -> Result {
+    if condition { Ok(()) } else { Err(otherwise()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_rounds_have_every_kind_the_network_lost_once_and_end_clean() {
+        for seed in 0..100 {
+            let plan = plan(&mut Random(seed), FEW);
+            assert_eq!((plan.len(), plan.last()), (FEW as usize, Some(&Kind::Nothing)));
+            assert!(Kind::ALL.iter().all(|kind| plan.contains(kind)), "{plan:?}");
+            assert_eq!(plan.iter().filter(|kind| **kind == Kind::NetworkIsGone).count(), 1);
+        }
+    }
+
+    #[test]
+    fn seed_gives_the_same_run_again() {
+        let run = |seed| (plan(&mut Random(seed), FEW), file_of(seed, 3));
+        assert_eq!(run(7), run(7));
+        assert_ne!(run(7), run(8));
+    }
+}
