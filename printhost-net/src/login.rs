@@ -1,6 +1,6 @@
 //! What a driver shows a host so that it is let in.
 
-use alloc::{boxed::Box, format, string::String};
+use alloc::{boxed::Box, format, string::String, vec::Vec};
 use core::{cell::RefCell, fmt};
 
 use embassy_sync::blocking_mutex::{Mutex, raw::CriticalSectionRawMutex};
@@ -162,7 +162,12 @@ impl Login {
 
     /// Why a host with these `WWW-Authenticate` fields does not let us in, if they tell.
     pub(crate) fn hint(&self, fields: &[&str]) -> Option<String> {
-        let asked = schemes(fields.iter().copied());
+        let mut asked: Vec<&str> = Vec::new();
+        for name in schemes(fields.iter().copied()) {
+            if !asked.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                asked.push(name);
+            }
+        }
         let asks_for = |name: &str| asked.iter().any(|asked| asked.eq_ignore_ascii_case(name));
         if asked.is_empty() {
             return None;

@@ -138,7 +138,7 @@ async fn host_that_wants_something_else_is_quoted(net: impl Net) {
     let key = || Login::key("X-Api-Key", "key-of-mine");
     for (asks, login, detail) in [
         (&[DIGEST][..], key(), "the host asks for Digest, which takes a user and a password, not for a key"),
-        (&[DIGEST, "Basic realm=a"], Login::none(), "the host asks for Digest or Basic"),
+        (&[DIGEST, "Basic realm=a, digest realm=a"], Login::none(), "the host asks for Digest or Basic"),
         (&["Basic realm=a"], key(), "the host asks for Basic, not for a key"),
         (&["ApiKey realm=a"], key(), "the host does not accept the key"),
         (&["ApiKey realm=a"], login(), "the host asks for ApiKey, not for a user and a password"),
