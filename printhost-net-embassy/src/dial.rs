@@ -57,7 +57,8 @@ pub struct EmbassyDial<'h, 'd, const N: usize> {
 impl<'h, 'd, const N: usize> EmbassyDial<'h, 'd, N> {
     /// Connects, does a TLS handshake with whoever answers, and returns the SHA-256 of their public key, as
     /// [`Trust::PinnedKey`] takes it: for trust on first use, by someone who can compare. Whom `to` trusts does not
-    /// matter; nothing is sent but the handshake, and nothing is kept.
+    /// matter; nothing is sent but the handshake, and nothing is kept. It waits as long as they do: run it
+    /// [`within`](printhost_core::within) a time.
     ///
     /// [`Trust::PinnedKey`]: printhost_net::Trust::PinnedKey
     #[cfg(feature = "tls-core")]

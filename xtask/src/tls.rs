@@ -20,7 +20,16 @@ pub(crate) fn run(steps: &mut Steps, server: &OctoPrint) -> Result {
     steps.run("QEMU relays 16 MiB by TLS 1.3, with a CA", || {
         relay(server, &front, front.signed, ("printer_ca", &ca), "TLSv1.3")
     })?;
-    steps.run("whom QEMU does not trust gets nothing", || refusals(server, &front))
+    steps.run("whom QEMU does not trust gets nothing", || refusals(server, &front))?;
+    steps.run("a handshake for which QEMU lacks the heap fails as busy", || exhaustion(&front))
+}
+
+/// Some 20 KB are left, which the handshake exceeds.
+fn exhaustion(front: &TlsFront) -> Result {
+    let line = format!("no-heap https://{HOST}:{} pin:{}", front.printer, front.pin("printer")?);
+    let report = board::run(&[("hold", "110000"), ("try", &line)])?;
+    ensure(report.code == 0, &format!("the board ended with code {}", report.code))?;
+    ensure(report.cases.iter().any(|case| case.starts_with("no-heap\tbusy")), "the dial did not fail as busy")
 }
 
 fn relay(server: &OctoPrint, front: &TlsFront, port: u16, trust: (&str, &str), protocol: &str) -> Result {

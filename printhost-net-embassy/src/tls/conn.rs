@@ -74,10 +74,10 @@ impl<'t, T: Conn> TlsConn<'t, T> {
 
 impl Shared<'_> {
     fn keep_fresh(&self, engine: &mut Engine) {
-        if let Some((sessions, key)) = self.sessions
-            && let Some(fresh) = engine.fresh_session()
-        {
-            sessions.put(key, fresh);
+        if let Some((sessions, key)) = self.sessions {
+            while let Some(fresh) = engine.fresh_session() {
+                sessions.put(key, fresh);
+            }
         }
     }
 

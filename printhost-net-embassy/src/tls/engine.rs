@@ -40,6 +40,9 @@ const OUTGOING: usize = RECORD + 512;
 /// The largest session that is worth keeping: TLS 1.3 allows tickets of 64 KiB, servers make them of 200 bytes.
 const SESSION: usize = 1024;
 
+/// Servers send two at a time.
+const TICKETS: usize = 2;
+
 /// Whom to believe.
 #[derive(Clone, Copy)]
 pub(super) enum Verify<'a> {
@@ -70,7 +73,7 @@ pub(super) struct Engine {
     address: Option<CString>,
     resumed_key: Option<[u8; 32]>,
     peer_key: Option<[u8; 32]>,
-    fresh: Option<Saved>,
+    fresh: Vec<Saved>,
 }
 
 impl Engine {
@@ -85,7 +88,7 @@ impl Engine {
             address: None,
             resumed_key: None,
             peer_key: None,
-            fresh: None,
+            fresh: Vec::new(),
         };
         engine.configure(verify)?;
         let (context, config) = (engine.context.as_ptr(), engine.config.as_ptr());
@@ -222,15 +225,18 @@ impl Engine {
         self.peer_key
     }
 
-    /// A session that can be resumed, when there is a new one: after a TLS 1.2 handshake, and when a TLS 1.3 ticket
-    /// has arrived.
+    /// A session that can be resumed, when there is a new one: after a TLS 1.2 handshake, and for each TLS 1.3 ticket
+    /// that has arrived.
     pub(super) fn fresh_session(&mut self) -> Option<Saved> {
-        self.fresh.take()
+        self.fresh.pop()
     }
 
     /// Not having the memory for it is no reason to fail.
     fn keep_session(&mut self) {
         let Some(peer_key) = self.peer_key else { return };
+        if self.fresh.len() >= TICKETS || self.fresh.try_reserve_exact(1).is_err() {
+            return;
+        }
         let Ok(session) = Owned::<sys::mbedtls_ssl_session>::new() else { return };
         let mut len = 0;
         unsafe {
@@ -250,7 +256,7 @@ impl Engine {
             }
             bytes.resize(len, 0);
             if sys::mbedtls_ssl_session_save(session.as_ptr(), bytes.as_mut_ptr(), len, &mut len) == 0 {
-                self.fresh = Some(Saved { bytes, peer_key, once });
+                self.fresh.push(Saved { bytes, peer_key, once });
             }
         }
     }

@@ -1,7 +1,9 @@
 //! Whom the board trusts, for `cargo xtask qemu`: the lines `try=NAME URL pin:BASE64` (or `ca:BASE64`, or `roots`)
-//! are connected to, and of `key=NAME URL` the key is shown. What each came to is printed.
+//! are connected to, and of `key=NAME URL` the key is shown. What each came to is printed. `hold=BYTES` is that much
+//! less heap.
 
-use alloc::{format, string::String};
+use alloc::{format, string::String, vec::Vec};
+use core::hint::black_box;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use embassy_time::Instant;
@@ -22,6 +24,8 @@ pub(crate) async fn run<const N: usize, E: Entropy>(
     net: &EmbassyNet<'_, '_, N, E>,
     config: Config,
 ) -> Result<(), String> {
+    let hold = config.get("hold").and_then(|bytes| bytes.parse().ok()).unwrap_or(0);
+    let _held = black_box(Vec::<u8>::with_capacity(hold));
     for line in config.all("try") {
         let [name, url, trust] = words(line)?;
         let trust = match trust.split_once(':') {
