@@ -4,7 +4,7 @@
 //! The only module of this crate with `unsafe`. It exists because `mbedtls-rs` 0.3 offers no named halves of a
 //! session, no write that survives being dropped, no certificate of the peer, and no TLS 1.3 tickets.
 
-// Sound, in five parts:
+// Sound, in six parts:
 // - Memory: every C structure lives in an `Owned`, at one address from `mbedtls_calloc` until drop, initialised and
 //   freed by mbedTLS' own pair of functions. All-zero bytes are valid for each of them and for `Wire`.
 // - Lifetimes: what C remembers a pointer to (the configuration, the authorities, the wire) is a field of the engine
@@ -14,6 +14,7 @@
 //   a callback, while C runs and no method holds one, or in a method that calls no C while it holds it; `&mut self`
 //   keeps these apart.
 // - Threads: a raw pointer makes the engine neither `Send` nor `Sync`.
+// - Allocation: `calloc` and `free` are the firmware's, as C knows them; both come from there.
 // - Callbacks: they do not unwind; the lengths C gives are those of its own buffers, and it is given null only with
 //   a length of 0, which both callbacks answer before they look at the pointer.
 #![allow(unsafe_code)]
@@ -25,6 +26,7 @@ use core::{
     net::IpAddr,
     ptr::{NonNull, null, null_mut},
     slice,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 
 use mbedtls_rs::sys;
@@ -175,10 +177,13 @@ impl Engine {
             {
                 unsafe { check(sys::mbedtls_ssl_set_hostname(context, address.as_ptr()))? };
             }
+            REFUSED.store(false, Relaxed);
             match unsafe { sys::mbedtls_ssl_handshake_step(context) } {
                 0 => {}
                 sys::MBEDTLS_ERR_SSL_WANT_READ if self.has_more() => {}
                 sys::MBEDTLS_ERR_SSL_WANT_READ | sys::MBEDTLS_ERR_SSL_WANT_WRITE => return Ok(false),
+                // A certificate that could not be checked for want of memory is told as one that is not trusted.
+                _ if REFUSED.load(Relaxed) => return Err(TlsFailure::OutOfMemory),
                 code => {
                     let flags = unsafe { sys::mbedtls_ssl_get_verify_result(context) };
                     return Err(TlsFailure::of_handshake(code, flags));
@@ -377,9 +382,28 @@ impl Engine {
     }
 }
 
-/// Makes mbedTLS ready for TLS 1.3.
+/// Makes mbedTLS ready. Call it before anything else here, and while nothing of mbedTLS has memory.
 pub(super) fn start() -> Result<(), TlsFailure> {
-    check(unsafe { sys::psa_crypto_init() })
+    unsafe {
+        check(sys::mbedtls_platform_set_calloc_free(Some(watched_calloc), Some(free)))?;
+        check(sys::psa_crypto_init())
+    }
+}
+
+/// Whether C was refused memory; set to false before that is of interest.
+static REFUSED: AtomicBool = AtomicBool::new(false);
+
+unsafe extern "C" {
+    fn calloc(count: usize, size: usize) -> *mut c_void;
+    fn free(memory: *mut c_void);
+}
+
+unsafe extern "C" fn watched_calloc(count: usize, size: usize) -> *mut c_void {
+    let memory = unsafe { calloc(count, size) };
+    if memory.is_null() {
+        REFUSED.store(true, Relaxed);
+    }
+    memory
 }
 
 /// SHA-256.
