@@ -3,11 +3,11 @@
 
 /// The part of the heap that lies beside the variables. The stack gets what it leaves.
 #[cfg(feature = "esp32c3")]
-const MAIN: usize = 104 << 10;
+const MAIN: usize = 120 << 10;
 #[cfg(any(feature = "esp32c5", feature = "esp32s3"))]
-const MAIN: usize = 88 << 10;
+const MAIN: usize = 96 << 10;
 #[cfg(feature = "esp32c6")]
-const MAIN: usize = 192 << 10;
+const MAIN: usize = 208 << 10;
 
 /// The part that lies where the bootloader was.
 const RECLAIMED: usize = 64 << 10;
