@@ -8,7 +8,7 @@ use crate::{esptool, octoprint, octorest};
 
 const CARGO_DENY: &str = "0.20.2";
 
-const DEBIAN_PACKAGES: [&str; 15] = [
+const DEBIAN_PACKAGES: [&str; 18] = [
     // downloads by the programs below
     "ca-certificates",
     // a compiler with the sources of `core` and `alloc`, for microcontrollers
@@ -16,6 +16,10 @@ const DEBIAN_PACKAGES: [&str; 15] = [
     "cargo-web",
     "rust-web-src",
     "lld",
+    // mbedTLS for microcontrollers
+    "clang",
+    "cmake",
+    "ninja-build",
     // emulates a microcontroller
     "qemu-system-misc",
     // real servers to test against, some of whose parts are built from C
