@@ -21,5 +21,13 @@ pub(crate) fn init() {
 /// Adds the external memory, which is used when the internal one is full. The radio uses the internal one only.
 #[cfg(feature = "psram")]
 pub(crate) fn add_psram(psram: esp_hal::peripherals::PSRAM<'static>) {
-    esp_alloc::psram_allocator!(psram, esp_hal::psram);
+    #[cfg(not(feature = "esp32s3"))]
+    let config = Default::default();
+    // On this chip, to find out how the memory is connected is not reliable.
+    #[cfg(feature = "esp32s3")]
+    let config = {
+        use esp_hal::psram::{PsramConfig, PsramMode};
+        PsramConfig { mode: PsramMode::OctalSpi, ..Default::default() }
+    };
+    esp_alloc::psram_allocator!(psram, esp_hal::psram, config);
 }
