@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::steps::{self, Result, Steps};
 use crate::workspace::{self, command};
-use crate::{octoprint, octorest};
+use crate::{esptool, octoprint, octorest};
 
 const CARGO_DENY: &str = "0.20.2";
 
@@ -56,6 +56,7 @@ fn run(steps: &mut Steps) -> Result {
         steps.run(format!("OctoPrint {}", release.version), || release.install())?;
     }
     steps.run(format!("OctoRest {}", octorest::VERSION), octorest::install)?;
+    steps.run(format!("esptool {}", esptool::VERSION), esptool::install)?;
     steps.run(format!("cargo-deny {CARGO_DENY}"), install_cargo_deny)
 }
 

@@ -6,9 +6,6 @@ use crate::qemu::{self, ensure};
 use crate::steps::{Result, Steps};
 use crate::tls_front::TlsFront;
 
-/// The most heap a relay may use when both connections to the printer are encrypted, in bytes.
-const HEAP: u64 = 80 << 10;
-
 /// What is shown of TLS.
 pub(crate) fn run(steps: &mut Steps, server: &OctoPrint) -> Result {
     let front = steps.run("nginx starts in front of OctoPrint", || TlsFront::start(server.port()))?;
@@ -34,7 +31,7 @@ fn exhaustion(front: &TlsFront) -> Result {
 
 fn relay(server: &OctoPrint, front: &TlsFront, port: u16, trust: (&str, &str), protocol: &str) -> Result {
     let path = format!("relay/{protocol}.gcode");
-    qemu::relay(server, &format!("octoprint+https://{HOST}:{port}"), Some(trust), &path, HEAP)?;
+    qemu::relay(server, &format!("octoprint+https://{HOST}:{port}"), Some(trust), &path, "heap-tls")?;
     // The first of the two is a full handshake.
     let connections = front.connections(port)?;
     println!("  nginx: {connections:?}");

@@ -6,10 +6,10 @@ use esp_hal::gpio::Input;
 use esp_println::println;
 use hub_firmware::{Button, Order, Told, on_press};
 use printhost::{AnyHost, PrintHost as _};
-use printhost_net_embassy::Sockets;
+use printhost_net_embassy::{Sockets, embassy_net_with_tls};
 use static_cell::ConstStaticCell;
 
-use crate::{entropy::Entropy, status};
+use crate::{entropy::Entropy, status, tls};
 
 /// One for the server, one for requests to the printer, one for what it pushes.
 pub(crate) const CONNECTIONS: usize = 3;
@@ -21,16 +21,12 @@ pub(crate) async fn run(stack: Stack<'static>, order: Order, button: Input<'stat
     static BUFFERS: ConstStaticCell<[([u8; BUFFER], [u8; BUFFER]); CONNECTIONS]> =
         ConstStaticCell::new([([0; BUFFER], [0; BUFFER]); CONNECTIONS]);
     let sockets = Sockets::new(stack, BUFFERS.take());
-    #[cfg(not(feature = "tls"))]
-    let net = printhost_net_embassy::embassy_net(&sockets, entropy);
-    #[cfg(feature = "tls")]
-    let tls = crate::tls::start(entropy.clone());
-    #[cfg(feature = "tls")]
-    let net = printhost_net_embassy::embassy_net_with_tls(&sockets, &tls, entropy);
+    let tls = tls::start(entropy.clone());
+    let net = embassy_net_with_tls(&sockets, &tls, entropy);
     let host = AnyHost::new(&net, &order.printer, order.key.clone());
     stack.wait_config_up().await;
     match host.connect().await {
-        Ok(info) => println!("printer: {info:?}"),
+        Ok(info) => println!("printer: {} {}", info.software, info.version),
         Err(error) => println!("printer: {error}. {}", error.kind().advice()),
     }
     let told = |told: Told<'_>| {

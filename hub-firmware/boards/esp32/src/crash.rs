@@ -33,7 +33,10 @@ pub(crate) fn report() {
             *byte = kept.load(Relaxed);
         }
         let end = text.iter().position(|byte| *byte == 0).unwrap_or(ROOM);
-        println!("crashed before this: {}", alloc::string::String::from_utf8_lossy(&text[..end]));
+        // There is no heap yet.
+        for part in text[..end].utf8_chunks() {
+            println!("crashed before this: {}", part.valid());
+        }
     }
 }
 

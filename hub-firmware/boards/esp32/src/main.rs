@@ -14,7 +14,6 @@ mod led;
 mod memory;
 mod pins;
 mod status;
-#[cfg(feature = "tls")]
 mod tls;
 mod watchdog;
 mod wifi;

@@ -3,11 +3,11 @@
 
 /// The part of the heap that lies beside the variables. The stack gets what it leaves.
 #[cfg(feature = "esp32c3")]
-const MAIN: usize = 104 << 10;
+const MAIN: usize = 120 << 10;
 #[cfg(any(feature = "esp32c5", feature = "esp32s3"))]
-const MAIN: usize = 88 << 10;
+const MAIN: usize = 96 << 10;
 #[cfg(feature = "esp32c6")]
-const MAIN: usize = 192 << 10;
+const MAIN: usize = 208 << 10;
 
 /// The part that lies where the bootloader was.
 const RECLAIMED: usize = 64 << 10;
@@ -21,5 +21,13 @@ pub(crate) fn init() {
 /// Adds the external memory, which is used when the internal one is full. The radio uses the internal one only.
 #[cfg(feature = "psram")]
 pub(crate) fn add_psram(psram: esp_hal::peripherals::PSRAM<'static>) {
-    esp_alloc::psram_allocator!(psram, esp_hal::psram);
+    #[cfg(not(feature = "esp32s3"))]
+    let config = Default::default();
+    // On this chip, to find out how the memory is connected is not reliable.
+    #[cfg(feature = "esp32s3")]
+    let config = {
+        use esp_hal::psram::{PsramConfig, PsramMode};
+        PsramConfig { mode: PsramMode::OctalSpi, ..Default::default() }
+    };
+    esp_alloc::psram_allocator!(psram, esp_hal::psram, config);
 }

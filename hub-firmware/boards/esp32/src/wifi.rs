@@ -14,7 +14,8 @@ use crate::entropy::Entropy;
 #[embassy_executor::task]
 pub(crate) async fn keep_connected(mut wifi: WifiController<'static>, station: Station, entropy: Entropy) {
     if let Err(error) = configure(&mut wifi, &station) {
-        panic!("Wi-Fi does not take its configuration: {error:?}"); // its lengths were checked
+        println!("Wi-Fi: it does not take ssid and password: {error:?}");
+        return;
     }
     let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
     loop {
