@@ -66,7 +66,7 @@ impl Tls {
         let mut conn = match TlsConn::handshake(first, connect().await?).await {
             Ok(conn) => conn,
             // A server that has changed since may not even understand the wish to resume.
-            Err(failed) if saved.is_some() && !matches!(failed, TlsError::Tls(TlsFailure::OutOfMemory)) => {
+            Err(failed) if saved.is_some() && !is_settled(&failed) => {
                 self.sessions.forget(&key);
                 let again = Engine::new(&to.host, verify, None)?;
                 TlsConn::handshake(again, connect().await?).await.map_err(refused)?
@@ -103,6 +103,11 @@ impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls").field("sessions", &self.sessions).finish()
     }
+}
+
+/// Whether a full handshake would end in the same way.
+fn is_settled<E>(error: &TlsError<E>) -> bool {
+    matches!(error, TlsError::Tls(TlsFailure::OutOfMemory | TlsFailure::Untrusted(_)))
 }
 
 fn refused<E: fmt::Display>(error: TlsError<E>) -> Error {

@@ -13,11 +13,7 @@ use printhost::{
 };
 use printhost_net_embassy::EmbassyNet;
 
-use crate::{
-    config::{Config, base64},
-    console::println,
-    heap,
-};
+use crate::{config::Config, console::println, heap};
 
 /// Goes through the lines.
 pub(crate) async fn run<const N: usize, E: Entropy>(
@@ -63,6 +59,10 @@ fn words<const N: usize>(line: &str) -> Result<[&str; N], String> {
         *word = words.next().ok_or_else(|| format!("{line:?} is too short"))?;
     }
     Ok(wanted)
+}
+
+fn base64(text: &str) -> Result<Vec<u8>, String> {
+    STANDARD.decode(text).map_err(|_| format!("{text:?} is no base64"))
 }
 
 fn base(url: &str) -> Result<BaseUrl, String> {
