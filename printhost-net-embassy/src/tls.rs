@@ -44,6 +44,18 @@ impl Tls {
         self.sessions.clear();
     }
 
+    /// The heap that a connection takes at most, which it does while it is opened, in bytes: the records in and out
+    /// that mbedTLS was built with, and what the handshake was measured to need with the features `tls` and `tls-slim`,
+    /// with a quarter to spare.
+    pub fn memory(trust: &Trust) -> usize {
+        const HANDSHAKE: usize = if cfg!(feature = "tls") { 36 << 10 } else { 18 << 10 };
+        let authorities = match trust {
+            Trust::Ca(bytes) => 3 * bytes.len(), // as given, and as read
+            _ => 0,
+        };
+        engine::RECORDS + HANDSHAKE + authorities
+    }
+
     /// Opens an encrypted connection to `to` on what `connect` opens, resuming a session when there is one.
     pub(crate) async fn dial<T: Conn>(
         &self,

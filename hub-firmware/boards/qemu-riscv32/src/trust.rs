@@ -11,7 +11,7 @@ use printhost::{
     Entropy, Result as HubResult,
     net::{BaseUrl, Trust},
 };
-use printhost_net_embassy::EmbassyNet;
+use printhost_net_embassy::{EmbassyNet, Tls};
 
 use crate::{config::Config, console::println, heap};
 
@@ -33,6 +33,9 @@ pub(crate) async fn run<const N: usize, E: Entropy>(
         let (before, started) = (heap::used(), Instant::now());
         heap::reset_peak();
         let result = net.dial(&origin).await;
+        if heap::peak() - before > Tls::memory(&origin.trust) {
+            return Err(format!("{name} took {} bytes of heap", heap::peak() - before));
+        }
         let (held, peak, millis) =
             (heap::used() - before, heap::peak() - before, started.elapsed().as_millis());
         print(name, result.map(|_| format!("connected\theap {held}, at most {peak}\t{millis} ms")));
