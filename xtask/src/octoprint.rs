@@ -189,6 +189,11 @@ impl OctoPrint {
         self.release.version
     }
 
+    /// Where it listens on the loopback.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// What the tests need to know, as environment variables.
     pub(crate) fn environment(&self) -> [(&'static str, String); 4] {
         [
@@ -268,7 +273,7 @@ pub(crate) fn system_python() -> &'static str {
 }
 
 /// All of them are held until the last is found, so that they differ.
-fn free_ports(count: usize) -> Result<Vec<u16>> {
+pub(crate) fn free_ports(count: usize) -> Result<Vec<u16>> {
     let listeners: std::io::Result<Vec<_>> =
         (0..count).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect();
     listeners

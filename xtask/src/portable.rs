@@ -40,6 +40,9 @@ pub(crate) fn run(steps: &mut Steps) -> Result {
             }
             steps.command(format!("{package} alone for {target}"), &mut check)?;
         }
+        let mut check = debian_cargo("check");
+        check.args(["--package", "printhost-net-embassy", "--features", "tls", "--target", target]);
+        steps.command(format!("printhost-net-embassy with TLS for {target}"), &mut check)?;
     }
     Ok(())
 }

@@ -1,30 +1,25 @@
 //! The application: relays the file and printer that the configuration names.
 
 use alloc::{
+    boxed::Box,
     format,
     string::{String, ToString},
 };
-use core::fmt::Display;
+use core::{fmt::Display, pin::pin};
 
 use embassy_net::Stack;
 use embassy_time::Instant;
 use hub_firmware::{Relay, RelayEvent, relay};
-use printhost::{
-    AnyHost, Event, JobEnd, JobEvent, PrintHost as _, PrinterUrl, Started, Upload, Verified, net::BaseUrl,
-};
-use printhost_net_embassy::{Sockets, embassy_net};
+use printhost::{AnyHost, Event, JobEnd, JobEvent, PrintHost as _, Started, Upload, Verified, net::BaseUrl};
+use printhost_net_embassy::{Sockets, embassy_net_with_tls};
 use static_cell::ConstStaticCell;
 
-use crate::{BUFFER, CONNECTIONS, config::Config, console::println, endurance, entropy::Entropy, heap};
+use crate::{
+    BUFFER, CONNECTIONS, config::Config, console::println, endurance, entropy::Entropy, heap, trust,
+};
 
 /// Runs the application to its end.
 pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entropy) -> Result<(), String> {
-    let get = |name| config.get(name).ok_or_else(|| format!("the configuration has no {name}"));
-    let printer: PrinterUrl = get("printer")?.parse().map_err(describe)?;
-    let (source, source_path) = get("source")?.rsplit_once('/').ok_or("source: no path")?;
-    let source = BaseUrl::parse(source).map_err(describe)?;
-    let source_path = format!("/{source_path}");
-
     network.wait_config_up().await;
     if let Some(network) = network.config_v4() {
         println!("address: {} after {} ms", network.address, Instant::now().as_millis());
@@ -34,32 +29,48 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
         ConstStaticCell::new([([0; BUFFER], [0; BUFFER]); CONNECTIONS]);
     let buffers = BUFFERS.take();
     let sockets = Sockets::new(network, buffers);
-    let net = embassy_net(&sockets, entropy);
+    let tls = crate::tls(entropy)?;
+    let net = embassy_net_with_tls(&sockets, &tls, entropy);
     if config.get("rounds").is_some() {
         return endurance::run(&net.with_limits(endurance::limits()), &sockets, config).await;
     }
 
+    if config.all("try").next().is_some() {
+        return Box::pin(trust::run(&net, config)).await;
+    }
+    let printer = config.printer()?;
+    let (source, source_path) = config.require("source")?.rsplit_once('/').ok_or("source: no path")?;
+    let source = BaseUrl::parse(source).map_err(describe)?;
+    let source_path = format!("/{source_path}");
+
     let before = heap::used();
     heap::reset_peak();
-    let host = AnyHost::new(&net, &printer, get("key")?);
+    let host = AnyHost::new(&net, &printer, config.require("key")?);
     let started = Instant::now();
     let mut stored = started;
-    let order = Relay::new(&source, &source_path, get("path")?);
-    let work = relay(&net, &host, order, |event| match event {
-        RelayEvent::Uploaded(uploaded) => {
-            stored = Instant::now();
-            println!("uploaded: {} {} bytes {}", uploaded.path, uploaded.len, verified(uploaded.verified));
-        }
-        RelayEvent::Printer(Event::Job(job)) => println!("{}", in_words(job)),
-        RelayEvent::Printer(Event::Lost(error)) => println!("lost: {error}"),
-        _ => {}
-    });
-    println!("future of the relay: {}", size_of_val(&work));
-    println!("future of run: {}", size_of_val(&host.run()));
-    println!("future of status: {}", size_of_val(&host.status()));
-    println!("future of upload: {}", size_of_val(&host.upload(Upload::new("", 0, &mut &[][..]))));
-    println!("host: {}", size_of_val(&host));
-    let relayed = work.await.map_err(describe)?;
+    let order = Relay::new(&source, &source_path, config.require("path")?);
+    let relayed = {
+        let mut work = pin!(relay(&net, &host, order, |event| match event {
+            RelayEvent::Uploaded(uploaded) => {
+                stored = Instant::now();
+                println!(
+                    "uploaded: {} {} bytes {}",
+                    uploaded.path,
+                    uploaded.len,
+                    verified(uploaded.verified)
+                );
+            }
+            RelayEvent::Printer(Event::Job(job)) => println!("{}", in_words(job)),
+            RelayEvent::Printer(Event::Lost(error)) => println!("lost: {error}"),
+            _ => {}
+        }));
+        println!("future of the relay: {}", size_of_val(&*work));
+        println!("future of run: {}", size_of_val(&host.run()));
+        println!("future of status: {}", size_of_val(&host.status()));
+        println!("future of upload: {}", size_of_val(&host.upload(Upload::new("", 0, &mut &[][..]))));
+        println!("host: {}", size_of_val(&host));
+        work.as_mut().await.map_err(describe)?
+    };
 
     let millis = (stored - started).as_millis().max(1);
     println!("KiB per second: {}", relayed.uploaded.len * 1000 / 1024 / millis);
@@ -72,6 +83,7 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
     println!("heap peak: {}", heap::peak());
     drop((host, relayed.uploaded.path));
     net.close_idle();
+    tls.forget_sessions();
     println!("heap after: {}", heap::used());
     println!("dials: {}", sockets.dials());
     result
