@@ -2,6 +2,14 @@
 #![no_std]
 extern crate alloc;
 
+mod button;
+mod config;
+mod on_press;
 mod relay;
+mod status;
 
+pub use button::Button;
+pub use config::{Config, ConfigError, Order, Station};
+pub use on_press::{Told, on_press};
 pub use relay::{Relay, RelayEvent, Relayed, relay};
+pub use status::{Advertisement, Status, Work};

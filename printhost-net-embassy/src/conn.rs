@@ -1,3 +1,5 @@
+#[cfg(feature = "tls-core")]
+use alloc::boxed::Box;
 use core::fmt;
 
 use embassy_net::tcp::{Error as TcpError, TcpReader, TcpWriter};
@@ -14,7 +16,7 @@ pub struct EmbassyConn<'h, 'd, const N: usize>(pub(crate) Layer<'h, 'd, N>);
 pub(crate) enum Layer<'h, 'd, const N: usize> {
     Plain(Lent<'h, 'd, N>),
     #[cfg(feature = "tls-core")]
-    Tls(TlsConn<'h, Lent<'h, 'd, N>>),
+    Tls(Box<TlsConn<'h, Lent<'h, 'd, N>>>),
 }
 
 /// The reading half of an [`EmbassyConn`].

@@ -108,7 +108,7 @@ impl<'h, 'd, const N: usize> Dial for EmbassyDial<'h, 'd, N> {
             Scheme::Https => {
                 // Boxed: the state of a handshake would be part of every future that may dial.
                 let conn = Box::pin(self.tls()?.dial(to, async || self.connect(to).await));
-                Ok(EmbassyConn(Layer::Tls(conn.await?)))
+                Ok(EmbassyConn(Layer::Tls(Box::new(conn.await?))))
             }
             _ => Err(Error::unsupported("connect").with_detail("this network was made without TLS")),
         }

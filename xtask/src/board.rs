@@ -16,6 +16,8 @@ use crate::workspace;
 const BOARD: &str = "hub-firmware/boards/qemu-riscv32";
 /// The board is a workspace of its own.
 pub(crate) const MANIFEST: &str = "hub-firmware/boards/qemu-riscv32/Cargo.toml";
+/// Its name in the budgets.
+pub(crate) const BUDGET: &str = "qemu-riscv32";
 const TARGET: &str = "riscv32imac-unknown-none-elf";
 /// Where the board reads its configuration: the last 4 KiB of its flash.
 const CONFIG_ADDRESS: &str = "0x803ff000";

@@ -2,8 +2,12 @@
 
 mod bench;
 mod board;
+mod budgets;
+mod elf;
 mod endurance;
+mod esptool;
 mod features;
+mod firmware;
 mod fuzz;
 mod ledger;
 mod octoprint;
@@ -30,6 +34,7 @@ usage: cargo xtask <command>
   peers [-- ARGS...]    tests against real servers; ARGS go to the test programs
   peers --keep          start the real servers and keep them until Ctrl-C
   octorest              a client that others wrote, against the simulator
+  firmware [NAME...]    every firmware image that can be built here, or these: made, checked, measured
   qemu                  the hub on an emulated microcontroller, against a real OctoPrint
   endure [--rounds N] [--seed S]
                         many relays of that hub, with something going wrong in most of them
@@ -53,6 +58,13 @@ fn main() -> ExitCode {
         ["peers", "--keep"] => peers::keep(),
         ["peers", "--", extra @ ..] => peers::peers(extra),
         ["octorest"] => octorest::octorest(),
+        ["firmware", names @ ..] => match firmware::firmware(names) {
+            Some(passed) => passed,
+            None => {
+                eprint!("{USAGE}");
+                return ExitCode::from(2);
+            }
+        },
         ["qemu"] => qemu::qemu(),
         ["ledger"] => ledger::write(),
         ["bench"] => bench::bench(),

@@ -5,6 +5,7 @@ use std::process::{Child, Stdio};
 use std::sync::Arc;
 
 use crate::board::{self, HOST, MANIFEST, Report};
+use crate::budgets::{Budget, Line, check};
 use crate::ledger;
 use crate::octoprint::{self, OctoPrint};
 use crate::part;
@@ -15,8 +16,6 @@ use crate::workspace;
 
 /// The file's size in bytes.
 const FILE: usize = 16 << 20;
-/// The most heap the relay may use, in bytes, network stack included.
-const HEAP: u64 = 64 << 10;
 /// To the file's server, to the printer's requests, to what it pushes: once each.
 const DIALS: u64 = 3;
 
@@ -40,7 +39,7 @@ pub(crate) fn run(steps: &mut Steps) -> Result {
     steps
         .run("QEMU relays 16 MiB into OctoPrint and follows the print", || {
             let url = format!("octoprint://{HOST}:{}", server.port());
-            relay(&server, &url, None, "relay/part.gcode", HEAP)
+            relay(&server, &url, None, "relay/part.gcode", "heap")
         })
         .map_err(|error| format!("{error}\nof OctoPrint {}", server.log_hint()))?;
     tls::run(steps, &server).map_err(|error| format!("{error}\nof OctoPrint {}", server.log_hint()))?;
@@ -66,7 +65,7 @@ fn suite(server: &OctoPrint) -> Result {
     let cases: String = report.cases.iter().map(|line| format!("{}\n", line.trim_end())).collect();
     ledger::keep(&format!("octoprint-{}-qemu", server.version()), &cases)?;
     ensure(report.code == 0, &format!("the board ended with code {}", report.code))?;
-    ensure(report.value("heap peak")? <= HEAP, "the heap's peak is above its budget")
+    within_budget(&report, "heap")
 }
 
 /// The proxy and the oracle between the board and OctoPrint; it ends with its standard input.
@@ -106,13 +105,13 @@ impl Drop for OracleProcess {
     }
 }
 
-/// Relays the file to a printer's URL and has it printed.
+/// Relays the file to a printer's URL and has it printed; `heap` names the budget of the heap.
 pub(crate) fn relay(
     server: &OctoPrint,
     printer: &str,
     trust: Option<(&str, &str)>,
     path: &str,
-    heap: u64,
+    heap: &str,
 ) -> Result {
     let report = start_relay(server, printer, trust, path)?;
     if report.code != 0 {
@@ -127,7 +126,7 @@ pub(crate) fn relay(
     ensure(stored["size"] == FILE, "the stored file has another size")?;
     ensure(stored["hash"] == sha1, &format!("the stored file has another SHA-1 than ours, {sha1}"))?;
     ensure(prints == 1, "OctoPrint has not counted one successful print")?;
-    ensure(report.value("heap peak")? <= heap, "the heap's peak is above its budget")?;
+    within_budget(&report, heap)?;
     ensure(
         report.value("heap after")? == report.value("heap before")?,
         "the relay has not given all memory back",
@@ -148,6 +147,16 @@ pub(crate) fn start_relay(
     let mut config = vec![("source", &*source), ("printer", printer), ("key", &*key), ("path", path)];
     config.extend(trust);
     board::run(&config)
+}
+
+/// Compares what a run used with the board's budget, whose number for the heap is called `heap`.
+fn within_budget(report: &Report, heap: &str) -> Result {
+    let budget = Budget::of(board::BUDGET)?;
+    check(&[
+        Line::used("heap", report.value("heap peak")?, budget.get(heap)?),
+        Line::used("stack", report.value("stack peak")?, budget.get("stack")?),
+        Line::used("static RAM", report.value("static")?, budget.get("static-ram")?),
+    ])
 }
 
 fn expect_exit(config: &[(&str, &str)], code: i32) -> Result {

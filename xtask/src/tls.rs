@@ -6,9 +6,6 @@ use crate::qemu::{self, ensure};
 use crate::steps::{Result, Steps};
 use crate::tls_front::TlsFront;
 
-/// The most heap a relay may use when both connections to the printer are encrypted, in bytes.
-const HEAP: u64 = 124 << 10;
-
 /// What is shown of TLS.
 pub(crate) fn run(steps: &mut Steps, server: &OctoPrint) -> Result {
     let front = steps.run("nginx starts in front of OctoPrint", || TlsFront::start(server.port()))?;
@@ -25,7 +22,7 @@ pub(crate) fn run(steps: &mut Steps, server: &OctoPrint) -> Result {
 
 fn relay(server: &OctoPrint, front: &TlsFront, port: u16, trust: (&str, &str), protocol: &str) -> Result {
     let path = format!("relay/{protocol}.gcode");
-    qemu::relay(server, &format!("octoprint+https://{HOST}:{port}"), Some(trust), &path, HEAP)?;
+    qemu::relay(server, &format!("octoprint+https://{HOST}:{port}"), Some(trust), &path, "heap-tls")?;
     // The first of the two is a full handshake.
     let connections = front.connections(port)?;
     println!("  nginx: {connections:?}");
@@ -46,6 +43,7 @@ fn refusals(server: &OctoPrint, front: &TlsFront) -> Result {
     let tries = [
         ("right-pin", &printer, pin("printer")?, "connected"),
         ("right-ca", &signed, ca("ca")?, "connected"),
+        ("right-pin-again", &printer, pin("printer")?, "connected"),
         ("right-pin-of-1.3", &signed, pin("signed")?, "connected"),
         ("swapped-key", &printer, pin("signed")?, "untrusted"),
         ("swapped-key-of-1.3", &signed, pin("printer")?, "untrusted"),

@@ -5,14 +5,14 @@ use alloc::{
     format,
     string::{String, ToString},
 };
-use core::fmt::Display;
+use core::{fmt::Display, pin::pin};
 
 use embassy_net::Stack;
 use embassy_time::Instant;
 use hub_firmware::{Relay, RelayEvent, relay};
 use printhost::{AnyHost, Event, JobEnd, JobEvent, PrintHost as _, Started, Upload, Verified, net::BaseUrl};
-use printhost_net_embassy::{Sockets, Tls, embassy_net_with_tls};
-use static_cell::{ConstStaticCell, StaticCell};
+use printhost_net_embassy::{Sockets, embassy_net_with_tls};
+use static_cell::ConstStaticCell;
 
 use crate::{
     BUFFER, CONNECTIONS, config::Config, console::println, endurance, entropy::Entropy, heap, trust,
@@ -29,7 +29,7 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
         ConstStaticCell::new([([0; BUFFER], [0; BUFFER]); CONNECTIONS]);
     let buffers = BUFFERS.take();
     let sockets = Sockets::new(network, buffers);
-    let tls = tls(entropy)?;
+    let tls = crate::tls(entropy)?;
     let net = embassy_net_with_tls(&sockets, &tls, entropy);
     if config.get("rounds").is_some() {
         return endurance::run(&net.with_limits(endurance::limits()), &sockets, config).await;
@@ -49,21 +49,28 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
     let started = Instant::now();
     let mut stored = started;
     let order = Relay::new(&source, &source_path, config.require("path")?);
-    let work = relay(&net, &host, order, |event| match event {
-        RelayEvent::Uploaded(uploaded) => {
-            stored = Instant::now();
-            println!("uploaded: {} {} bytes {}", uploaded.path, uploaded.len, verified(uploaded.verified));
-        }
-        RelayEvent::Printer(Event::Job(job)) => println!("{}", in_words(job)),
-        RelayEvent::Printer(Event::Lost(error)) => println!("lost: {error}"),
-        _ => {}
-    });
-    println!("future of the relay: {}", size_of_val(&work));
-    println!("future of run: {}", size_of_val(&host.run()));
-    println!("future of status: {}", size_of_val(&host.status()));
-    println!("future of upload: {}", size_of_val(&host.upload(Upload::new("", 0, &mut &[][..]))));
-    println!("host: {}", size_of_val(&host));
-    let relayed = work.await.map_err(describe)?;
+    let relayed = {
+        let mut work = pin!(relay(&net, &host, order, |event| match event {
+            RelayEvent::Uploaded(uploaded) => {
+                stored = Instant::now();
+                println!(
+                    "uploaded: {} {} bytes {}",
+                    uploaded.path,
+                    uploaded.len,
+                    verified(uploaded.verified)
+                );
+            }
+            RelayEvent::Printer(Event::Job(job)) => println!("{}", in_words(job)),
+            RelayEvent::Printer(Event::Lost(error)) => println!("lost: {error}"),
+            _ => {}
+        }));
+        println!("future of the relay: {}", size_of_val(&*work));
+        println!("future of run: {}", size_of_val(&host.run()));
+        println!("future of status: {}", size_of_val(&host.status()));
+        println!("future of upload: {}", size_of_val(&host.upload(Upload::new("", 0, &mut &[][..]))));
+        println!("host: {}", size_of_val(&host));
+        work.as_mut().await.map_err(describe)?
+    };
 
     let millis = (stored - started).as_millis().max(1);
     println!("KiB per second: {}", relayed.uploaded.len * 1000 / 1024 / millis);
@@ -80,11 +87,6 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
     println!("heap after: {}", heap::used());
     println!("dials: {}", sockets.dials());
     result
-}
-
-fn tls(entropy: Entropy) -> Result<Tls, String> {
-    static RANDOM: StaticCell<Entropy> = StaticCell::new();
-    Tls::new(RANDOM.init(entropy)).map_err(describe)
 }
 
 fn describe(error: impl Display) -> String {

@@ -29,9 +29,12 @@ mod stack;
 mod trust;
 mod virtio;
 
+use alloc::string::{String, ToString as _};
+
 use embassy_executor::{Executor, Spawner};
 use embassy_net::{Runner, StackResources};
 use printhost::Entropy as _;
+use printhost_net_embassy::Tls;
 use static_cell::StaticCell;
 
 use crate::{
@@ -96,6 +99,12 @@ async fn application(spawner: Spawner) {
 #[embassy_executor::task]
 async fn network(mut runner: Runner<'static, Ethernet>) {
     runner.run().await
+}
+
+/// TLS with the machine's random numbers. Call it once.
+fn tls(entropy: Entropy) -> Result<Tls, String> {
+    static RANDOM: StaticCell<Entropy> = StaticCell::new();
+    Tls::new(RANDOM.init(entropy)).map_err(|error| error.to_string())
 }
 
 fn report_memory() {

@@ -4,6 +4,7 @@
 use alloc::{format, string::String};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use embassy_time::Instant;
 use printhost::{
     Entropy, Result as HubResult,
     net::{BaseUrl, Trust},
@@ -28,10 +29,13 @@ pub(crate) async fn run<const N: usize, E: Entropy>(
             Some(("ca", certificate)) => Trust::Ca(base64(certificate)?),
             _ => Trust::PublicRoots,
         };
-        let before = heap::used();
-        let result = net.dial(&base(url)?.with_trust(trust).origin).await;
-        let held = heap::used() - before;
-        print(name, result.map(|_| format!("connected\t{held} bytes")));
+        let origin = base(url)?.with_trust(trust).origin;
+        let (before, started) = (heap::used(), Instant::now());
+        heap::reset_peak();
+        let result = net.dial(&origin).await;
+        let (held, peak, millis) =
+            (heap::used() - before, heap::peak() - before, started.elapsed().as_millis());
+        print(name, result.map(|_| format!("connected\theap {held}, at most {peak}\t{millis} ms")));
     }
     for line in config.all("key") {
         let [name, url] = words(line)?;
