@@ -46,6 +46,7 @@ usage: cargo xtask <command>
                         one fuzz target
   fuzz TARGET FILE...   one fuzz target on these inputs
   fuzz --planted        plants bugs and demands that the fuzz targets find them
+  package               pack what would be published, and check each package from that
   ledger                write the ledger of the conformance suite from the last runs
   bench                 how fast and in how much memory a host uploads, beside curl
   full                  test, every feature of every package alone, long fuzzing, planted bugs, and bench
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
             }
         },
         ["qemu"] => qemu::qemu(),
+        ["package"] => package::package(),
         ["ledger"] => ledger::write(),
         ["bench"] => bench::bench(),
         ["endure", args @ ..] => match endurance::endure(args) {

@@ -5,8 +5,15 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::steps::{self, Result};
+use crate::steps::{self, Result, Steps};
 use crate::workspace::{self, cargo, command, remove_dir};
+
+/// [`run`] alone.
+pub(crate) fn package() -> bool {
+    let mut steps = Steps::new();
+    let result = steps.run("packaging", run);
+    steps.summary(&result)
+}
 
 /// Packs every package that is for others, and checks each alone, from what was packed and nothing else.
 ///
@@ -35,7 +42,8 @@ pub(crate) fn run() -> Result {
     for package in &published {
         let folder = format!("{}-{}", package.name, package.version);
         let archive = target.join("package").join(format!("{folder}.crate"));
-        steps::run(command("tar").arg("-xzf").arg(archive).arg("-C").arg(&unpacked))?;
+        // As new: the times in an archive are always the same, and cargo would find nothing changed since the last run.
+        steps::run(command("tar").arg("-xmzf").arg(archive).arg("-C").arg(&unpacked))?;
         let _ = writeln!(manifest, "{} = {{ path = \"{folder}\" }}", package.name);
     }
     let lock = workspace::root().join("Cargo.lock");

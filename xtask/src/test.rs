@@ -41,7 +41,8 @@ fn record(steps: &Steps) -> Result {
     std::fs::write(&file, text).map_err(|error| format!("cannot write {}: {error}", file.display()))
 }
 
-/// The parts of [`test`] that run side by side. Each builds in folders of its own, or nothing.
+/// The parts of [`test`] that run side by side. What takes long to build is built before, or in a folder that no other
+/// lane builds in: cargo lets one build at a time into a folder.
 pub(crate) const LANES: [Lane; 7] = [
     Lane { name: "tests", gives_way: false, run: tests },
     Lane { name: "stable", gives_way: false, run: |steps| peers::driver(steps, &STABLE, &[]) },
