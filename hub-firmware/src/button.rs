@@ -1,7 +1,7 @@
 /// Turns the level of a push button, looked at every 10 ms, into presses.
 ///
-/// Contacts bounce, so a level counts once it was the same five times in a row. A button that is down from the start on,
-/// held or shorted, is not pressed: it must have been up before, since what starts by itself would print by itself.
+/// Contacts bounce, so a level counts once it was the same five times in a row. A button that is down from the start
+/// on, held or shorted, is not pressed: it must have been up before, since what starts by itself would print by itself.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Button {
     last: bool,

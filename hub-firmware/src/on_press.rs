@@ -18,8 +18,8 @@ pub enum Told<'a> {
 
 /// Relays an order once for every press, for ever.
 ///
-/// Without a press nothing is sent to anybody, so a reset prints nothing. `press` is called when the hub is ready for one:
-/// what is pressed while a relay goes on does not count. A relay that failed is not tried again by itself.
+/// Without a press nothing is sent to anybody, so a reset prints nothing. `press` is called when the hub is ready for
+/// one: what is pressed while a relay goes on does not count. A relay that failed is not tried again by itself.
 pub async fn on_press<N: Net, H: PrintHost>(
     net: &N,
     host: &H,

@@ -9,8 +9,8 @@ use crate::workspace::command;
 /// RAM of the ESP32-C3, where data and code see it at different addresses, and of C5 and C6.
 const RAM: [Range<u64>; 3] = [0x3FC8_0000..0x3FCE_0000, 0x4037_C000..0x403E_0000, 0x4080_0000..0x4088_0000];
 
-/// Sections in RAM that are not used by what they name: the stack is what is left, the bootloader's memory becomes a part
-/// of the heap, and on the C3 code keeps its place free among the data.
+/// Sections in RAM that are not used by what they name: the stack is what is left, the bootloader's memory becomes a
+/// part of the heap, and on the C3 code keeps its place free among the data.
 const NOT_USED: [&str; 3] = [".stack", ".dram2_uninit", ".rwdata_dummy"];
 
 /// RAM by what it is for, in bytes.

@@ -9,9 +9,11 @@ mod esptool;
 mod features;
 mod firmware;
 mod fuzz;
+mod lanes;
 mod ledger;
 mod octoprint;
 mod octorest;
+mod package;
 mod part;
 mod peers;
 mod portable;
@@ -31,6 +33,7 @@ usage: cargo xtask <command>
 
   setup                 install what the other commands need (Debian packages, cargo-deny, OctoPrints)
   test                  everything a change must pass
+  lane NAME             one of the parts of it that run side by side
   peers [-- ARGS...]    tests against real servers; ARGS go to the test programs
   peers --keep          start the real servers and keep them until Ctrl-C
   octorest              a client that others wrote, against the simulator
@@ -43,6 +46,7 @@ usage: cargo xtask <command>
                         one fuzz target
   fuzz TARGET FILE...   one fuzz target on these inputs
   fuzz --planted        plants bugs and demands that the fuzz targets find them
+  package               pack what would be published, and check each package from that
   ledger                write the ledger of the conformance suite from the last runs
   bench                 how fast and in how much memory a host uploads, beside curl
   full                  test, every feature of every package alone, long fuzzing, planted bugs, and bench
@@ -54,6 +58,13 @@ fn main() -> ExitCode {
     let passed = match args.as_slice() {
         ["setup"] => setup::setup(),
         ["test"] => test::test(),
+        ["lane", name] => match test::LANES.iter().find(|lane| lane.name == *name) {
+            Some(lane) => lanes::run_one(lane),
+            None => {
+                eprintln!("there is no lane {name}, only {}", test::LANES.map(|lane| lane.name).join(", "));
+                return ExitCode::from(2);
+            }
+        },
         ["peers"] => peers::peers(&[]),
         ["peers", "--keep"] => peers::keep(),
         ["peers", "--", extra @ ..] => peers::peers(extra),
@@ -66,6 +77,7 @@ fn main() -> ExitCode {
             }
         },
         ["qemu"] => qemu::qemu(),
+        ["package"] => package::package(),
         ["ledger"] => ledger::write(),
         ["bench"] => bench::bench(),
         ["endure", args @ ..] => match endurance::endure(args) {

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::steps::{self, Result};
-use crate::workspace;
+use crate::workspace::{self, remove_dir};
 
 /// A release of OctoPrint.
 pub(crate) struct Release {
@@ -294,15 +294,6 @@ fn remove_leftovers(peers: &Path) {
         {
             let _ = fs::remove_dir_all(entry.path());
         }
-    }
-}
-
-pub(crate) fn remove_dir(dir: &Path) -> Result {
-    match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(format!("cannot remove {}: {error}", dir.display()))
-        }
-        _ => Ok(()),
     }
 }
 

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::octoprint::{free_ports, remove_dir};
+use crate::octoprint::free_ports;
 use crate::steps::{self, Result};
-use crate::workspace::{self, command};
+use crate::workspace::{self, command, remove_dir};
 
 /// An own authority and an own certificate, as OpenSSL writes them.
 const AUTHORITY: &str = "[dn]\nCN=printhost test authority\n[req]\ndistinguished_name=dn\nprompt=no\n\

@@ -8,7 +8,7 @@ use printhost_net::{
 };
 use printhost_net_tokio::{HyperNet, PortableNet};
 
-use super::server::{PASSWORD, Rules, Seen, Server, USER};
+use super::server::{KEY, PASSWORD, Rules, Seen, Server, USER};
 
 const DIALECT: Dialect = Dialect::new("/probe", |_| None, |_| {});
 /// The length of a file.
@@ -107,6 +107,22 @@ async fn file_is_sent_once_and_not_before_the_login(net: impl Net) {
         assert_eq!(server.seen(), [&[seen("GET /probe", 0, true, 401)], &sent[..]].concat());
         assert_eq!(server.connections(), 1);
     }
+}
+
+async fn file_waits_until_a_key_has_been_right_once(net: impl Net) {
+    let server = Server::start(Rules { asks: &["ApiKey realm=a"], ..Rules::PLAIN });
+    let wrong = Login::key("X-Api-Key", "wrong-key");
+    let error = put(&net, &wrong, &server).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.detail()),
+        (ErrorKind::Unauthorized, Some("the host does not accept the key"))
+    );
+    assert_eq!((error.operation(), server.seen()), ("upload", vec![seen("GET /probe", 0, false, 401)]));
+    let right = Login::key("X-Api-Key", KEY);
+    put(&net, &right, &server).await.unwrap();
+    put(&net, &right, &server).await.unwrap();
+    let sent = seen("PUT /files/a.gcode", LEN, false, 201);
+    assert_eq!(server.seen(), [seen("GET /probe", 0, false, 200), sent.clone(), sent]);
 }
 
 async fn nonce_that_dies_as_the_file_begins_costs_no_second_transfer(net: impl Net) {
@@ -239,6 +255,7 @@ claims! {
     wrong_password_is_tried_once_and_told_as_such
     host_that_never_believes_its_own_nonces_is_given_up
     file_is_sent_once_and_not_before_the_login
+    file_waits_until_a_key_has_been_right_once
     nonce_that_dies_as_the_file_begins_costs_no_second_transfer
     short_body_is_sent_again_whole
     host_that_wants_something_else_is_quoted

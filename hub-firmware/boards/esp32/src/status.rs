@@ -14,14 +14,13 @@ pub(crate) fn get() -> Status {
     STATUS.lock(Cell::get)
 }
 
-/// Changes the status.
+/// Changes the status. All who do are tasks of one executor, so nothing comes between, and the radio's interrupts need
+/// not wait while lines are written.
 pub(crate) fn change<T>(change: impl FnOnce(&mut Status) -> T) -> T {
-    STATUS.lock(|cell| {
-        let mut status = cell.get();
-        let result = change(&mut status);
-        cell.set(status);
-        result
-    })
+    let mut status = get();
+    let result = change(&mut status);
+    STATUS.lock(|cell| cell.set(status));
+    result
 }
 
 /// Tells whether there is an address in the network.

@@ -15,8 +15,8 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 
 static HEARTBEAT: Signal<CriticalSectionRawMutex, ()> = Signal::new();
 
-/// Runs the network with a heart that beats once a second, in the same task: a beat shows that the executor came to this
-/// task and that the network gave way to the beat.
+/// Runs the network with a heart that beats once a second, in the same task: a beat shows that the executor came to
+/// this task, and that the network gave way to the beat.
 pub(crate) async fn with_heartbeat(mut network: Runner<'static, Interface>) {
     let heart = async {
         loop {
