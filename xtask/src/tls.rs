@@ -4,7 +4,7 @@ use crate::board::{self, HOST};
 use crate::octoprint::OctoPrint;
 use crate::qemu::{self, ensure};
 use crate::steps::{Result, Steps};
-use crate::tls_front::TlsFront;
+use crate::tls_front::{self, TlsFront};
 
 /// What is shown of TLS.
 pub(crate) fn run(steps: &mut Steps, server: &OctoPrint) -> Result {
@@ -46,7 +46,7 @@ fn relay(server: &OctoPrint, front: &TlsFront, port: u16, trust: (&str, &str), p
 fn refusals(server: &OctoPrint, front: &TlsFront) -> Result {
     let url = |port| format!("https://{HOST}:{port}");
     let (printer, signed, misnamed) = (url(front.printer), url(front.signed), url(front.misnamed));
-    let plain = url(front.plain);
+    let (plain, copied) = (url(front.plain), url(tls_front::forger(front.printer)?));
     let pin = |name: &str| Ok::<_, String>(format!("pin:{}", front.pin(name)?));
     let ca = |name: &str| Ok::<_, String>(format!("ca:{}", front.certificate(name)?));
     let tries = [
@@ -56,6 +56,7 @@ fn refusals(server: &OctoPrint, front: &TlsFront) -> Result {
         ("right-pin-of-1.3", &signed, pin("signed")?, "connected"),
         ("swapped-key", &printer, pin("signed")?, "untrusted"),
         ("swapped-key-of-1.3", &signed, pin("printer")?, "untrusted"),
+        ("copied-certificate", &copied, pin("printer")?, "untrusted"),
         ("self-signed", &printer, ca("ca")?, "untrusted"),
         ("unknown-ca", &signed, ca("stranger")?, "untrusted"),
         ("other-name", &misnamed, ca("ca")?, "untrusted"),

@@ -1,6 +1,8 @@
 //! Debian's nginx as a TLS front of an OctoPrint: its certificates, its servers, and what its log says of them.
 
 use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -73,7 +75,7 @@ impl TlsFront {
 
     fn wait_until_it_listens(&mut self) -> Result {
         let deadline = Instant::now() + Duration::from_secs(10);
-        while std::net::TcpStream::connect(("127.0.0.1", self.misnamed)).is_err() {
+        while TcpStream::connect(("127.0.0.1", self.misnamed)).is_err() {
             let ended = self.process.try_wait().map_err(|error| format!("nginx: {error}"))?;
             if ended.is_some() || Instant::now() > deadline {
                 return Err(format!("nginx does not listen; see {}", self.dir.join("error.log").display()));
@@ -114,6 +116,41 @@ impl TlsFront {
         }
         connections.sort_by_key(|connection| connection.id.parse::<u64>().unwrap_or(0));
         Ok(connections)
+    }
+}
+
+/// Passes connections on to a port of TLS 1.2, but spoils the signature by which the server proves to have its
+/// certificate's key: what somebody gets who has copied the certificate. Ends with this program.
+pub(crate) fn forger(of: u16) -> Result<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(|error| format!("the forger: {error}"))?;
+    let port = listener.local_addr().map_err(|error| format!("the forger: {error}"))?.port();
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let _ = forge(client, of);
+        }
+    });
+    Ok(port)
+}
+
+fn forge(mut client: TcpStream, of: u16) -> std::io::Result<()> {
+    const HANDSHAKE: u8 = 22;
+    const SERVER_KEY_EXCHANGE: u8 = 12;
+    let mut server = TcpStream::connect(("127.0.0.1", of))?;
+    let (mut from, mut to) = (client.try_clone()?, server.try_clone()?);
+    std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+    loop {
+        let mut head = [0; 5];
+        server.read_exact(&mut head)?;
+        let mut record = vec![0; usize::from(u16::from_be_bytes([head[3], head[4]]))];
+        server.read_exact(&mut record)?;
+        if head[0] == HANDSHAKE
+            && record.first() == Some(&SERVER_KEY_EXCHANGE)
+            && let Some(last) = record.last_mut()
+        {
+            *last ^= 1;
+        }
+        client.write_all(&head)?;
+        client.write_all(&record)?;
     }
 }
 

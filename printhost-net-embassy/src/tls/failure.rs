@@ -62,6 +62,11 @@ impl TlsFailure {
             } else {
                 "the certificate is too weak, or not for a server; replace it, or pin its key"
             }),
+            Self::Protocol(
+                sys::MBEDTLS_ERR_RSA_VERIFY_FAILED
+                | sys::MBEDTLS_ERR_RSA_INVALID_PADDING
+                | sys::MBEDTLS_ERR_ECP_VERIFY_FAILED,
+            ) => Self::Untrusted("the host shows a certificate whose key it does not have"),
             other => other,
         }
     }
