@@ -48,9 +48,45 @@ struct State {
     origin: Option<Origin>,
     /// It has let us in.
     proved: bool,
-    session: Option<Box<Session>>,
+    session: Option<Box<dyn Answers>>,
     /// Changes with every challenge that is taken or dropped, so that a request knows whose answer it carried.
     generation: u32,
+}
+
+/// A [`Session`], behind a pointer so that an image whose drivers never make one does without its hashes (26 KB).
+trait Answers: Send {
+    fn authorization(&mut self, request: &Request<'_>) -> Option<String>;
+    fn challenged(&mut self, fields: &[&str], random: [u8; 16]) -> Result<()>;
+    fn can_answer(&self, fields: &[&str]) -> bool;
+    fn accepted(&mut self);
+    fn forget(&mut self);
+    fn redact(&self, text: &str) -> String;
+}
+
+impl Answers for Session {
+    fn authorization(&mut self, request: &Request<'_>) -> Option<String> {
+        self.authorization(request.method, request.target)
+    }
+
+    fn challenged(&mut self, fields: &[&str], random: [u8; 16]) -> Result<()> {
+        self.challenged(fields.iter().copied(), random)
+    }
+
+    fn can_answer(&self, fields: &[&str]) -> bool {
+        Challenge::parse(fields.iter().copied()).is_ok()
+    }
+
+    fn accepted(&mut self) {
+        self.accepted();
+    }
+
+    fn forget(&mut self) {
+        self.forget();
+    }
+
+    fn redact(&self, text: &str) -> String {
+        self.redact(text)
+    }
 }
 
 /// What a request carried.
@@ -97,7 +133,7 @@ impl Login {
         })
     }
 
-    const fn with(means: Means, session: Option<Box<Session>>) -> Self {
+    const fn with(means: Means, session: Option<Box<dyn Answers>>) -> Self {
         let state = State { origin: None, proved: false, session, generation: 0 };
         Self { means, hidden: None, state: Mutex::new(RefCell::new(state)) }
     }
@@ -180,7 +216,7 @@ impl Login {
                 format!("the host asks for {names}, which takes a user and a password, not for a key")
             }
             Means::Key { .. } => format!("the host asks for {names}, not for a key"),
-            Means::Digest if Challenge::parse(fields.iter().copied()).is_ok() => {
+            Means::Digest if self.can_answer(fields) => {
                 "the host does not accept the user or the password".into()
             }
             Means::Digest if asks_for("Digest") => {
@@ -193,10 +229,14 @@ impl Login {
         })
     }
 
+    fn can_answer(&self, fields: &[&str]) -> bool {
+        self.state.lock(|state| state.borrow().session.as_ref().is_some_and(|s| s.can_answer(fields)))
+    }
+
     fn show(&self, request: &Request<'_>) -> Shown {
         self.at(request.origin, |state| {
             let session = state.session.as_mut();
-            let authorization = session.and_then(|s| s.authorization(request.method, request.target));
+            let authorization = session.and_then(|session| session.authorization(request));
             Shown { authorization, generation: state.generation }
         })
     }
@@ -222,6 +262,7 @@ impl Login {
     ) -> Result<bool> {
         let mut random = [0; 16];
         net.parts().entropy().fill(&mut random);
+        let fields: Vec<&str> = response.headers("www-authenticate").collect();
         let taken = self.at(request.origin, |state| {
             let Some(session) = &mut state.session else { return Ok(false) };
             // Another request has been through this already.
@@ -229,7 +270,7 @@ impl Login {
                 return Ok(true);
             }
             state.generation = state.generation.wrapping_add(1);
-            session.challenged(response.headers("www-authenticate"), random).map(|()| true)
+            session.challenged(&fields, random).map(|()| true)
         });
         match taken {
             Err(e) if e.kind() == ErrorKind::Unauthorized => Ok(false),

@@ -28,23 +28,29 @@ const TYPES_ONLY: &str = "xtensa-esp32s3-none-elf";
 pub(crate) fn run(steps: &mut Steps) -> Result {
     for target in TARGETS.into_iter().chain([TYPES_ONLY]) {
         for package in PACKAGES {
-            let mut check = debian_cargo("check");
-            check.args(["--package", package, "--no-default-features", "--target", target]);
+            let mut check = check(package, target);
             if package == "printhost-examples" {
                 check.args(["--features", "embassy"]); // what a firmware calls
             }
-            if target == TYPES_ONLY {
-                // For this target alone: build scripts and macros must run. LLVM does not know the usual processor.
-                check
-                    .env("CARGO_TARGET_XTENSA_ESP32S3_NONE_ELF_RUSTFLAGS", "-Zno-codegen -Ctarget-cpu=esp32");
-            }
             steps.command(format!("{package} alone for {target}"), &mut check)?;
         }
-        let mut check = debian_cargo("check");
-        check.args(["--package", "printhost-net-embassy", "--features", "tls", "--target", target]);
-        steps.command(format!("printhost-net-embassy with TLS for {target}"), &mut check)?;
+        let tls = "printhost-net-embassy";
+        steps.command(
+            format!("{tls} with TLS for {target}"),
+            check(tls, target).args(["--features", "tls"]),
+        )?;
     }
     Ok(())
+}
+
+fn check(package: &str, target: &str) -> Command {
+    let mut check = debian_cargo("check");
+    check.args(["--package", package, "--no-default-features", "--target", target]);
+    if target == TYPES_ONLY {
+        // For this target alone: build scripts and macros must run. LLVM does not know the usual processor.
+        check.env("CARGO_TARGET_XTENSA_ESP32S3_NONE_ELF_RUSTFLAGS", "-Zno-codegen -Ctarget-cpu=esp32");
+    }
+    check
 }
 
 /// Debian's compiler can build `core` for these targets from its own package of sources.

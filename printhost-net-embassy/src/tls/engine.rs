@@ -33,6 +33,10 @@ use mbedtls_rs::sys;
 
 use super::TlsFailure;
 
+/// What mbedTLS holds for a record in each direction.
+pub(super) const RECORDS: usize =
+    (sys::MBEDTLS_SSL_IN_CONTENT_LEN + sys::MBEDTLS_SSL_OUT_CONTENT_LEN) as usize;
+
 /// How much the network may deliver at a time.
 const INCOMING: usize = 1024;
 /// The most plain bytes in a record of ours. Pieces of an upload are as large.

@@ -11,13 +11,9 @@ use printhost::{
     Entropy, Result as HubResult,
     net::{BaseUrl, Trust},
 };
-use printhost_net_embassy::EmbassyNet;
+use printhost_net_embassy::{EmbassyNet, Tls};
 
-use crate::{
-    config::{Config, base64},
-    console::println,
-    heap,
-};
+use crate::{config::Config, console::println, heap};
 
 /// Goes through the lines.
 pub(crate) async fn run<const N: usize, E: Entropy>(
@@ -37,6 +33,9 @@ pub(crate) async fn run<const N: usize, E: Entropy>(
         let (before, started) = (heap::used(), Instant::now());
         heap::reset_peak();
         let result = net.dial(&origin).await;
+        if heap::peak() - before > Tls::memory(&origin.trust) {
+            return Err(format!("{name} took {} bytes of heap", heap::peak() - before));
+        }
         let (held, peak, millis) =
             (heap::used() - before, heap::peak() - before, started.elapsed().as_millis());
         print(name, result.map(|_| format!("connected\theap {held}, at most {peak}\t{millis} ms")));
@@ -63,6 +62,10 @@ fn words<const N: usize>(line: &str) -> Result<[&str; N], String> {
         *word = words.next().ok_or_else(|| format!("{line:?} is too short"))?;
     }
     Ok(wanted)
+}
+
+fn base64(text: &str) -> Result<Vec<u8>, String> {
+    STANDARD.decode(text).map_err(|_| format!("{text:?} is no base64"))
 }
 
 fn base(url: &str) -> Result<BaseUrl, String> {
