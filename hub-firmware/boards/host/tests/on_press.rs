@@ -21,7 +21,8 @@ async fn serve(listener: TcpListener) {
     loop {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut request = [0; 1024];
-        stream.read(&mut request).await.unwrap();
+        let n = stream.read(&mut request).await.unwrap();
+        assert!(request[..n].starts_with(b"GET /part.gcode "));
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", GCODE.len());
         stream.write_all(head.as_bytes()).await.unwrap();
         stream.write_all(GCODE).await.unwrap();
