@@ -64,6 +64,10 @@ impl<'h, 'd, const N: usize> Dial for EmbassyDial<'h, 'd, N> {
         Ok(conn)
     }
 
+    fn most(&self) -> usize {
+        N
+    }
+
     fn pressure(&self) -> Pressure {
         self.sockets.pressure()
     }

@@ -6,6 +6,7 @@ mod base_url;
 pub mod http;
 mod http1;
 pub mod link;
+pub mod memory;
 mod net;
 mod pool;
 pub mod proto;

@@ -8,10 +8,12 @@ use printhost_core::{Error, ErrorKind, Result, Retry, Secret};
 use printhost_net::{BaseUrl, Body, Method, NO_BODY, Net, Request, http::ResponseOf};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{OctoPrint, wire};
+use crate::{OctoPrint, json, wire};
 
 /// How much of a refusal is read, in bytes.
-const REFUSAL: usize = 1024;
+pub(crate) const REFUSAL: usize = 1024;
+/// The longest address of a redirect, in bytes.
+pub(crate) const LOCATION: usize = 1024;
 /// How many redirects lead to an OctoPrint at most.
 const MAX_REDIRECTS: usize = 3;
 /// The longest wait a host can ask for.
@@ -71,13 +73,14 @@ pub(crate) async fn exchange<'n, N: Net, R: Read + ?Sized>(
     }
     let json = response.header("content-type").is_some_and(|t| t.contains("json"));
     let html = response.header("content-type").is_some_and(|t| t.contains("html"));
-    let location = response.header("location").filter(|l| !l.is_empty()).map(|l| secret.redact(l));
+    let location = response.header("location").filter(|l| (1..=LOCATION).contains(&l.len()));
+    let location = location.map(|l| secret.redact(l));
     let seconds = response.header("retry-after").and_then(|v| v.parse().ok());
     // A refusal without a readable body is still that refusal.
     let text = response.read_start(REFUSAL).await.unwrap_or_default();
     // A page's head may come without anything of a page in it: OctoPrint's own words as text/html.
     let page = html && text.trim_ascii_start().starts_with(b"<");
-    let detail = match serde_json::from_slice::<wire::Failure>(&text) {
+    let detail = match json::from_slice::<wire::Failure>(&text) {
         Ok(failure) => failure.error,
         Err(_) if json || page => String::new(),
         Err(_) => String::from_utf8_lossy(&text).into_owned(),
@@ -135,7 +138,11 @@ pub(crate) async fn json_body<N: Net>(
         return Err(refused);
     }
     let max = net.parts().limits().json;
-    response.read_to_end(max).await.map_err(|e| e.in_operation(operation))
+    let body = response.read_to_end(max).await.map_err(|e| e.in_operation(operation))?;
+    match json::is_plain(&body, max) || body.trim_ascii_start().starts_with(b"<") {
+        true => Ok(body),
+        false => Err(Error::new(ErrorKind::Protocol, operation).with_detail(json::NOT_PLAIN)),
+    }
 }
 
 /// Reads JSON; what is wrong with it may quote it.
@@ -144,7 +151,7 @@ pub(crate) fn parse<T: DeserializeOwned>(
     bytes: &[u8],
     secret: &Secret,
 ) -> Result<T> {
-    serde_json::from_slice(bytes).map_err(|error| {
+    json::from_slice(bytes).map_err(|error| {
         let what = match bytes.trim_ascii_start().starts_with(b"<") {
             true => HTML.into(),
             false => secret.redact(&format!("{error}")),

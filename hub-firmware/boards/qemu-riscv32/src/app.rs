@@ -8,14 +8,23 @@ use core::fmt::Display;
 
 use embassy_net::Stack;
 use embassy_time::Instant;
-use hub_firmware::{Relay, RelayEvent, relay};
+use hub_firmware::{Budget, Relay, RelayEvent, relay, status, status_memory};
 use printhost::{
-    AnyHost, Event, JobEnd, JobEvent, PrintHost as _, PrinterUrl, Started, Upload, Verified, net::BaseUrl,
+    AnyHost, ErrorKind, Event, JobEnd, JobEvent, Net, PrintHost, PrinterUrl, Started, Upload, Verified,
+    net::{BaseUrl, Limits},
 };
 use printhost_net_embassy::{Sockets, embassy_net};
 use static_cell::ConstStaticCell;
 
 use crate::{BUFFER, CONNECTIONS, config::Config, console::println, endurance, entropy::Entropy, heap};
+
+/// A relay reads nothing longer: OctoPrint's longest answer to it has 1.5 KiB, and of a longer message the beginning is
+/// enough.
+const LIMITS: Limits = {
+    let mut limits = Limits::DEVICE;
+    (limits.json, limits.message) = (4 << 10, 2 << 10);
+    limits
+};
 
 /// Runs the application to its end.
 pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entropy) -> Result<(), String> {
@@ -34,9 +43,12 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
         ConstStaticCell::new([([0; BUFFER], [0; BUFFER]); CONNECTIONS]);
     let buffers = BUFFERS.take();
     let sockets = Sockets::new(network, buffers);
-    let net = embassy_net(&sockets, entropy);
-    if config.get("rounds").is_some() {
-        return endurance::run(&net.with_limits(endurance::limits()), &sockets, config).await;
+    let rounds = config.get("rounds").is_some();
+    let limits = if rounds { endurance::with_short_waits(LIMITS) } else { LIMITS };
+    let net = embassy_net(&sockets, entropy).with_limits(limits);
+    let budget = Budget::of_heap(heap::size());
+    if rounds {
+        return endurance::run(&net, &budget, &sockets, config).await;
     }
 
     let before = heap::used();
@@ -45,7 +57,9 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
     let started = Instant::now();
     let mut stored = started;
     let order = Relay::new(&source, &source_path, get("path")?);
-    let work = relay(&net, &host, order, |event| match event {
+    let declared = order.memory(&net, &host);
+    println!("heap declared: {declared}");
+    let work = relay(&net, &host, &budget, order, |event| match event {
         RelayEvent::Uploaded(uploaded) => {
             stored = Instant::now();
             println!("uploaded: {} {} bytes {}", uploaded.path, uploaded.len, verified(uploaded.verified));
@@ -59,7 +73,18 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
     println!("future of status: {}", size_of_val(&host.status()));
     println!("future of upload: {}", size_of_val(&host.upload(Upload::new("", 0, &mut &[][..]))));
     println!("host: {}", size_of_val(&host));
-    let relayed = work.await.map_err(describe)?;
+    let relayed = match work.await {
+        Err(error) if error.kind() == ErrorKind::Busy => {
+            println!("refused: {error}");
+            println!("retry: {}", error.retry().name());
+            return smaller(&net, &host, &budget).await;
+        }
+        Err(error) => {
+            println!("heap peak: {}", heap::peak());
+            return Err(describe(error));
+        }
+        Ok(relayed) => relayed,
+    };
 
     let millis = (stored - started).as_millis().max(1);
     println!("KiB per second: {}", relayed.uploaded.len * 1000 / 1024 / millis);
@@ -75,6 +100,16 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
     println!("heap after: {}", heap::used());
     println!("dials: {}", sockets.dials());
     result
+}
+
+/// What still can be done when there is no memory for a relay.
+async fn smaller<N: Net, H: PrintHost>(net: &N, host: &H, budget: &Budget) -> Result<(), String> {
+    heap::reset_peak();
+    println!("heap declared: {}", status_memory(net, host));
+    let status = status(net, host, budget).await.map_err(describe)?;
+    println!("the printer is {}", status.phase.name());
+    println!("heap peak: {}", heap::peak());
+    Ok(())
 }
 
 fn describe(error: impl Display) -> String {
