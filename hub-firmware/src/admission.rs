@@ -53,11 +53,6 @@ impl Budget {
             Err(if bytes > all { error.with_retry(Retry::Never) } else { error })
         })
     }
-
-    /// Whether anything is counted.
-    pub(crate) const fn is_limited(&self) -> bool {
-        self.bytes.is_some()
-    }
 }
 
 /// Memory that is promised to an operation. Dropping it gives the memory back.
@@ -81,30 +76,31 @@ impl Drop for Permit<'_> {
     }
 }
 
-/// Does some work with a permit for `bytes` of memory, and closes idle connections before it gives the memory back: they
-/// go on taking it.
-pub(crate) async fn admitted<N: Net, T>(
-    net: &N,
-    budget: &Budget,
-    operation: &'static str,
-    bytes: usize,
-    work: impl Future<Output = Result<T>>,
-) -> Result<T> {
-    /// Also when the work is dropped.
-    struct CloseIdle<'a, N: Net>(&'a N);
-    impl<N: Net> Drop for CloseIdle<'_, N> {
-        fn drop(&mut self) {
-            self.0.parts().close_idle();
+/// A permit of an operation that uses the network. Dropping it also closes idle connections, before it gives the memory
+/// back: they go on taking it.
+pub(crate) struct Admitted<'a, N: Net> {
+    net: &'a N,
+    permit: Permit<'a>,
+}
+
+impl<'a, N: Net> Admitted<'a, N> {
+    pub(crate) fn new(net: &'a N, budget: &'a Budget, operation: &'static str, bytes: usize) -> Result<Self> {
+        Ok(Self { net, permit: budget.admit(operation, bytes)? })
+    }
+}
+
+impl<N: Net> Drop for Admitted<'_, N> {
+    fn drop(&mut self) {
+        if self.permit.budget.bytes.is_some() {
+            self.net.parts().close_idle();
         }
     }
-    let _permit = budget.admit(operation, bytes)?;
-    let _close = budget.is_limited().then_some(CloseIdle(net));
-    work.await
 }
 
 /// Reads a printer's status, if there is memory for it: [`ErrorKind::Busy`] otherwise.
 pub async fn status<N: Net, H: PrintHost>(net: &N, host: &H, budget: &Budget) -> Result<PrinterStatus> {
-    admitted(net, budget, "status", status_memory(net, host), host.status()).await
+    let _admitted = Admitted::new(net, budget, "status", status_memory(net, host))?;
+    host.status().await
 }
 
 /// What [`status`] takes at most, in bytes; [`usize::MAX`] when the driver has not counted.

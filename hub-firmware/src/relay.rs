@@ -8,7 +8,7 @@ use printhost::{
 
 use crate::{
     Budget,
-    admission::{admitted, connections},
+    admission::{Admitted, connections},
 };
 
 /// How long the push connection may take before the relay goes on without it.
@@ -97,17 +97,9 @@ pub async fn relay<N: Net, H: PrintHost>(
     host: &H,
     budget: &Budget,
     order: Relay<'_>,
-    report: impl FnMut(RelayEvent<'_>),
-) -> Result<Relayed> {
-    admitted(net, budget, "relay", order.memory(net, host), relay_now(net, host, order, report)).await
-}
-
-async fn relay_now<N: Net, H: PrintHost>(
-    net: &N,
-    host: &H,
-    order: Relay<'_>,
     mut report: impl FnMut(RelayEvent<'_>),
 ) -> Result<Relayed> {
+    let _admitted = Admitted::new(net, budget, "relay", order.memory(net, host))?;
     let clock = net.parts().clock();
     let mut events = host.events()?;
     beside(host, async {

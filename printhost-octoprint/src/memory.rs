@@ -1,7 +1,7 @@
 //! How much heap this driver takes at most: declared from sizes and limits, not measured. `hub-firmware/tests/memory.rs`
 //! measures against it.
 
-use printhost_core::{EVENT_QUEUE, Heater, Memory, SUBSCRIBERS};
+use printhost_core::{EVENT_QUEUE, Heater, Memory};
 use printhost_net::{BaseUrl, Dial as _, Net, Trust, memory::growing, websocket};
 
 use crate::{
@@ -17,10 +17,10 @@ const STATUS: usize = PATH + 2 * TEXT + MAX_TOOLS as usize * size_of::<Heater>()
 /// Of a status: the one that is made, the last one and its successor, here, in the bus and on the way there; what was read
 /// and what was pushed when both meet; and the path of the job that is followed.
 const STATUSES: usize = 8 * STATUS;
-/// Events that nobody has taken yet; the longest have a path.
-const EVENTS: usize = (EVENT_QUEUE + SUBSCRIBERS) * PATH;
-/// What of a status is read before it is put together.
-const READ: usize = 2 * (PATH + 3 * TEXT) + 2 * growing(MAX_TOOLS as usize * size_of::<Temperature>());
+/// Events that nobody has taken yet, and the one that is made and the one that is taken; the longest have a path.
+const EVENTS: usize = (EVENT_QUEUE + 2) * PATH;
+/// What of a status is read before it is put together: a path, states and errors, heaters.
+const READ: usize = PATH + 5 * TEXT + growing(MAX_TOOLS as usize * size_of::<Temperature>());
 /// What of a file is read, but for its path: kind, hash, picture and pictures.
 const FILE: usize = growing(MAX_THUMBNAILS * (MAX_SIZE + size_of::<alloc::string::String>())) + PATH;
 /// What a form has beside the file's path and name, its boundary in each part.
@@ -33,8 +33,8 @@ const WORDS: usize = 1024;
 fn of_answer(limit: usize) -> usize {
     let refusal = growing(REFUSAL) + json::memory(REFUSAL) + growing(REFUSAL) + growing(LOCATION);
     // The path of a stored file is kept as it comes.
-    let answer = json::memory(limit) + READ + STATUS + FILE + limit;
-    refusal.max(answer)
+    let answer = (READ + STATUS).max(FILE + limit);
+    refusal.max(json::memory(limit) + answer)
 }
 
 fn of_url(url: &BaseUrl) -> usize {
@@ -58,7 +58,7 @@ impl<N: Net> OctoPrint<N> {
         // Name and session as one text, and as JSON, in which quotes are two bytes.
         let login = growing(2 * LOGIN) + growing(4 * LOGIN + WORDS / 8);
         let push = websocket::memory(limits, url + WORDS / 8, 4 * LOGIN + WORDS / 8);
-        let message = json::memory(limits.message) + READ + growing(2 * (PATH + TEXT));
+        let message = json::memory(limits.message) + READ.max(PATH + 2 * TEXT);
         let form = growing(FORM + 5 * longest_path);
 
         let mut memory = Memory::default();
