@@ -98,12 +98,12 @@ impl<N: Net> Drop for Admitted<'_, N> {
 }
 
 /// Reads a printer's status, if there is memory for it: [`ErrorKind::Busy`] otherwise.
-pub async fn status<N: Net, H: PrintHost>(net: &N, host: &H, budget: &Budget) -> Result<PrinterStatus> {
+pub async fn status_of<N: Net, H: PrintHost>(net: &N, host: &H, budget: &Budget) -> Result<PrinterStatus> {
     let _admitted = Admitted::new(net, budget, "status", status_memory(net, host))?;
     host.status().await
 }
 
-/// What [`status`] takes at most, in bytes; [`usize::MAX`] when the driver has not counted.
+/// What [`status_of`] takes at most, in bytes; [`usize::MAX`] when the driver has not counted.
 pub fn status_memory<N: Net, H: PrintHost>(net: &N, host: &H) -> usize {
     let Some(memory) = host.memory(0) else { return usize::MAX };
     memory.call + memory.connection + net.parts().idle_memory()

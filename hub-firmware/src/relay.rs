@@ -134,7 +134,10 @@ async fn first_sync(events: &mut Events<'_>) -> Result<()> {
     loop {
         match events.next().await {
             Event::Resynced => return Ok(()),
-            Event::Lost(e) if e.kind() == ErrorKind::Unauthorized => return Err(e),
+            // Waiting changes neither.
+            Event::Lost(e) if matches!(e.kind(), ErrorKind::Unauthorized | ErrorKind::Untrusted) => {
+                return Err(e);
+            }
             _ => {}
         }
     }

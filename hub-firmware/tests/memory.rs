@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use hub_firmware::{Budget, Relay, relay, status, status_memory};
+use hub_firmware::{Budget, Relay, relay, status_memory, status_of};
 use printhost::{
     AnyHost, ErrorKind, PrinterUrl,
     net::{BaseUrl, Http1, Limits, Parts},
@@ -129,10 +129,10 @@ async fn what_does_not_fit_is_refused_before_anything_is_sent() {
     let budget = Budget::new(much - 1);
     let refused = relay(&net, &printer, &budget, order, |_| {}).await.unwrap_err();
     assert_eq!((refused.kind(), refused.operation(), host.requests()), (ErrorKind::Busy, "relay", 0));
-    status(&net, &printer, &budget).await.unwrap();
+    status_of(&net, &printer, &budget).await.unwrap();
     assert_eq!(host.changes(), 0);
     let rest = budget.admit("something else", much - 1).unwrap();
-    assert_eq!(status(&net, &printer, &budget).await.unwrap_err().kind(), ErrorKind::Busy);
+    assert_eq!(status_of(&net, &printer, &budget).await.unwrap_err().kind(), ErrorKind::Busy);
     drop(rest);
-    status(&net, &printer, &budget).await.unwrap();
+    status_of(&net, &printer, &budget).await.unwrap();
 }

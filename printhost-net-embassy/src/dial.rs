@@ -1,3 +1,5 @@
+#[cfg(feature = "tls-core")]
+use alloc::boxed::Box;
 use core::{net::Ipv4Addr, time::Duration};
 
 use embassy_net::{IpAddress, dns::DnsQueryType};
@@ -5,7 +7,9 @@ use embassy_time::{Instant, Timer, with_timeout};
 use printhost_core::{Error, ErrorKind, Result};
 use printhost_net::{Clock, Dial, Entropy, Http1, Limits, Origin, Parts, Pressure, Scheme};
 
-use crate::{EmbassyConn, Sockets};
+#[cfg(feature = "tls-core")]
+use crate::Tls;
+use crate::{EmbassyConn, Sockets, conn::Layer, sockets::Lent};
 
 /// How long sent bytes may stay unacknowledged, or an idle peer silent, before the connection is dead.
 const DEAD: embassy_time::Duration = embassy_time::Duration::from_secs(30);
@@ -23,22 +27,52 @@ pub const fn embassy_net<'h, 'd, const N: usize, E: Entropy>(
     sockets: &'h Sockets<'d, N>,
     entropy: E,
 ) -> EmbassyNet<'h, 'd, N, E> {
-    Parts::new(EmbassyDial { sockets }, Http1::DEVICE, EmbassyClock::new(), entropy, Limits::DEVICE)
+    let dial = EmbassyDial {
+        sockets,
+        #[cfg(feature = "tls-core")]
+        tls: None,
+    };
+    Parts::new(dial, Http1::DEVICE, EmbassyClock::new(), entropy, Limits::DEVICE)
+}
+
+/// Puts a network together that also opens encrypted connections.
+#[cfg(feature = "tls-core")]
+pub const fn embassy_net_with_tls<'h, 'd, const N: usize, E: Entropy>(
+    sockets: &'h Sockets<'d, N>,
+    tls: &'h Tls,
+    entropy: E,
+) -> EmbassyNet<'h, 'd, N, E> {
+    let dial = EmbassyDial { sockets, tls: Some(tls) };
+    Parts::new(dial, Http1::DEVICE, EmbassyClock::new(), entropy, Limits::DEVICE)
 }
 
 /// Opens connections on [`Sockets`]: a handle, with the lifetime in its type.
 #[derive(Clone, Copy, Debug)]
 pub struct EmbassyDial<'h, 'd, const N: usize> {
     sockets: &'h Sockets<'d, N>,
+    #[cfg(feature = "tls-core")]
+    tls: Option<&'h Tls>,
 }
 
-impl<'h, 'd, const N: usize> Dial for EmbassyDial<'h, 'd, N> {
-    type Conn = EmbassyConn<'h, 'd, N>;
+impl<'h, 'd, const N: usize> EmbassyDial<'h, 'd, N> {
+    /// Connects, does a TLS handshake with whoever answers, and returns the SHA-256 of their public key, as
+    /// [`Trust::PinnedKey`] takes it: for trust on first use, by someone who can compare. Whom `to` trusts does not
+    /// matter; nothing is sent but the handshake, and nothing is kept. It waits as long as they do: run it
+    /// [`within`](printhost_core::within) a time.
+    ///
+    /// [`Trust::PinnedKey`]: printhost_net::Trust::PinnedKey
+    #[cfg(feature = "tls-core")]
+    pub async fn peer_key(&self, to: &Origin) -> Result<[u8; 32]> {
+        self.tls()?.peer_key(to, async || self.connect(to).await).await
+    }
 
-    async fn dial(&self, to: &Origin) -> Result<Self::Conn> {
-        if to.scheme != Scheme::Http {
-            return Err(Error::unsupported("connect").with_detail("this network has no TLS yet"));
-        }
+    #[cfg(feature = "tls-core")]
+    fn tls(&self) -> Result<&'h Tls> {
+        self.tls.ok_or_else(|| Error::unsupported("connect").with_detail("this network was made without TLS"))
+    }
+
+    /// A plain connection.
+    async fn connect(&self, to: &Origin) -> Result<Lent<'h, 'd, N>> {
         let dialling = self.sockets.dialling();
         let unreachable = |why: &str| Error::new(ErrorKind::Unreachable, "connect").with_detail(why);
         let address: IpAddress = match to.host.parse::<Ipv4Addr>() {
@@ -62,6 +96,23 @@ impl<'h, 'd, const N: usize> Dial for EmbassyDial<'h, 'd, N> {
         socket.set_nagle_enabled(false);
         socket.connect((address, to.port)).await.map_err(|_| unreachable("the connection was refused"))?;
         Ok(conn)
+    }
+}
+
+impl<'h, 'd, const N: usize> Dial for EmbassyDial<'h, 'd, N> {
+    type Conn = EmbassyConn<'h, 'd, N>;
+
+    async fn dial(&self, to: &Origin) -> Result<Self::Conn> {
+        match to.scheme {
+            Scheme::Http => Ok(EmbassyConn(Layer::Plain(self.connect(to).await?))),
+            #[cfg(feature = "tls-core")]
+            Scheme::Https => {
+                // Boxed: the state of a handshake would be part of every future that may dial.
+                let conn = Box::pin(self.tls()?.dial(to, async || self.connect(to).await));
+                Ok(EmbassyConn(Layer::Tls(Box::new(conn.await?))))
+            }
+            _ => Err(Error::unsupported("connect").with_detail("this network was made without TLS")),
+        }
     }
 
     fn most(&self) -> usize {

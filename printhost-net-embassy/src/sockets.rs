@@ -51,10 +51,10 @@ impl<'d, const N: usize> Sockets<'d, N> {
     }
 
     /// Waits for a free socket.
-    pub(crate) async fn borrow(&self) -> EmbassyConn<'_, 'd, N> {
+    pub(crate) async fn borrow(&self) -> Lent<'_, 'd, N> {
         let socket = self.free.receive().await;
         self.dials.set(self.dials.get().wrapping_add(1));
-        EmbassyConn { socket: Some(socket), home: self }
+        Lent { socket: Some(socket), home: self }
     }
 }
 
@@ -80,13 +80,13 @@ impl Drop for Dialling<'_> {
     }
 }
 
-/// A connection. Dropping it resets it at once and gives its socket back.
-pub struct EmbassyConn<'h, 'd, const N: usize> {
+/// A plain connection. Dropping it resets it at once and gives its socket back.
+pub(crate) struct Lent<'h, 'd, const N: usize> {
     socket: Option<TcpSocket<'d>>,
     home: &'h Sockets<'d, N>,
 }
 
-impl<'d, const N: usize> EmbassyConn<'_, 'd, N> {
+impl<'d, const N: usize> Lent<'_, 'd, N> {
     pub(crate) fn socket(&mut self) -> &mut TcpSocket<'d> {
         match &mut self.socket {
             Some(socket) => socket,
@@ -95,7 +95,7 @@ impl<'d, const N: usize> EmbassyConn<'_, 'd, N> {
     }
 }
 
-impl<const N: usize> Drop for EmbassyConn<'_, '_, N> {
+impl<const N: usize> Drop for Lent<'_, '_, N> {
     fn drop(&mut self) {
         if let Some(mut socket) = self.socket.take() {
             socket.abort();
@@ -104,7 +104,7 @@ impl<const N: usize> Drop for EmbassyConn<'_, '_, N> {
     }
 }
 
-impl<const N: usize> Conn for EmbassyConn<'_, '_, N> {
+impl<const N: usize> Conn for Lent<'_, '_, N> {
     type Reader<'a>
         = TcpReader<'a>
     where
@@ -124,17 +124,17 @@ impl<const N: usize> Conn for EmbassyConn<'_, '_, N> {
     }
 }
 
-impl<const N: usize> ErrorType for EmbassyConn<'_, '_, N> {
+impl<const N: usize> ErrorType for Lent<'_, '_, N> {
     type Error = TcpError;
 }
 
-impl<const N: usize> Read for EmbassyConn<'_, '_, N> {
+impl<const N: usize> Read for Lent<'_, '_, N> {
     async fn read(&mut self, buf: &mut [u8]) -> Result<usize, TcpError> {
         self.socket().read(buf).await
     }
 }
 
-impl<const N: usize> Write for EmbassyConn<'_, '_, N> {
+impl<const N: usize> Write for Lent<'_, '_, N> {
     async fn write(&mut self, buf: &[u8]) -> Result<usize, TcpError> {
         self.socket().write(buf).await
     }
@@ -144,8 +144,8 @@ impl<const N: usize> Write for EmbassyConn<'_, '_, N> {
     }
 }
 
-impl<const N: usize> fmt::Debug for EmbassyConn<'_, '_, N> {
+impl<const N: usize> fmt::Debug for Lent<'_, '_, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("EmbassyConn")
+        f.write_str("Lent")
     }
 }

@@ -6,15 +6,18 @@ mod base_url;
 pub mod http;
 mod http1;
 pub mod link;
+mod login;
 pub mod memory;
 mod net;
 mod pool;
 pub mod proto;
+pub mod rest;
 mod seam;
 pub mod websocket;
 
 pub use base_url::{BaseUrl, Origin, Scheme, Trust};
 pub use http1::{Http1, Http1Conn};
+pub use login::Login;
 pub use net::{Limits, Net, Parts};
 pub use printhost_core::{Clock, Entropy, within};
 pub use seam::{Body, Conn, Dial, Head, HttpBackend, HttpConn, Meter, Method, NO_BODY, Pressure, Request};

@@ -216,6 +216,27 @@ impl<'a, R: Read + ?Sized> Body<'a, R> {
         self.touched
     }
 
+    /// True when part of it comes from the caller's reader, which can be read only once.
+    pub(crate) const fn is_streamed(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// The body from its beginning, to be sent and, if nothing of it streams, to be sent again.
+    pub(crate) const fn again(&mut self) -> Body<'_, R> {
+        let stream = match &mut self.stream {
+            Some(stream) => Some(&mut **stream),
+            None => None,
+        };
+        Body {
+            before: self.before,
+            stream,
+            left: self.left,
+            after: self.after,
+            total: self.total,
+            touched: self.touched,
+        }
+    }
+
     /// True when everything has been read.
     pub const fn is_finished(&self) -> bool {
         self.before.is_empty() && self.left == 0 && self.after.is_empty()

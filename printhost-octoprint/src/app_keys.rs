@@ -4,10 +4,10 @@ use alloc::{format, string::String};
 use core::{fmt, time::Duration};
 
 use printhost_core::{Clock, Error, ErrorKind, Result, Retry, Secret};
-use printhost_net::{BaseUrl, Body, NO_BODY, Net, proto::percent::encode_component};
+use printhost_net::{BaseUrl, Body, Login, NO_BODY, Net, proto::percent::encode_component, rest::Rest};
 
 use crate::{
-    api::{self, Call, exchange, json_body, parse},
+    api::{self, Call, DIALECT, parse},
     wire::{AppKeyAsked, AppKeyGranted, Order},
 };
 
@@ -36,9 +36,9 @@ pub async fn request_app_key<'n, N: Net>(
     if app.trim().is_empty() {
         return Err(Error::new(ErrorKind::InvalidInput, OPERATION).with_detail("the application has no name"));
     }
-    let none = Secret::new("");
-    let probe = Call::get(OPERATION, "/plugin/appkeys/probe");
-    let (base, response) = match api::settle(net, url, None, &none, probe).await {
+    let login = Login::none();
+    let rest = Rest::new(net, &login, &DIALECT);
+    let (base, response) = match rest.settle(url, Call::get(OPERATION, "/plugin/appkeys/probe")).await {
         Ok(found) => found,
         Err(e) if matches!(e.http_status(), Some(404 | 405)) => {
             return Err(Error::unsupported(OPERATION).with_detail("there are no application keys here"));
@@ -54,18 +54,20 @@ pub async fn request_app_key<'n, N: Net>(
     }
     let body = api::json(OPERATION, &Order { app: Some(app), user, ..Order::default() })?;
     let call = Call::post_json(OPERATION, "/plugin/appkeys/request");
-    let response = exchange(net, &base, None, &none, call, Body::bytes(&body)).await;
+    let response = rest.exchange(&base, call, Body::bytes(&body)).await;
     // A request whose answer is lost is never polled, and so is gone in 5 s.
     let safe = |e: Error| if e.retry() == Retry::ReadFirst { e.with_retry(Retry::Safe) } else { e };
-    let bytes = json_body(net, OPERATION, response.map_err(safe)?, &none).await?;
-    let asked: AppKeyAsked = parse(OPERATION, &bytes, &none)?;
-    Ok(AppKeyRequest { net, base, token: asked.app_token.into(), dialog: asked.auth_dialog })
+    let bytes = rest.json_body(OPERATION, response.map_err(safe)?).await?;
+    let asked: AppKeyAsked = parse(&login, OPERATION, &bytes)?;
+    let token: Secret = asked.app_token.into();
+    Ok(AppKeyRequest { net, base, login: login.hiding(token.clone()), token, dialog: asked.auth_dialog })
 }
 
 /// A request that waits for its user's decision. See [`request_app_key`].
 pub struct AppKeyRequest<'n, N: Net> {
     net: &'n N,
     base: BaseUrl,
+    login: Login,
     token: Secret,
     dialog: Option<String>,
 }
@@ -85,7 +87,8 @@ impl<N: Net> AppKeyRequest<'_, N> {
         let mut path = String::from("/plugin/appkeys/request/");
         encode_component(&mut path, self.token.expose());
         let call = Call::get(OPERATION, &path);
-        let response = match exchange(self.net, &self.base, None, &self.token, call, NO_BODY).await {
+        let rest = Rest::new(self.net, &self.login, &DIALECT);
+        let response = match rest.exchange(&self.base, call, NO_BODY).await {
             Ok(response) => response,
             Err(e) if e.http_status() == Some(404) => {
                 return Err(Error::new(ErrorKind::Unauthorized, OPERATION)
@@ -98,8 +101,8 @@ impl<N: Net> AppKeyRequest<'_, N> {
             response.finish().await;
             return Ok(None);
         }
-        let bytes = json_body(self.net, OPERATION, response, &self.token).await?;
-        let granted: AppKeyGranted = parse(OPERATION, &bytes, &self.token)?;
+        let bytes = rest.json_body(OPERATION, response).await?;
+        let granted: AppKeyGranted = parse(&self.login, OPERATION, &bytes)?;
         Ok(Some(granted.api_key.into()))
     }
 

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     OctoPrint,
-    api::Call,
+    api::{Call, SECOND_SHAPE},
     commands::shows,
     wire,
     wire::{Line, Lines, Order},
@@ -121,7 +121,9 @@ impl<N: Net> OctoPrint<N> {
 
     async fn open_line(&self, operation: &'static str, body: Vec<u8>, second_shape: bool) -> Result<Outcome> {
         let mut call = Call::post_json(operation, CONNECTION);
-        call.second_shape = second_shape;
+        if second_shape {
+            call = call.headers(&[("Content-Type", "application/json"), SECOND_SHAPE]);
+        }
         let sent = match self.post_bytes(call, &body).await {
             Ok(response) => {
                 response.finish().await;
@@ -134,7 +136,7 @@ impl<N: Net> OctoPrint<N> {
 
     /// In the shape of 2.0 where there is one: the old one knows of serial lines only.
     async fn connection(&self, operation: &'static str) -> Result<wire::Connection> {
-        let bytes = self.get_bytes(Call::get(operation, CONNECTION).in_second_shape()).await?;
+        let bytes = self.get_bytes(Call::get(operation, CONNECTION).headers(&[SECOND_SHAPE])).await?;
         self.parse(operation, &bytes)
     }
 }

@@ -5,11 +5,12 @@ use printhost_core::{Error, ErrorKind, FileEntry, FileInfo, FilePage, Page, Remo
 use printhost_net::{
     Method, NO_BODY, Net,
     proto::{json_items::JsonItems, percent::encode_path},
+    rest::not_json,
 };
 
 use crate::{
     OctoPrint,
-    api::{self, Call, HTML},
+    api::{self, Call},
     commands::reads,
     map, wire,
 };
@@ -66,14 +67,14 @@ impl<N: Net> OctoPrint<N> {
         let mut listing = FilePage::default();
         let (mut skip, mut room) = (page.offset, page.limit);
         // Not self in what is called: a network need not be Sync.
-        let secret = &self.config.api_key;
+        let login = &self.login;
         self.each(operation, path, &mut |item| {
             if skip > 0 {
                 skip -= 1;
             } else if room == 0 {
                 listing.more = true;
             } else {
-                let file: wire::File = api::parse(operation, item, secret)?;
+                let file: wire::File = api::parse(login, operation, item)?;
                 if file.path.len() > MAX_PATH {
                     return Err(Error::new(ErrorKind::TooLarge, operation)
                         .with_detail(format_args!("a path of {} bytes", file.path.len())));
@@ -106,7 +107,7 @@ impl<N: Net> OctoPrint<N> {
                 return items.finish().map_err(|e| e.in_operation(operation));
             }
             if core::mem::take(&mut first) && buf[..n].trim_ascii_start().starts_with(b"<") {
-                return Err(Error::new(ErrorKind::Protocol, operation).with_detail(HTML));
+                return Err(not_json(&self.login, operation, &buf[..n], ""));
             }
             if !items.feed(&buf[..n], &mut *take).map_err(|e| e.in_operation(operation))? {
                 return Ok(());

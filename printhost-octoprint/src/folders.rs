@@ -91,8 +91,8 @@ impl<N: Net> OctoPrint<N> {
             encode_component(&mut form, name);
             form.push_str("&path=");
             encode_component(&mut form, &made);
-            let mut call = Call::new(operation, Method::Post, "/api/files/local");
-            call.content_type = Some("application/x-www-form-urlencoded");
+            let call = Call::new(operation, Method::Post, "/api/files/local")
+                .headers(&[("Content-Type", "application/x-www-form-urlencoded")]);
             let sent = match self.request(call, Body::bytes(form.as_bytes())).await {
                 Ok(response) => self
                     .body(operation, response)

@@ -10,11 +10,11 @@ use printhost_core::{
     Camera, Capabilities, Command, Error, ErrorKind, EventBus, Events, FileInfo, FilePage, HostInfo, Memory,
     Outcome, Page, PrintHost, PrinterStatus, Result, Thumbnail, Upload, Uploaded,
 };
-use printhost_net::{BaseUrl, Net};
+use printhost_net::{BaseUrl, Login, Net};
 
 use crate::{
     Config,
-    api::{self, Call},
+    api::{Call, DIALECT},
     console::Console,
     events::Live,
     folders::Relocation,
@@ -33,6 +33,7 @@ pub(crate) struct Home {
 pub struct OctoPrint<N: Net> {
     pub(crate) net: N,
     pub(crate) config: Config,
+    pub(crate) login: Login,
     /// `None` until it was asked.
     settled: Mutex<CriticalSectionRawMutex, RefCell<Option<Home>>>,
     pub(crate) bus: EventBus,
@@ -43,8 +44,9 @@ pub struct OctoPrint<N: Net> {
 
 impl<N: Net> OctoPrint<N> {
     /// A driver that has not connected yet.
-    pub const fn new(net: N, config: Config) -> Self {
+    pub fn new(net: N, config: Config) -> Self {
         Self {
+            login: Login::key("X-Api-Key", config.api_key.clone()),
             net,
             config,
             settled: Mutex::new(RefCell::new(None)),
@@ -76,12 +78,11 @@ impl<N: Net> OctoPrint<N> {
     }
 
     async fn settle(&self) -> Result<(Home, wire::Version)> {
-        let key = &self.config.api_key;
-        if key.is_empty() {
+        if self.config.api_key.is_empty() {
             return Err(Error::new(ErrorKind::Unauthorized, "connect").with_detail("there is no API key"));
         }
-        let call = Call::get("connect", "/api/version");
-        let (base, response) = api::settle(&self.net, &self.config.url, Some(key), key, call).await?;
+        let call = Call::get("connect", DIALECT.probe);
+        let (base, response) = self.rest().settle(&self.config.url, call).await?;
         let version: wire::Version = self.parse("connect", &self.body("connect", response).await?)?;
         if version.server.is_none() && version.text.is_none() {
             return Err(Error::new(ErrorKind::Protocol, "connect").with_detail("this is not OctoPrint"));

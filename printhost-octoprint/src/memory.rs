@@ -2,11 +2,15 @@
 //! measures against it.
 
 use printhost_core::{EVENT_QUEUE, Heater, Memory};
-use printhost_net::{BaseUrl, Dial as _, Net, Trust, memory::growing, websocket};
+use printhost_net::{
+    BaseUrl, Dial as _, Net, Trust,
+    memory::growing,
+    rest::{LOCATION, REFUSAL},
+    websocket,
+};
 
 use crate::{
     OctoPrint,
-    api::{LOCATION, REFUSAL},
     events::LOGIN,
     json,
     wire::{MAX_SIZE, MAX_THUMBNAILS, MAX_TOOLS, PATH, TEXT, Temperature},

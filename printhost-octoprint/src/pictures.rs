@@ -5,11 +5,14 @@ use core::net::IpAddr;
 
 use embedded_io_async::{Read as _, Write};
 use printhost_core::{Error, ErrorKind, Result};
-use printhost_net::{BaseUrl, NO_BODY, Net, Scheme};
+use printhost_net::{
+    BaseUrl, Login, NO_BODY, Net, Scheme,
+    rest::{Rest, unexpected},
+};
 
 use crate::{
     OctoPrint,
-    api::{Call, exchange},
+    api::{Call, DIALECT},
 };
 
 impl<N: Net> OctoPrint<N> {
@@ -23,15 +26,15 @@ impl<N: Net> OctoPrint<N> {
     ) -> Result<u64> {
         let home = self.base(operation).await?;
         let Place { base, target, is_home } = place(&home, source).map_err(|e| e.in_operation(operation))?;
-        let secret = &self.config.api_key;
-        let key = is_home.then_some(secret);
-        let call = Call::get(operation, &target);
-        let mut response = exchange(&self.net, &base, key, secret, call, NO_BODY).await?;
+        let stranger = Login::none().hiding(self.config.api_key.clone());
+        let login = if is_home { &self.login } else { &stranger };
+        let rest = Rest::new(&self.net, login, &DIALECT);
+        let mut response = rest.exchange(&base, Call::get(operation, &target), NO_BODY).await?;
         self.uncompressed(operation, &response)?;
         let kind = response.header("content-type").unwrap_or_default();
         if !kind.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("image/")) {
-            let what = secret.redact(&format!("a picture was expected, not {kind:?}"));
-            return Err(Error::new(ErrorKind::Protocol, operation).with_detail(what));
+            let what = format_args!("a picture was expected, not {kind:?}");
+            return Err(unexpected(login, operation, what));
         }
         let mut buf = vec![0; self.net.parts().limits().chunk];
         let mut total = 0;

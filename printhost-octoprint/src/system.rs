@@ -78,10 +78,10 @@ impl<N: Net> OctoPrint<N> {
     /// What OctoPrint's machine can be told to do. `GET /api/system/commands`, permission SYSTEM.
     pub async fn system_commands(&self) -> Result<Vec<SystemCommand>> {
         let mut commands = Vec::new();
-        let secret = &self.config.api_key;
+        let login = &self.login;
         self.each("system commands", "/api/system/commands", &mut |item| {
             let wire::SystemCommand { source, action, name, confirm } =
-                api::parse("system commands", item, secret)?;
+                api::parse(login, "system commands", item)?;
             commands.push(SystemCommand { source, action, name: name.unwrap_or_default(), confirm });
             Ok(true)
         })

@@ -86,8 +86,8 @@ impl<N: Net> OctoPrint<N> {
         }
         let content_type = form.content_type();
         let (before, after) = form.file("file", path.name());
-        let mut call = Call::new("upload", Method::Post, "/api/files/local");
-        call.content_type = Some(&content_type);
+        let headers = [("Content-Type", content_type.as_str())];
+        let mut call = Call::new("upload", Method::Post, "/api/files/local").headers(&headers);
         // Moving and hashing the file takes a small host a while: 4 MiB/s is what an SD card does.
         call.answer = Some(self.net.parts().limits().answer + Duration::from_secs(len >> 22));
         let body = Body::stream(before.as_bytes(), body, len, after.as_bytes());

@@ -49,9 +49,9 @@ impl<N: Net> OctoPrint<N> {
     /// their keys nothing is kept.
     pub async fn users(&self) -> Result<Vec<User>> {
         let mut users = Vec::new();
-        let secret = &self.config.api_key;
+        let login = &self.login;
         self.each("users", "/api/access/users", &mut |item| {
-            let user: wire::User = api::parse("users", item, secret)?;
+            let user: wire::User = api::parse(login, "users", item)?;
             let mut permissions = user.permissions;
             permissions.extend(user.needs.unwrap_or_default().role.iter().map(|role| role.to_uppercase()));
             permissions.sort_unstable();

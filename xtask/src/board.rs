@@ -16,6 +16,8 @@ use crate::workspace;
 const BOARD: &str = "hub-firmware/boards/qemu-riscv32";
 /// The board is a workspace of its own.
 pub(crate) const MANIFEST: &str = "hub-firmware/boards/qemu-riscv32/Cargo.toml";
+/// Its name in the budgets.
+pub(crate) const BUDGET: &str = "qemu-riscv32";
 const TARGET: &str = "riscv32imac-unknown-none-elf";
 /// Where the board reads its configuration: the last 4 KiB of its flash.
 const CONFIG_ADDRESS: &str = "0x803ff000";
@@ -188,6 +190,7 @@ fn qemu<'a>(command: &'a mut Command, config: &Path) -> &'a mut Command {
         .args(["qemu-system-riscv32", "-machine", "virt", "-m", "8M", "-bios", "none"])
         .args(["-nographic", "-global", "virtio-mmio.force-legacy=false"])
         .args(["-netdev", "user,id=n0", "-device", "virtio-net-device,netdev=n0"])
+        .args(["-device", "virtio-rng-device"])
         .args(["-device", &format!("loader,file={},addr={CONFIG_ADDRESS},force-raw=on", config.display())])
         .arg("-kernel")
         .arg(image())

@@ -192,7 +192,6 @@ impl<'a> Endurance<'a> {
             ("printer", &format!("octoprint://{HOST}:{}", proxies.ports[PRINTER])),
             ("key", &key),
             ("path", &folder),
-            ("seed", &seed.to_string()),
             ("rounds", &rounds.to_string()),
             ("defect", defect.unwrap_or_default()),
         ])?;

@@ -42,8 +42,8 @@ pub(crate) fn fuzz(args: &[&str]) -> Option<bool> {
     Some(steps.summary(&result))
 }
 
-/// The step of every change.
-pub(crate) fn short(steps: &mut Steps) -> Result {
+/// What every change builds.
+pub(crate) fn builds(steps: &mut Steps) -> Result {
     let mut clippy = workspace::cargo(["clippy", "--locked", "--manifest-path", MANIFEST, "--target-dir"]);
     clippy.arg(target_dir()).args(["--all-targets", "--", "-D", "warnings"]);
     steps.command(
@@ -51,7 +51,12 @@ pub(crate) fn short(steps: &mut Steps) -> Result {
         &mut workspace::cargo(["fmt", "--check", "--manifest-path", MANIFEST]),
     )?;
     steps.command("clippy of the fuzz targets", &mut clippy)?;
-    run(steps, "fuzzing, short", SHORT)
+    steps.run("fuzz targets", || build(&workspace::root(), &target_dir(), &[]))
+}
+
+/// How every change is fuzzed, after [`builds`].
+pub(crate) fn short(steps: &mut Steps) -> Result {
+    campaign(steps, "fuzzing, short", SHORT)
 }
 
 /// The steps of a full run.
@@ -61,8 +66,12 @@ pub(crate) fn long(steps: &mut Steps) -> Result {
 }
 
 fn run(steps: &mut Steps, name: &str, seconds: u64) -> Result {
-    let targets = targets()?;
     steps.run("fuzz targets", || build(&workspace::root(), &target_dir(), &[]))?;
+    campaign(steps, name, seconds)
+}
+
+fn campaign(steps: &mut Steps, name: &str, seconds: u64) -> Result {
+    let targets = targets()?;
     steps.run(name, || Campaign::of(&workspace::root(), &target_dir()).run(&targets, seconds))
 }
 

@@ -3,12 +3,18 @@
 mod admission;
 mod bench;
 mod board;
+mod budgets;
+mod elf;
 mod endurance;
+mod esptool;
 mod features;
+mod firmware;
 mod fuzz;
+mod lanes;
 mod ledger;
 mod octoprint;
 mod octorest;
+mod package;
 mod part;
 mod peers;
 mod portable;
@@ -17,6 +23,8 @@ mod setup;
 mod sizes;
 mod steps;
 mod test;
+mod tls;
+mod tls_front;
 mod workspace;
 
 use std::process::ExitCode;
@@ -26,9 +34,11 @@ usage: cargo xtask <command>
 
   setup                 install what the other commands need (Debian packages, cargo-deny, OctoPrints)
   test                  everything a change must pass
+  lane NAME             one of the parts of it that run side by side
   peers [-- ARGS...]    tests against real servers; ARGS go to the test programs
   peers --keep          start the real servers and keep them until Ctrl-C
   octorest              a client that others wrote, against the simulator
+  firmware [NAME...]    every firmware image that can be built here, or these: made, checked, measured
   qemu                  the hub on an emulated microcontroller, against a real OctoPrint
   endure [--rounds N] [--seed S]
                         many relays of that hub, with something going wrong in most of them
@@ -37,6 +47,7 @@ usage: cargo xtask <command>
                         one fuzz target
   fuzz TARGET FILE...   one fuzz target on these inputs
   fuzz --planted        plants bugs and demands that the fuzz targets find them
+  package               pack what would be published, and check each package from that
   ledger                write the ledger of the conformance suite from the last runs
   bench                 how fast and in how much memory a host uploads, beside curl
   full                  test, every feature of every package alone, long fuzzing, planted bugs, and bench
@@ -48,11 +59,26 @@ fn main() -> ExitCode {
     let passed = match args.as_slice() {
         ["setup"] => setup::setup(),
         ["test"] => test::test(),
+        ["lane", name] => match test::LANES.iter().find(|lane| lane.name == *name) {
+            Some(lane) => lanes::run_one(lane),
+            None => {
+                eprintln!("there is no lane {name}, only {}", test::LANES.map(|lane| lane.name).join(", "));
+                return ExitCode::from(2);
+            }
+        },
         ["peers"] => peers::peers(&[]),
         ["peers", "--keep"] => peers::keep(),
         ["peers", "--", extra @ ..] => peers::peers(extra),
         ["octorest"] => octorest::octorest(),
+        ["firmware", names @ ..] => match firmware::firmware(names) {
+            Some(passed) => passed,
+            None => {
+                eprint!("{USAGE}");
+                return ExitCode::from(2);
+            }
+        },
         ["qemu"] => qemu::qemu(),
+        ["package"] => package::package(),
         ["ledger"] => ledger::write(),
         ["bench"] => bench::bench(),
         ["endure", args @ ..] => match endurance::endure(args) {

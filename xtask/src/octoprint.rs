@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::steps::{self, Result};
-use crate::workspace;
+use crate::workspace::{self, remove_dir};
 
 /// A release of OctoPrint.
 pub(crate) struct Release {
@@ -189,6 +189,11 @@ impl OctoPrint {
         self.release.version
     }
 
+    /// Where it listens on the loopback.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// What the tests need to know, as environment variables.
     pub(crate) fn environment(&self) -> [(&'static str, String); 4] {
         [
@@ -268,7 +273,7 @@ pub(crate) fn system_python() -> &'static str {
 }
 
 /// All of them are held until the last is found, so that they differ.
-fn free_ports(count: usize) -> Result<Vec<u16>> {
+pub(crate) fn free_ports(count: usize) -> Result<Vec<u16>> {
     let listeners: std::io::Result<Vec<_>> =
         (0..count).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect();
     listeners
@@ -289,15 +294,6 @@ fn remove_leftovers(peers: &Path) {
         {
             let _ = fs::remove_dir_all(entry.path());
         }
-    }
-}
-
-fn remove_dir(dir: &Path) -> Result {
-    match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(format!("cannot remove {}: {error}", dir.display()))
-        }
-        _ => Ok(()),
     }
 }
 

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::octoprint;
 use crate::steps::{self, Result, Steps};
-use crate::workspace::{self, cargo, command};
+use crate::workspace::{self, command};
 
 pub(crate) const VERSION: &str = "0.4";
 
@@ -45,14 +45,9 @@ pub(crate) fn octorest() -> bool {
     steps.summary(&result)
 }
 
-/// The simulator's command and its own tests, and OctoRest against it.
+/// The simulator's command, and OctoRest against it.
 pub(crate) fn run(steps: &mut Steps) -> Result {
-    let mut test = cargo(["test", "--package=printhost-sim", "--features=cli", "--test=command"]);
-    steps.command("tests of the simulator's command", &mut test)?;
-    steps.command(
-        "the simulator's command",
-        &mut cargo(["build", "--package=printhost-sim", "--features=cli", "--bins"]),
-    )?;
+    steps.command("the simulator's command", &mut workspace::cargo_test(["--test=command"]))?;
     steps.run("OctoRest drives the simulator", || {
         if !python().exists() {
             return Err(format!("OctoRest {VERSION} is not installed: run `cargo xtask setup`"));
@@ -69,9 +64,8 @@ pub(crate) fn run(steps: &mut Steps) -> Result {
 
 /// The tests that compare what OctoRest and the driver see of a printer; `which` goes to the test program.
 pub(crate) fn same_printer(which: &[&str]) -> Command {
-    let mut test =
-        cargo(["test", "--package=printhost", "--features=real-peers", "--test=same_printer", "--"]);
-    test.arg("--test-threads=1").args(which).env("PRINTHOST_OCTOREST_PYTHON", python());
+    let mut test = workspace::cargo_test_peers(["--test=same_printer", "--", "--test-threads=1"]);
+    test.args(which).env("PRINTHOST_OCTOREST_PYTHON", python());
     test
 }
 

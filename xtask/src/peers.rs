@@ -3,68 +3,71 @@
 use std::process::Command;
 use std::time::Duration;
 
-use crate::octoprint::{OctoPrint, RELEASES, STABLE};
+use crate::octoprint::{OctoPrint, RELEASES, Release, STABLE};
 use crate::steps::{Result, Steps};
-use crate::{ledger, octorest, workspace};
+use crate::workspace::cargo_test_peers;
+use crate::{ledger, octorest};
 
 /// How many uploads are cut on a release that is not [`STABLE`], which has them all: three of each kind, since most
 /// of what differs between two cuts is on our side.
 const FEWER_CUTS: &str = "39";
 
-/// Starts the servers, runs the tests that need them, and stops the servers.
+/// The test programs that have something for servers.
+pub(crate) const PROGRAMS: [&str; 4] =
+    ["--test=real_octoprint", "--test=conformance", "--test=same_printer", "--test=real_announcers"];
+
+/// Every test that needs a server, each group with a server of its own.
 pub(crate) fn peers(test_args: &[&str]) -> bool {
     let mut steps = Steps::new();
-    let result = run(&mut steps, test_args);
+    let result = RELEASES
+        .iter()
+        .try_for_each(|release| {
+            driver(&mut steps, release, test_args).and_then(|()| suite(&mut steps, release, test_args))
+        })
+        .and_then(|()| announcers(&mut steps, test_args));
     steps.summary(&result)
 }
 
-/// The steps of [`peers`].
-pub(crate) fn run(steps: &mut Steps, test_args: &[&str]) -> Result {
-    let versions = RELEASES.map(|release| release.version).join(" and ");
-    let servers = steps.run(format!("OctoPrint {versions} start"), || OctoPrint::start_all(&RELEASES))?;
-    for server in &servers {
-        on_one(steps, server, test_args)
-            .map_err(|error| format!("{error}\nof OctoPrint {}", server.log_hint()))?;
+/// The driver's own tests against one server. They share its one printer, which prints one job at a time.
+pub(crate) fn driver(steps: &mut Steps, release: &'static Release, test_args: &[&str]) -> Result {
+    let server = start(steps, release)?;
+    let mut real = cargo_test_peers(["--test=real_octoprint", "--", "--test-threads=1"]);
+    if server.version() != STABLE.version {
+        real.env("PRINTHOST_OCTOPRINT_CUTS", FEWER_CUTS);
     }
-    drop(servers);
-    let mut test = workspace::cargo([
-        "test",
-        "--package=printhost-discovery",
-        "--features=real-peers",
-        "--test=real_announcers",
-    ]);
+    run(steps, "tests against", &server, real.args(test_args))
+}
+
+/// What judges any driver, on one server: the conformance suite, with the tutorial's driver too, and OctoRest.
+pub(crate) fn suite(steps: &mut Steps, release: &'static Release, test_args: &[&str]) -> Result {
+    let server = start(steps, release)?;
+    let suite = |test| {
+        let mut suite = cargo_test_peers(["--test=conformance", "--", "--test-threads=1", test]);
+        suite.args(test_args).env("PRINTHOST_LEDGER", ledger::columns());
+        suite
+    };
+    run(steps, "conformance on", &server, &mut suite("on_the_real_octoprint"))?;
+    run(steps, "the tutorial's driver on", &server, &mut suite("on_a_real_octoprint"))?;
+    let mut same = octorest::same_printer(&["real_octoprint"]);
+    run(steps, "OctoRest and the driver see the same", &server, same.args(test_args))
+}
+
+/// Discovery, against announcers that are not ours.
+pub(crate) fn announcers(steps: &mut Steps, test_args: &[&str]) -> Result {
     // One at a time: questions of one test and goodbyes of another cross, which python-zeroconf mishandles.
-    test.args(["--", "--test-threads=1"]).args(test_args).env("PRINTHOST_PYTHON", STABLE.python_path());
+    let mut test = cargo_test_peers(["--test=real_announcers", "--", "--test-threads=1"]);
+    test.args(test_args).env("PRINTHOST_PYTHON", STABLE.python_path());
     steps.command("tests against announcers", &mut test)
 }
 
-/// Everything that is tested against one server. The tests share its one printer, which prints one job at a time.
-fn on_one(steps: &mut Steps, server: &OctoPrint, test_args: &[&str]) -> Result {
-    let version = server.version();
-    let mut step = |name: String, test: &mut Command| {
-        steps.command(name, test.args(test_args).envs(server.environment()))
-    };
-    let test = |package: &str, args: &[&str]| {
-        let mut test = workspace::cargo(["test", "--features=real-peers", "--package"]);
-        test.arg(package).args(args);
-        test
-    };
-    let mut real = test("printhost", &["--test=real_octoprint", "--", "--test-threads=1"]);
-    if version != STABLE.version {
-        real.env("PRINTHOST_OCTOPRINT_CUTS", FEWER_CUTS);
-    }
-    step(format!("tests against OctoPrint {version}"), &mut real)?;
-    let mut suite = test("printhost", &["--test=conformance", "--", "--test-threads=1", "real"]);
-    suite.env("PRINTHOST_LEDGER", ledger::columns());
-    step(format!("conformance on OctoPrint {version}"), &mut suite)?;
-    step(
-        format!("the tutorial's driver on OctoPrint {version}"),
-        &mut test("tutorial-driver", &["--", "--test-threads=1", "real"]),
-    )?;
-    step(
-        format!("OctoRest and the driver see the same OctoPrint {version}"),
-        &mut octorest::same_printer(&["real_octoprint"]),
-    )
+fn start(steps: &mut Steps, release: &'static Release) -> Result<OctoPrint> {
+    steps.run(format!("OctoPrint {} starts", release.version), || OctoPrint::start(release))
+}
+
+fn run(steps: &mut Steps, what: &str, server: &OctoPrint, test: &mut Command) -> Result {
+    steps
+        .command(format!("{what} OctoPrint {}", server.version()), test.envs(server.environment()))
+        .map_err(|error| format!("{error}\nof OctoPrint {}", server.log_hint()))
 }
 
 /// Starts the servers, prints how to reach them, and keeps them until Ctrl-C.

@@ -4,18 +4,18 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 
-use crate::board::{self, HOST, MANIFEST};
+use crate::board::{self, HOST, MANIFEST, Report};
+use crate::budgets::{Budget, Line, check};
 use crate::ledger;
 use crate::octoprint::{self, OctoPrint};
 use crate::part;
 use crate::sizes;
 use crate::steps::{Result, Steps};
+use crate::tls;
 use crate::workspace;
 
 /// The file's size in bytes.
 const FILE: usize = 16 << 20;
-/// The most heap the relay may use, in bytes, network stack included.
-const HEAP: u64 = 64 << 10;
 /// To the file's server, to the printer's requests, to what it pushes: once each.
 const DIALS: u64 = 3;
 
@@ -37,8 +37,12 @@ pub(crate) fn run(steps: &mut Steps) -> Result {
     let release = &octoprint::STABLE;
     let server = steps.run(format!("OctoPrint {} starts", release.version), || OctoPrint::start(release))?;
     steps
-        .run("QEMU relays 16 MiB into OctoPrint and follows the print", || relay(&server))
+        .run("QEMU relays 16 MiB into OctoPrint and follows the print", || {
+            let url = format!("octoprint://{HOST}:{}", server.port());
+            relay(&server, &url, None, "relay/part.gcode", "heap")
+        })
         .map_err(|error| format!("{error}\nof OctoPrint {}", server.log_hint()))?;
+    tls::run(steps, &server).map_err(|error| format!("{error}\nof OctoPrint {}", server.log_hint()))?;
     drop(server);
     steps.command("firmware for QEMU with the conformance suite", &mut board::build(&["suite"]))?;
     // A fresh one: what it pushes grows with every print, and must fit the board.
@@ -57,12 +61,11 @@ fn suite(server: &OctoPrint) -> Result {
         ("printer", &format!("octoprint://{HOST}:{}", oracle.proxy)),
         ("oracle", &format!("http://{HOST}:{}", oracle.oracle)),
         ("key", &key),
-        ("seed", &oracle.proxy.to_string()),
     ])?;
     let cases: String = report.cases.iter().map(|line| format!("{}\n", line.trim_end())).collect();
     ledger::keep(&format!("octoprint-{}-qemu", server.version()), &cases)?;
     ensure(report.code == 0, &format!("the board ended with code {}", report.code))?;
-    ensure(report.value("heap peak")? <= HEAP, "the heap's peak is above its budget")
+    within_budget(&report, "heap")
 }
 
 /// The proxy and the oracle between the board and OctoPrint; it ends with its standard input.
@@ -102,18 +105,15 @@ impl Drop for OracleProcess {
     }
 }
 
-fn relay(server: &OctoPrint) -> Result {
-    let file = Arc::new(part::gcode(FILE));
-    let sha1 = part::sha1_of(&file)?;
-    let source = part::serve(file)?;
-    let path = "relay/part.gcode";
-    let [(_, url), (_, key), ..] = server.environment();
-    let report = board::run(&[
-        ("source", &format!("http://{HOST}:{source}/part.gcode")),
-        ("printer", &url.replace("127.0.0.1", HOST)),
-        ("key", &key),
-        ("path", path),
-    ])?;
+/// Relays the file to a printer's URL and has it printed; `heap` names the budget of the heap.
+pub(crate) fn relay(
+    server: &OctoPrint,
+    printer: &str,
+    trust: Option<(&str, &str)>,
+    path: &str,
+    heap: &str,
+) -> Result {
+    let report = start_relay(server, printer, trust, path)?;
     if report.code != 0 {
         return Err(format!("the board ended with code {}", report.code));
     }
@@ -122,10 +122,11 @@ fn relay(server: &OctoPrint) -> Result {
     let stored = server.get(&format!("/api/files/local/{path}")).ok_or("OctoPrint does not have the file")?;
     let prints = &stored["prints"]["success"];
     println!("  OctoPrint: size {}, SHA-1 {}, successful prints {prints}", stored["size"], stored["hash"]);
+    let sha1 = part::sha1_of(&part::gcode(FILE))?;
     ensure(stored["size"] == FILE, "the stored file has another size")?;
     ensure(stored["hash"] == sha1, &format!("the stored file has another SHA-1 than ours, {sha1}"))?;
     ensure(prints == 1, "OctoPrint has not counted one successful print")?;
-    ensure(report.value("heap peak")? <= HEAP, "the heap's peak is above its budget")?;
+    within_budget(&report, heap)?;
     ensure(
         report.value("heap after")? == report.value("heap before")?,
         "the relay has not given all memory back",
@@ -133,11 +134,36 @@ fn relay(server: &OctoPrint) -> Result {
     ensure(report.value("dials")? == DIALS, "there was more than one dial for each kind of connection")
 }
 
+/// The same without looking at what came of it.
+pub(crate) fn start_relay(
+    server: &OctoPrint,
+    printer: &str,
+    trust: Option<(&str, &str)>,
+    path: &str,
+) -> Result<Report> {
+    let source = part::serve(Arc::new(part::gcode(FILE)))?;
+    let source = format!("http://{HOST}:{source}/part.gcode");
+    let [_, (_, key), ..] = server.environment();
+    let mut config = vec![("source", &*source), ("printer", printer), ("key", &*key), ("path", path)];
+    config.extend(trust);
+    board::run(&config)
+}
+
+/// Compares what a run used with the board's budget, whose number for the heap is called `heap`.
+fn within_budget(report: &Report, heap: &str) -> Result {
+    let budget = Budget::of(board::BUDGET)?;
+    check(&[
+        Line::used("heap", report.value("heap peak")?, budget.get(heap)?),
+        Line::used("stack", report.value("stack peak")?, budget.get("stack")?),
+        Line::used("static RAM", report.value("static")?, budget.get("static-ram")?),
+    ])
+}
+
 fn expect_exit(config: &[(&str, &str)], code: i32) -> Result {
     let report = board::run(config)?;
     ensure(report.code == code, &format!("ended with {} instead of {code}", report.code))
 }
 
-fn ensure(condition: bool, otherwise: &str) -> Result {
+pub(crate) fn ensure(condition: bool, otherwise: &str) -> Result {
     if condition { Ok(()) } else { Err(otherwise.to_owned()) }
 }

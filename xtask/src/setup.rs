@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use crate::steps::{self, Result, Steps};
 use crate::workspace::{self, command};
-use crate::{octoprint, octorest};
+use crate::{esptool, octoprint, octorest};
 
 const CARGO_DENY: &str = "0.20.2";
 
-const DEBIAN_PACKAGES: [&str; 13] = [
+const DEBIAN_PACKAGES: [&str; 18] = [
     // downloads by the programs below
     "ca-certificates",
     // a compiler with the sources of `core` and `alloc`, for microcontrollers
@@ -16,6 +16,10 @@ const DEBIAN_PACKAGES: [&str; 13] = [
     "cargo-web",
     "rust-web-src",
     "lld",
+    // mbedTLS for microcontrollers
+    "clang",
+    "cmake",
+    "ninja-build",
     // emulates a microcontroller
     "qemu-system-misc",
     // real servers to test against, some of whose parts are built from C
@@ -25,6 +29,9 @@ const DEBIAN_PACKAGES: [&str; 13] = [
     "gcc",
     "libc6-dev",
     "curl",
+    // a TLS front, and its certificates
+    "nginx-light",
+    "openssl",
     // the fuzzer's engine
     "g++",
 ];
@@ -49,6 +56,7 @@ fn run(steps: &mut Steps) -> Result {
         steps.run(format!("OctoPrint {}", release.version), || release.install())?;
     }
     steps.run(format!("OctoRest {}", octorest::VERSION), octorest::install)?;
+    steps.run(format!("esptool {}", esptool::VERSION), esptool::install)?;
     steps.run(format!("cargo-deny {CARGO_DENY}"), install_cargo_deny)
 }
 

@@ -60,6 +60,9 @@ fn owner(symbol: &str) -> &str {
         let inner = symbol[..start].ends_with("::"); // a module, not a crate
         (!inner && start < end).then(|| &symbol[start..end])
     });
+    if symbol.starts_with("mbedtls_") {
+        return "mbedTLS";
+    }
     let mut wrapper = false;
     for name in crates {
         if !WRAPPERS.contains(&name) {
@@ -85,6 +88,7 @@ mod tests {
             ("<embassy_futures::select::Select<hub_firmware::relay::relay<a::B>>>::poll", "hub_firmware"),
             ("<smoltcp::socket::dhcpv4::Socket>::process", "TCP/IP"),
             ("core::str::from_utf8", "core and alloc"),
+            ("mbedtls_ssl_read", "mbedTLS"),
             ("memcpy", "other"),
         ] {
             assert_eq!(owner(symbol), crate_name, "{symbol}");

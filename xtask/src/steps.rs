@@ -42,7 +42,25 @@ impl Steps {
         self.run(name, || run(command))
     }
 
-    /// The steps, one a line, and their total time.
+    /// The steps for another process, which reads them with [`Self::adopt`].
+    pub(crate) fn report(&self) -> String {
+        let line =
+            |step: &Step| format!("{}\t{}\t{}\n", verdict(step.passed), step.took.as_secs_f64(), step.name);
+        self.done.iter().map(line).collect()
+    }
+
+    /// Takes the steps of another process, which are part of the last one here and are shown below it.
+    pub(crate) fn adopt(&mut self, report: &str) {
+        for line in report.lines() {
+            let mut fields = line.splitn(3, '\t');
+            let passed = fields.next() == Some(verdict(true));
+            let took = fields.next().and_then(|seconds| seconds.parse().ok()).unwrap_or_default();
+            let name = format!("  {}", fields.next().unwrap_or_default());
+            self.done.push(Step { name, passed, took: Duration::from_secs_f64(took) });
+        }
+    }
+
+    /// The steps, one a line, and their total time; a step whose name is set in is part of the one above it.
     pub(crate) fn table(&self) -> String {
         let width = self.done.iter().map(|step| step.name.len()).max().unwrap_or(0).max("total".len());
         let mut table = String::new();
@@ -149,6 +167,20 @@ mod tests {
         let result = steps.run("second", || Err::<(), _>("broken".to_owned()));
         assert_eq!(result, Err("broken".to_owned()));
         assert!(!steps.summary(&result));
+    }
+
+    #[test]
+    fn a_step_that_failed_in_another_process_fails_the_run() {
+        let mut there = Steps::new();
+        assert_eq!(there.run("second", || Ok(())), Ok(()));
+        assert!(there.run("third", || Err::<(), _>("broken".to_owned())).is_err());
+        let mut here = Steps::new();
+        assert_eq!(here.run("first", || Ok(())), Ok(()));
+        here.adopt(&there.report());
+        assert!(!here.summary(&Ok(())));
+        let rows: Vec<String> =
+            here.table().lines().map(|line| line.split("  ").collect::<Vec<_>>().join("|")).collect();
+        assert!(rows[1].starts_with("|second|ok") && rows[2].starts_with("|third|"), "{rows:?}");
     }
 
     #[test]

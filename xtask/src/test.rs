@@ -1,10 +1,10 @@
 //! Everything a change must pass.
 
-use std::path::{Path, PathBuf};
-
+use crate::lanes::{self, Lane};
+use crate::octoprint::{NEXT, STABLE};
 use crate::steps::{Result, Steps, output};
-use crate::workspace::{self, cargo, command};
-use crate::{bench, board, features, fuzz, ledger, octorest, peers, portable, qemu, setup};
+use crate::workspace::{self, cargo, cargo_test, cargo_test_peers, command};
+use crate::{bench, board, features, fuzz, ledger, octorest, package, peers, portable, qemu, setup};
 
 /// Where the last full run is kept.
 const RECORD: &str = "docs/full-run.txt";
@@ -41,19 +41,24 @@ fn record(steps: &Steps) -> Result {
     std::fs::write(&file, text).map_err(|error| format!("cannot write {}: {error}", file.display()))
 }
 
+/// The parts of [`test`] that run side by side. What takes long to build is built before, or in a folder that no other
+/// lane builds in: cargo lets one build at a time into a folder.
+pub(crate) const LANES: [Lane; 7] = [
+    Lane { name: "tests", gives_way: false, run: tests },
+    Lane { name: "stable", gives_way: false, run: |steps| peers::driver(steps, &STABLE, &[]) },
+    Lane { name: "stable-suite", gives_way: false, run: |steps| peers::suite(steps, &STABLE, &[]) },
+    Lane { name: "next", gives_way: false, run: |steps| peers::driver(steps, &NEXT, &[]) },
+    Lane { name: "next-suite", gives_way: false, run: |steps| peers::suite(steps, &NEXT, &[]) },
+    Lane { name: "qemu", gives_way: false, run: qemu::run },
+    Lane { name: "builds", gives_way: true, run: builds },
+];
+
 fn run(steps: &mut Steps) -> Result {
     steps.command("formatting", &mut cargo(["fmt", "--all", "--check"]))?;
     steps.command(
         "clippy",
         &mut cargo(["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]),
     )?;
-    ledger::clear()?;
-    steps.command(
-        "tests",
-        cargo(["test", "--features=printhost/tokio", "--lib", "--bins", "--examples", "--tests"])
-            .env("PRINTHOST_LEDGER", ledger::columns()),
-    )?;
-    steps.command("documentation tests", &mut cargo(["test", "--features=printhost/tokio", "--doc"]))?;
     // The command and the library of the same name would write to the same page.
     steps.command(
         "documentation",
@@ -69,43 +74,28 @@ fn run(steps: &mut Steps) -> Result {
         deny.args(["--allow", "license-exception-not-encountered", "bans", "licenses", "sources"]);
         steps.command(format!("licences, bans and sources of {manifest}"), &mut deny)?;
     }
-    steps.run("packaging", package)?;
-    octorest::run(steps)?;
-    portable::run(steps)?;
+    steps.run("packaging", package::run)?;
+    // Built before, so that no lane waits for another one's build.
+    steps.command("test programs", &mut cargo_test(["--no-run"]))?;
+    let mut programs = cargo_test_peers(["--no-run"]);
+    steps.command("test programs for servers", programs.args(peers::PROGRAMS))?;
+    ledger::clear()?;
+    lanes::run(steps, &LANES)?;
+    // Alone, since the seconds of a target are to be spent on it.
     fuzz::short(steps)?;
-    peers::run(steps, &[])?;
-    qemu::run(steps)?;
     steps.run("ledger of the conformance suite", ledger::check)
 }
 
-/// Builds every package from what would be published.
-fn package() -> Result {
-    let target = workspace::target_dir().join("packaging");
-    forget(&target)?;
-    // Cargo takes a published package of the same version for the same package; these are published anew every time.
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
-    for kind in home.iter().flat_map(|home| ["src", "cache"].map(|kind| home.join("registry").join(kind))) {
-        for registry in std::fs::read_dir(kind).into_iter().flatten().flatten() {
-            // Registries that are folders have no host in their name.
-            if registry.file_name().to_string_lossy().starts_with('-') {
-                forget(&registry.path())?;
-            }
-        }
-    }
-    let mut package = cargo(["package", "--workspace", "--target-dir"]);
-    package.arg(&target);
-    if std::env::var_os("CI").is_none() {
-        package.arg("--allow-dirty");
-    }
-    crate::steps::run(&mut package).and_then(|()| forget(&target))
+/// What needs no server but the simulator, or imitates a network in which there must be no other test.
+fn tests(steps: &mut Steps) -> Result {
+    let mut tests = cargo_test(["--lib", "--bins", "--examples", "--tests"]);
+    steps.command("tests", tests.env("PRINTHOST_LEDGER", ledger::columns()))?;
+    steps.command("documentation tests", &mut cargo_test(["--doc"]))?;
+    octorest::run(steps)?;
+    peers::announcers(steps, &[])
 }
 
-fn forget(dir: &Path) -> Result {
-    match std::fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(format!("cannot remove {}: {error}", dir.display()))
-        }
-        _ => Ok(()),
-    }
+fn builds(steps: &mut Steps) -> Result {
+    portable::run(steps)?;
+    fuzz::builds(steps)
 }

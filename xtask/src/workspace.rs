@@ -23,6 +23,16 @@ pub(crate) fn tools_dir() -> PathBuf {
     target_dir().join("tools")
 }
 
+/// Removes a folder with everything in it, if it is there.
+pub(crate) fn remove_dir(dir: &Path) -> Result {
+    match std::fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(format!("cannot remove {}: {error}", dir.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A command that runs in the root of the workspace.
 pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
@@ -37,10 +47,30 @@ pub(crate) fn cargo<const N: usize>(args: [&str; N]) -> Command {
     cargo
 }
 
+/// `cargo test` of the default members, always with the same features: other ones, or one package alone, would have
+/// other features of the dependencies, and build them anew.
+pub(crate) fn cargo_test<const N: usize>(args: [&str; N]) -> Command {
+    let mut test = cargo(["test", "--features=printhost/tokio,printhost-sim/cli"]);
+    test.args(args);
+    test
+}
+
+/// As [`cargo_test`], with the tests that need servers.
+pub(crate) fn cargo_test_peers<const N: usize>(args: [&str; N]) -> Command {
+    let mut test = cargo_test([
+        "--features=printhost/real-peers,printhost-discovery/real-peers,tutorial-driver/real-peers",
+    ]);
+    test.args(args);
+    test
+}
+
 /// A member of the workspace.
 pub(crate) struct Package {
     pub(crate) name: String,
+    pub(crate) version: String,
     pub(crate) features: Vec<String>,
+    /// It is for others, not for this workspace alone.
+    pub(crate) is_published: bool,
 }
 
 /// The members of the workspace.
@@ -52,14 +82,23 @@ pub(crate) fn packages() -> Result<Vec<Package>> {
     packages
         .iter()
         .map(|package| {
+            let text = |field: &str| {
+                package[field]
+                    .as_str()
+                    .map(str::to_owned)
+                    .ok_or(format!("cargo metadata: package without {field}"))
+            };
             Ok(Package {
-                name: package["name"].as_str().ok_or("cargo metadata: package without name")?.to_owned(),
+                name: text("name")?,
+                version: text("version")?,
                 features: package["features"]
                     .as_object()
                     .ok_or("cargo metadata: package without features")?
                     .keys()
                     .cloned()
                     .collect(),
+                // A list of no registries.
+                is_published: package["publish"].as_array().is_none_or(|registries| !registries.is_empty()),
             })
         })
         .collect()

@@ -58,7 +58,7 @@ fn judge(error: &Error, reads: bool, status: u16, kind: &str, wait: &str, body: 
         _ if lost => ErrorKind::Unconfirmed,
         400 if said.contains("CSRF") => ErrorKind::Unauthorized,
         400 if start.is_empty() && !reads => ErrorKind::TooLarge,
-        400 | 414 | 415 => ErrorKind::InvalidInput,
+        400 | 414 | 415 | 422 => ErrorKind::InvalidInput,
         401 => ErrorKind::Unauthorized,
         403 => ErrorKind::Forbidden,
         404 => ErrorKind::NotFound,

@@ -1,5 +1,5 @@
 //! HTTP digest authentication (RFC 7616) as a client, with the older dialects that printers speak: RFC 2617, and
-//! RFC 2069 without `qop`. No connection uses it yet; a driver whose host asks for it brings the 401 here.
+//! RFC 2069 without `qop`. [`crate::Login`] is what brings it onto connections.
 
 mod challenge;
 #[cfg(test)]
@@ -12,7 +12,7 @@ use md5::Md5;
 use printhost_core::{Error, ErrorKind, Result, Secret};
 use sha2::Sha256;
 
-pub use challenge::{Algorithm, Challenge, MAX_VALUE};
+pub use challenge::{Algorithm, Challenge, MAX_VALUE, schemes};
 
 use crate::Method;
 
@@ -39,6 +39,10 @@ struct Answers {
     key: Secret,
     /// How many requests were answered with it.
     count: u32,
+    /// The host has believed one of them.
+    accepted: bool,
+    /// The newest of them; good for one request more on a host that does not count.
+    response: Option<Secret>,
 }
 
 impl Session {
@@ -57,8 +61,9 @@ impl Session {
     /// request is worth repeating with a new [`Session::authorization`]; that ends by itself, so a caller may simply
     /// try again as long as it is `Ok`.
     ///
-    /// [`ErrorKind::Unauthorized`] when the host does not believe us: it refuses a nonce's first answer and does not
-    /// call it stale, or calls it stale again and again. Further errors are those of [`Challenge::parse`]. After any
+    /// [`ErrorKind::Unauthorized`] when the host does not believe us: it refuses an answer to a nonce of which it has
+    /// accepted none, or gives the same nonce once more, and does not call it stale; or calls it stale again and
+    /// again. Further errors are those of [`Challenge::parse`]. After any
     /// error the session has no challenge.
     pub fn challenged<'a>(
         &mut self,
@@ -68,9 +73,8 @@ impl Session {
         let before = self.answers.take();
         let challenge = Challenge::parse(fields)?;
         if let Some(before) = before.filter(|before| before.count > 0) {
-            // A second answer is only ever made after the first was accepted. Then a new nonce without `stale` is a
-            // host that has been restarted.
-            let accepted = before.count > 1 && before.challenge.nonce != challenge.nonce;
+            // After an accepted answer, a new nonce without `stale` is a host that has been restarted.
+            let accepted = before.accepted && before.challenge.nonce != challenge.nonce;
             self.stale = if accepted { 0 } else { self.stale + 1 };
             if !accepted && (!challenge.stale || self.stale > MAX_STALE) {
                 self.stale = 0;
@@ -80,14 +84,39 @@ impl Session {
         let mut cnonce = String::with_capacity(32);
         push_hex(&mut cnonce, &random);
         let key = key(&challenge, &self.user, &self.password, &cnonce).into();
-        self.answers = Some(Answers { challenge, cnonce, key, count: 0 });
+        self.answers = Some(Answers { challenge, cnonce, key, count: 0, accepted: false, response: None });
         Ok(())
+    }
+
+    /// The host has answered a request that had an authorization with something else than 401: user and password are
+    /// right, and a later 401 means something else.
+    pub fn accepted(&mut self) {
+        self.stale = 0;
+        if let Some(answers) = &mut self.answers {
+            answers.accepted = true;
+        }
+    }
+
+    /// As if nobody had asked yet: another host is spoken to from here on.
+    pub fn forget(&mut self) {
+        (self.answers, self.stale) = (None, 0);
+    }
+
+    /// A text without the password and what is made of it.
+    pub fn redact(&self, text: &str) -> String {
+        let mut text = self.password.redact(text);
+        if let Some(answers) = &self.answers {
+            for secret in [Some(&answers.key), answers.response.as_ref()].into_iter().flatten() {
+                text = secret.redact(&text);
+            }
+        }
+        text
     }
 
     /// The value of the `Authorization` field of the next request; `None` as long as the host has not asked.
     /// `target` is the request's, exactly as it is sent. Every call counts as one request.
     pub fn authorization(&mut self, method: Method, target: &str) -> Option<String> {
-        let Answers { challenge, cnonce, key, count } = self.answers.as_mut()?;
+        let Answers { challenge, cnonce, key, count, response: newest, .. } = self.answers.as_mut()?;
         // A host refuses a count it has seen: after the last one it has to ask again.
         *count = count.checked_add(1)?;
         let response = response(challenge, key, method, target, cnonce, *count);
@@ -115,6 +144,7 @@ impl Session {
             push_quoted(&mut value, "opaque", opaque);
         }
         let _ = write!(value, "response=\"{response}\"");
+        *newest = Some(response.into());
         Some(value)
     }
 }

@@ -28,6 +28,7 @@ fn in_prefix(prefix: &[u8]) -> Found {
     let (mut depth, mut escaped) = (0_u32, false);
     let mut string = None;
     let mut last: &[u8] = &[];
+    let mut found = Found::Nothing;
     for (at, byte) in prefix.iter().enumerate() {
         if let Some(start) = string {
             match byte {
@@ -43,11 +44,11 @@ fn in_prefix(prefix: &[u8]) -> Found {
             b'{' | b'[' => depth += 1,
             b'}' | b']' => depth = depth.saturating_sub(1),
             b':' if depth == 1 && last == b"method" => return Found::NoAnswer,
-            b':' if depth == 1 && last == b"id" => return number(&prefix[at + 1..]),
+            b':' if depth == 1 && last == b"id" => found = number(&prefix[at + 1..]),
             _ => {}
         }
     }
-    Found::Nothing
+    found
 }
 
 /// The number at the start, if something behind it shows that it is whole.
@@ -118,6 +119,7 @@ mod tests {
                 r#"{{"jsonrpc": "2.0", "method": "notify_status_update", "params": [{{"s": "{long}", "id": 5}}]}}"#
             ),
             format!(r#"{{"method": "ask", "params": ["{long}"], "id": 5}}"#),
+            format!(r#"{{"id": 5, "method": "ask", "params": ["{long}"]}}"#),
             format!(r#"{{"result": "{long}", "id": "5"}}"#),
             format!(r#"{{"result": "{long}", "id": null}}"#),
             format!(r#"{{"result": "{long}", "id": 99999999999}}"#),

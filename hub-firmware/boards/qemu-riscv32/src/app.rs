@@ -1,22 +1,25 @@
 //! The application: relays the file and printer that the configuration names.
 
 use alloc::{
+    boxed::Box,
     format,
     string::{String, ToString},
 };
-use core::fmt::Display;
+use core::{fmt::Display, pin::pin};
 
 use embassy_net::Stack;
 use embassy_time::Instant;
-use hub_firmware::{Budget, Relay, RelayEvent, relay, status, status_memory};
+use hub_firmware::{Budget, Relay, RelayEvent, relay, status_memory, status_of};
 use printhost::{
-    AnyHost, ErrorKind, Event, JobEnd, JobEvent, Net, PrintHost, PrinterUrl, Started, Upload, Verified,
+    AnyHost, ErrorKind, Event, JobEnd, JobEvent, Net, PrintHost, Started, Upload, Verified,
     net::{BaseUrl, Limits},
 };
-use printhost_net_embassy::{Sockets, embassy_net};
+use printhost_net_embassy::{Sockets, embassy_net_with_tls};
 use static_cell::ConstStaticCell;
 
-use crate::{BUFFER, CONNECTIONS, config::Config, console::println, endurance, entropy::Entropy, heap};
+use crate::{
+    BUFFER, CONNECTIONS, config::Config, console::println, endurance, entropy::Entropy, heap, trust,
+};
 
 /// A relay reads nothing longer: OctoPrint's longest answer to it has 1.5 KiB, and of a longer message the beginning is
 /// enough.
@@ -28,12 +31,6 @@ const LIMITS: Limits = {
 
 /// Runs the application to its end.
 pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entropy) -> Result<(), String> {
-    let get = |name| config.get(name).ok_or_else(|| format!("the configuration has no {name}"));
-    let printer: PrinterUrl = get("printer")?.parse().map_err(describe)?;
-    let (source, source_path) = get("source")?.rsplit_once('/').ok_or("source: no path")?;
-    let source = BaseUrl::parse(source).map_err(describe)?;
-    let source_path = format!("/{source_path}");
-
     network.wait_config_up().await;
     if let Some(network) = network.config_v4() {
         println!("address: {} after {} ms", network.address, Instant::now().as_millis());
@@ -45,39 +42,56 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
     let sockets = Sockets::new(network, buffers);
     let rounds = config.get("rounds").is_some();
     let limits = if rounds { endurance::with_short_waits(LIMITS) } else { LIMITS };
-    let net = embassy_net(&sockets, entropy).with_limits(limits);
+    let tls = crate::tls(entropy)?;
+    let net = embassy_net_with_tls(&sockets, &tls, entropy).with_limits(limits);
     let budget = Budget::of_heap(heap::size());
     if rounds {
         return endurance::run(&net, &budget, &sockets, config).await;
     }
 
+    if config.all("try").next().is_some() {
+        return Box::pin(trust::run(&net, config)).await;
+    }
+    let printer = config.printer()?;
+    let (source, source_path) = config.require("source")?.rsplit_once('/').ok_or("source: no path")?;
+    let source = BaseUrl::parse(source).map_err(describe)?;
+    let source_path = format!("/{source_path}");
+
     let before = heap::used();
     heap::reset_peak();
-    let host = AnyHost::new(&net, &printer, get("key")?);
+    let host = AnyHost::new(&net, &printer, config.require("key")?);
     let started = Instant::now();
     let mut stored = started;
-    let order = Relay::new(&source, &source_path, get("path")?);
+    let order = Relay::new(&source, &source_path, config.require("path")?);
     let declared = order.memory(&net, &host);
     println!("heap declared: {declared}");
-    let work = relay(&net, &host, &budget, order, |event| match event {
-        RelayEvent::Uploaded(uploaded) => {
-            stored = Instant::now();
-            println!("uploaded: {} {} bytes {}", uploaded.path, uploaded.len, verified(uploaded.verified));
-        }
-        RelayEvent::Printer(Event::Job(job)) => println!("{}", in_words(job)),
-        RelayEvent::Printer(Event::Lost(error)) => println!("lost: {error}"),
-        _ => {}
-    });
-    println!("future of the relay: {}", size_of_val(&work));
-    println!("future of run: {}", size_of_val(&host.run()));
-    println!("future of status: {}", size_of_val(&host.status()));
-    println!("future of upload: {}", size_of_val(&host.upload(Upload::new("", 0, &mut &[][..]))));
-    println!("host: {}", size_of_val(&host));
-    let relayed = match work.await {
+    let relayed = {
+        let mut work = pin!(relay(&net, &host, &budget, order, |event| match event {
+            RelayEvent::Uploaded(uploaded) => {
+                stored = Instant::now();
+                println!(
+                    "uploaded: {} {} bytes {}",
+                    uploaded.path,
+                    uploaded.len,
+                    verified(uploaded.verified)
+                );
+            }
+            RelayEvent::Printer(Event::Job(job)) => println!("{}", in_words(job)),
+            RelayEvent::Printer(Event::Lost(error)) => println!("lost: {error}"),
+            _ => {}
+        }));
+        println!("future of the relay: {}", size_of_val(&*work));
+        println!("future of run: {}", size_of_val(&host.run()));
+        println!("future of status: {}", size_of_val(&host.status()));
+        println!("future of upload: {}", size_of_val(&host.upload(Upload::new("", 0, &mut &[][..]))));
+        println!("host: {}", size_of_val(&host));
+        work.as_mut().await
+    };
+    let relayed = match relayed {
         Err(error) if error.kind() == ErrorKind::Busy => {
             println!("refused: {error}");
             println!("retry: {}", error.retry().name());
-            return smaller(&net, &host, &budget).await;
+            return Box::pin(smaller(&net, &host, &budget)).await;
         }
         Err(error) => {
             println!("heap peak: {}", heap::peak());
@@ -97,6 +111,7 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
     println!("heap peak: {}", heap::peak());
     drop((host, relayed.uploaded.path));
     net.close_idle();
+    tls.forget_sessions();
     println!("heap after: {}", heap::used());
     println!("dials: {}", sockets.dials());
     result
@@ -106,7 +121,7 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
 async fn smaller<N: Net, H: PrintHost>(net: &N, host: &H, budget: &Budget) -> Result<(), String> {
     heap::reset_peak();
     println!("heap declared: {}", status_memory(net, host));
-    let status = status(net, host, budget).await.map_err(describe)?;
+    let status = status_of(net, host, budget).await.map_err(describe)?;
     println!("the printer is {}", status.phase.name());
     println!("heap peak: {}", heap::peak());
     Ok(())

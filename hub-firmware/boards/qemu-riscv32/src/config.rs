@@ -3,25 +3,14 @@
 //! QEMU puts them there with `-device loader,file=PATH,addr=0x803ff000,force-raw=on`; on a chip
 //! it would be a partition. Without that option there are no values.
 
+use alloc::{format, string::String, vec::Vec};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
 /// The configuration values.
-#[derive(Clone, Copy)]
-pub(crate) struct Config {
-    lines: &'static str,
-}
+pub(crate) type Config = hub_firmware::Config<'static>;
 
-impl Config {
-    /// Reads the configuration in `flash`, which ends at a byte that is zero (untouched memory) or 0xFF (erased
-    /// flash); `None` when it is not UTF-8.
-    pub(crate) fn parse(flash: &'static [u8]) -> Option<Self> {
-        let end = flash.iter().position(|byte| matches!(byte, 0 | 0xFF)).unwrap_or(flash.len());
-        Some(Self { lines: str::from_utf8(&flash[..end]).ok()? })
-    }
-
-    /// The value called `name`, or `None` if there is none.
-    pub(crate) fn get(&self, name: &str) -> Option<&'static str> {
-        self.lines
-            .lines()
-            .filter_map(|line| line.split_once('='))
-            .find_map(|(key, value)| (key == name).then_some(value))
-    }
+/// Reads base64.
+pub(crate) fn base64(text: &str) -> Result<Vec<u8>, String> {
+    STANDARD.decode(text).map_err(|_| format!("{text:?} is no base64"))
 }

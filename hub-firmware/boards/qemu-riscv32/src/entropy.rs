@@ -1,39 +1,79 @@
-//! Numbers that differ from run to run.
+//! Random numbers from the machine's generator, which QEMU feeds from its host's.
 
-use core::cell::Cell;
+use core::{
+    cell::{OnceCell, RefCell},
+    convert::Infallible,
+};
 
-/// A small pseudo-random generator (SplitMix64).
-///
-/// **Not cryptographic.** The seed is a clock reading, which can be guessed. It serves for
-/// WebSocket mask keys, port numbers and retry jitter; never for keys or tokens.
-pub(crate) struct Entropy {
-    state: Cell<u64>,
-}
+use critical_section::Mutex;
+use rand_core::{TryCryptoRng, TryRng};
+use virtio_drivers::{
+    device::rng::VirtIORng,
+    transport::{DeviceType, mmio::MmioTransport},
+};
+
+use crate::virtio::{self, Dma};
+
+type Generator = VirtIORng<Dma, MmioTransport<'static>>;
+
+static GENERATOR: Mutex<OnceCell<RefCell<Generator>>> = Mutex::new(OnceCell::new());
+
+/// Unpredictable bytes, fit for keys.
+#[derive(Clone, Copy)]
+pub(crate) struct Entropy(());
 
 impl Entropy {
-    /// Seeds the generator with a clock reading, and with `extra` when there is some.
-    pub(crate) fn new(ticks: u64, extra: &[u8]) -> Self {
-        const FNV_OFFSET: u64 = 0xCBF2_9CE4_8422_2325;
-        const FNV_PRIME: u64 = 0x0100_0000_01B3;
-        let state = extra
-            .iter()
-            .fold(ticks ^ FNV_OFFSET, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME));
-        Self { state: Cell::new(state) }
-    }
-
-    fn next(&self) -> u64 {
-        let state = self.state.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
-        self.state.set(state);
-        let mixed = (state ^ state >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ mixed >> 31
+    /// Starts the generator. Call it once.
+    ///
+    /// # Panics
+    ///
+    /// If the machine has no generator.
+    pub(crate) fn start() -> Self {
+        let (transport, _) = virtio::find(DeviceType::EntropySource)
+            .expect("the machine has a virtio random number generator");
+        let generator = Generator::new(transport).expect("the generator starts");
+        critical_section::with(|section| {
+            let _ = GENERATOR.borrow(section).set(RefCell::new(generator));
+        });
+        Self(())
     }
 }
 
 impl printhost::Entropy for Entropy {
+    /// # Panics
+    ///
+    /// If the generator fails: no other source is as good.
     fn fill(&self, bytes: &mut [u8]) {
-        for chunk in bytes.chunks_mut(size_of::<u64>()) {
-            chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
-        }
+        critical_section::with(|section| {
+            let generator = GENERATOR.borrow(section).get().expect("it is started first");
+            let (mut generator, mut rest) = (generator.borrow_mut(), bytes);
+            while !rest.is_empty() {
+                let n = generator.request_entropy(rest).expect("the generator works");
+                rest = &mut rest[n..];
+            }
+        });
     }
 }
+
+impl TryRng for Entropy {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        let mut bytes = [0; 4];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let mut bytes = [0; 8];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        printhost::Entropy::fill(self, bytes);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Entropy {}

@@ -3,34 +3,23 @@
 //! Frames are not copied: a received one is lent to the network stack in the buffer the card
 //! wrote it to, and one to send is composed in the buffer the card reads it from.
 
-// Sound, in three parts:
-// - Buffers: the card owns one from `*_begin` to `*_complete`. In between its entry in `receiving`
-//   or `sending` is `Some`, and no reference to its bytes is formed.
-// - `Dma`: every page of `PAGES` is handed out once, and no address translation or cache lies
-//   between the processor and the card.
-// - The transport: the addresses are those of the machine's eight virtio slots, and `find` is
-//   called once.
+// Sound: the card owns a buffer from `*_begin` to `*_complete`. In between its entry in `receiving`
+// or `sending` is `Some`, and no reference to its bytes is formed.
 #![allow(unsafe_code)]
 
-use core::{
-    cell::UnsafeCell,
-    ptr::NonNull,
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
-    task::Context,
-};
+use core::task::Context;
 
 use embassy_net_driver::{Capabilities, Driver, HardwareAddress, LinkState, RxToken, TxToken};
 use static_cell::ConstStaticCell;
 use virtio_drivers::{
-    BufferDirection, Hal, PAGE_SIZE, PhysAddr,
     device::net::VirtIONetRaw,
-    transport::{
-        DeviceType, Transport,
-        mmio::{MmioTransport, VirtIOHeader},
-    },
+    transport::{DeviceType, mmio::MmioTransport},
 };
 
-use crate::interrupts;
+use crate::{
+    interrupts,
+    virtio::{self, Dma},
+};
 
 /// The most frames that can wait to be received. Also the size of the card's queues, so a power
 /// of two.
@@ -69,7 +58,8 @@ impl Ethernet {
         static SEND: ConstStaticCell<[Buffer; SEND_BUFFERS]> =
             ConstStaticCell::new([[0; BUFFER]; SEND_BUFFERS]);
 
-        let (transport, interrupt) = find().expect("the machine has a virtio network card");
+        let (transport, interrupt) =
+            virtio::find(DeviceType::Network).expect("the machine has a virtio network card");
         let mut card = Card::new(transport).expect("the network card starts");
         card.enable_interrupts();
         let mut ethernet = Self {
@@ -210,54 +200,4 @@ impl TxToken for Sendable<'_> {
         *self.sending = Some((token, total));
         result
     }
-}
-
-/// The network card among the machine's virtio devices, and the number of its interrupt.
-fn find() -> Option<(MmioTransport<'static>, u32)> {
-    const FIRST: usize = 0x1000_1000;
-    const SIZE: usize = 0x1000;
-    (0..8).find_map(|slot| {
-        let header = NonNull::new((FIRST + slot * SIZE) as *mut VirtIOHeader)?;
-        let transport = unsafe { MmioTransport::new(header, SIZE) }.ok()?;
-        (transport.device_type() == DeviceType::Network).then_some((transport, slot as u32 + 1))
-    })
-}
-
-/// Memory for the card's two queues, each of two parts. A part is a few hundred bytes, but
-/// `virtio-drivers` deals in pages.
-static PAGES: Pages = Pages(UnsafeCell::new([0; 4 * PAGE_SIZE]));
-
-/// How many bytes of [`PAGES`] are handed out.
-static TAKEN: AtomicUsize = AtomicUsize::new(0);
-
-#[repr(align(4096))]
-struct Pages(UnsafeCell<[u8; 4 * PAGE_SIZE]>);
-
-unsafe impl Sync for Pages {}
-
-struct Dma;
-
-unsafe impl Hal for Dma {
-    fn dma_alloc(pages: usize, _direction: BufferDirection) -> (PhysAddr, NonNull<u8>) {
-        let size = pages * PAGE_SIZE;
-        let start = TAKEN.fetch_add(size, Relaxed);
-        assert!(start + size <= size_of_val(&PAGES), "pages for the network card's queues");
-        let memory = unsafe { NonNull::new_unchecked(PAGES.0.get().cast::<u8>().add(start)) };
-        (memory.as_ptr() as PhysAddr, memory)
-    }
-
-    unsafe fn dma_dealloc(_address: PhysAddr, _memory: NonNull<u8>, _pages: usize) -> i32 {
-        // Only a stopped card frees its queues, and this one runs until the machine ends.
-        0
-    }
-
-    unsafe fn mmio_phys_to_virt(address: PhysAddr, _size: usize) -> NonNull<u8> {
-        NonNull::new(address as *mut u8).expect("no device is at address 0")
-    }
-
-    unsafe fn share(buffer: NonNull<[u8]>, _direction: BufferDirection) -> PhysAddr {
-        buffer.as_ptr().cast::<u8>() as PhysAddr
-    }
-
-    unsafe fn unshare(_address: PhysAddr, _buffer: NonNull<[u8]>, _direction: BufferDirection) {}
 }

@@ -20,14 +20,21 @@ mod faults;
 mod heap;
 mod interrupts;
 mod layout;
+mod libc;
 mod memory_protection;
 mod probes;
 mod registers;
 mod stack;
+#[cfg(not(feature = "suite"))]
+mod trust;
+mod virtio;
+
+use alloc::string::{String, ToString as _};
 
 use embassy_executor::{Executor, Spawner};
 use embassy_net::{Runner, StackResources};
 use printhost::Entropy as _;
+use printhost_net_embassy::Tls;
 use static_cell::StaticCell;
 
 use crate::{
@@ -67,8 +74,7 @@ async fn application(spawner: Spawner) {
     if let Some(probe) = config.get("probe") {
         probes::run(probe);
     }
-    let seed = config.get("seed").unwrap_or_default();
-    let entropy = Entropy::new(clock::now(), seed.as_bytes());
+    let entropy = Entropy::start();
     let mut network_seed = [0; 8];
     entropy.fill(&mut network_seed);
 
@@ -95,6 +101,12 @@ async fn application(spawner: Spawner) {
 #[embassy_executor::task]
 async fn network(mut runner: Runner<'static, Ethernet>) {
     runner.run().await
+}
+
+/// TLS with the machine's random numbers. Call it once.
+fn tls(entropy: Entropy) -> Result<Tls, String> {
+    static RANDOM: StaticCell<Entropy> = StaticCell::new();
+    Tls::new(RANDOM.init(entropy)).map_err(|error| error.to_string())
 }
 
 fn report_memory() {

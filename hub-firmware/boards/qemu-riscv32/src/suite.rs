@@ -11,7 +11,7 @@ use printhost::{
     AnyHost, PrinterUrl,
     net::{BaseUrl, Limits},
 };
-use printhost_net_embassy::{EmbassyClock, EmbassyNet, Sockets, embassy_net};
+use printhost_net_embassy::{EmbassyClock, EmbassyNet, Sockets, embassy_net_with_tls};
 use printhost_testkit::{Bench, CASES, RemoteOracle, Verdict};
 use static_cell::ConstStaticCell;
 
@@ -57,9 +57,8 @@ impl<'n, 'a> Bench for DeviceBench<'n, 'a> {
 
 /// Judges every case and prints a line for each.
 pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entropy) -> Result<(), String> {
-    let get = |name| config.get(name).ok_or_else(|| format!("the configuration has no {name}"));
-    let printer: PrinterUrl = get("printer")?.parse().map_err(|e| format!("printer: {e}"))?;
-    let oracle = BaseUrl::parse(get("oracle")?).map_err(|e| e.to_string())?;
+    let printer = config.printer()?;
+    let oracle = BaseUrl::parse(config.require("oracle")?).map_err(|e| e.to_string())?;
     let filter = config.get("cases").unwrap_or_default();
     network.wait_config_up().await;
 
@@ -69,9 +68,11 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
     let mut limits = Limits::DEVICE;
     // Silence is waited for by some cases.
     (limits.stall, limits.answer) = (Duration::from_secs(3), Duration::from_secs(6));
-    let net = embassy_net(&sockets, entropy).with_limits(limits);
+    let tls = crate::tls(entropy)?;
+    let net = embassy_net_with_tls(&sockets, &tls, entropy).with_limits(limits);
     let oracle = RemoteOracle::new(&net, oracle);
-    let bench = DeviceBench { net: &net, printer, key: get("key")?, oracle, clock: EmbassyClock::new() };
+    let bench =
+        DeviceBench { net: &net, printer, key: config.require("key")?, oracle, clock: EmbassyClock::new() };
 
     let mut failed = 0;
     heap::reset_peak();

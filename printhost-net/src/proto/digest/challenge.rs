@@ -1,6 +1,6 @@
 //! The `WWW-Authenticate` field (RFC 9110, 11.6.1): any schemes, of which only `Digest` is of interest.
 
-use alloc::{borrow::ToOwned, string::String};
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
 use printhost_core::{Error, ErrorKind, Result};
 
@@ -81,6 +81,35 @@ impl Challenge {
     pub(super) fn algorithm(&self) -> Algorithm {
         self.algorithm.unwrap_or(Algorithm::Md5)
     }
+}
+
+/// The names of all schemes a host asks for, in order and as it writes them, as far as its fields can be read.
+pub fn schemes<'a>(fields: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut names = Vec::new();
+    for field in fields {
+        let mut rest = Scanner(field);
+        loop {
+            rest.skip(" \t,");
+            let name = rest.token();
+            if name.is_empty() {
+                break;
+            }
+            rest.skip(" \t");
+            match rest.0.strip_prefix('=') {
+                Some(value) => {
+                    rest.0 = value;
+                    if rest.value().is_err() {
+                        break;
+                    }
+                }
+                None => {
+                    names.push(name);
+                    rest.skip_token68();
+                }
+            }
+        }
+    }
+    names
 }
 
 fn in_field(field: &str) -> Result<Challenge> {

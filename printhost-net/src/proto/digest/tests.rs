@@ -239,10 +239,15 @@ fn wrong_password_is_told_apart_from_an_old_nonce() {
     let fresh = |nonce: u8| format!("Digest realm=a, nonce={nonce}");
     let kind = |result: Result<()>| result.unwrap_err().kind();
     let mut session = session("maker", "secret-password");
+    // So many requests, of which the host refuses the last one.
     let ask = |session: &mut Session, field: String, requests: usize| {
         let result = session.challenged([field.as_str()], [0; 16]);
-        let sent = (0..requests).filter(|_| session.authorization(Method::Get, "/").is_some()).count();
-        assert_eq!(sent, if result.is_ok() { requests } else { 0 });
+        for i in 0..requests {
+            assert_eq!(session.authorization(Method::Get, "/").is_some(), result.is_ok());
+            if i + 1 < requests {
+                session.accepted();
+            }
+        }
         result
     };
     ask(&mut session, fresh(1), 1).unwrap();
@@ -256,6 +261,36 @@ fn wrong_password_is_told_apart_from_an_old_nonce() {
         ask(&mut session, stale(nonce), 1).unwrap();
     }
     assert_eq!(kind(ask(&mut session, stale(9), 1)), ErrorKind::Unauthorized);
+    // The same nonce again would only be answered the same again.
+    ask(&mut session, fresh(10), 2).unwrap();
+    assert_eq!(kind(ask(&mut session, fresh(10), 1)), ErrorKind::Unauthorized);
+}
+
+#[test]
+fn several_requests_on_their_way_prove_nothing() {
+    let mut session = session("maker", "secret-password");
+    session.challenged(["Digest realm=a, nonce=1"], [0; 16]).unwrap();
+    for _ in 0..3 {
+        session.authorization(Method::Get, "/").unwrap();
+    }
+    let error = session.challenged(["Digest realm=a, nonce=2"], [0; 16]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthorized);
+}
+
+#[test]
+fn schemes_are_named_as_the_host_names_them() {
+    for (fields, names) in [
+        (&[PRUSALINK][..], &["Digest"][..]),
+        (&["ApiKey realm=\"Printer API\""], &["ApiKey"]),
+        (
+            &["Negotiate YWJj==, NTLM", "basic realm=\"Digest x\", charset=\"UTF-8\", Digest nonce=a"],
+            &["Negotiate", "NTLM", "basic", "Digest"],
+        ),
+        (&["Basic realm=\"cut", "Digest"], &["Basic", "Digest"]),
+        (&["", "{}"], &[]),
+    ] {
+        assert_eq!(schemes(fields.iter().copied()), names, "{fields:?}");
+    }
 }
 
 #[test]
@@ -265,6 +300,13 @@ fn nothing_shows_the_password_or_what_is_made_of_it() {
     let key = session.answers.as_ref().unwrap().key.expose().to_string();
     let shown = format!("{session:?} {session:#?}");
     assert!(shown.contains("Printer API") && !shown.contains("secret-password") && !shown.contains(&key));
+    let sent = session.authorization(Method::Get, "/").unwrap();
+    let echo = session.redact(&format!("{sent} {key} secret-password"));
+    let response = fields(&sent)["response"].clone();
+    assert!(echo.contains("Printer API"), "{echo}");
+    for secret in ["secret-password", &key, &response] {
+        assert!(!echo.contains(secret), "{echo}");
+    }
 }
 
 #[test]

@@ -1,0 +1,70 @@
+//! Whom the board trusts, for `cargo xtask qemu`: the lines `try=NAME URL pin:BASE64` (or `ca:BASE64`, or `roots`)
+//! are connected to, and of `key=NAME URL` the key is shown. What each came to is printed. `hold=BYTES` is that much
+//! less heap.
+
+use alloc::{format, string::String, vec::Vec};
+use core::hint::black_box;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use embassy_time::Instant;
+use printhost::{
+    Entropy, Result as HubResult,
+    net::{BaseUrl, Trust},
+};
+use printhost_net_embassy::EmbassyNet;
+
+use crate::{
+    config::{Config, base64},
+    console::println,
+    heap,
+};
+
+/// Goes through the lines.
+pub(crate) async fn run<const N: usize, E: Entropy>(
+    net: &EmbassyNet<'_, '_, N, E>,
+    config: Config,
+) -> Result<(), String> {
+    let hold = config.get("hold").and_then(|bytes| bytes.parse().ok()).unwrap_or(0);
+    let _held = black_box(Vec::<u8>::with_capacity(hold));
+    for line in config.all("try") {
+        let [name, url, trust] = words(line)?;
+        let trust = match trust.split_once(':') {
+            Some(("pin", hash)) => Trust::PinnedKey(base64(hash)?.try_into().map_err(|_| "no SHA-256")?),
+            Some(("ca", certificate)) => Trust::Ca(base64(certificate)?),
+            _ => Trust::PublicRoots,
+        };
+        let origin = base(url)?.with_trust(trust).origin;
+        let (before, started) = (heap::used(), Instant::now());
+        heap::reset_peak();
+        let result = net.dial(&origin).await;
+        let (held, peak, millis) =
+            (heap::used() - before, heap::peak() - before, started.elapsed().as_millis());
+        print(name, result.map(|_| format!("connected\theap {held}, at most {peak}\t{millis} ms")));
+    }
+    for line in config.all("key") {
+        let [name, url] = words(line)?;
+        let key = net.dialer().peer_key(&base(url)?.origin).await;
+        print(name, key.map(|key| format!("key\t{}", STANDARD.encode(key))));
+    }
+    Ok(())
+}
+
+fn print(name: &str, result: HubResult<String>) {
+    match result {
+        Ok(words) => println!("case\t{name}\t{words}"),
+        Err(error) => println!("case\t{name}\t{}\t{error}", error.kind().name()),
+    }
+}
+
+fn words<const N: usize>(line: &str) -> Result<[&str; N], String> {
+    let mut words = line.split(' ');
+    let mut wanted = [""; N];
+    for word in &mut wanted {
+        *word = words.next().ok_or_else(|| format!("{line:?} is too short"))?;
+    }
+    Ok(wanted)
+}
+
+fn base(url: &str) -> Result<BaseUrl, String> {
+    BaseUrl::parse(url).map_err(|error| format!("{url}: {error}"))
+}

@@ -1,0 +1,115 @@
+//! TLS on the network's connections: mbedTLS, driven by `engine`; everything else here is safe code above it.
+
+mod conn;
+mod engine;
+mod failure;
+mod sessions;
+
+use core::fmt;
+
+use printhost_core::{Error, ErrorKind, Result};
+use printhost_net::{Conn, Origin, Trust};
+use rand_core::CryptoRng;
+
+pub(crate) use conn::{TlsConn, TlsReader, TlsWriter};
+use engine::{Engine, Verify};
+pub(crate) use failure::TlsError;
+pub use failure::TlsFailure;
+use sessions::Sessions;
+
+/// TLS 1.2 and 1.3, and the sessions that can be resumed. One per program, for all its networks.
+///
+/// **Dates of certificates are not checked**: a chip does not know the day. Everything else is, as [`Trust`] says;
+/// [`Trust::PublicRoots`] is refused, since a chip has no list of them.
+pub struct Tls {
+    sessions: Sessions,
+    /// Holds the source of random numbers.
+    _library: mbedtls_rs::Tls<'static>,
+}
+
+impl Tls {
+    /// Starts mbedTLS with a source of random numbers.
+    ///
+    /// Everything TLS promises hangs on `random`: it must be unpredictable, such as a hardware generator. It is
+    /// called in a critical section. [`ErrorKind::Busy`] when mbedTLS is in use already.
+    pub fn new(random: &'static mut (dyn CryptoRng + Send)) -> Result<Self> {
+        let library = mbedtls_rs::Tls::new(random)
+            .map_err(|_| Error::new(ErrorKind::Busy, "connect").with_detail("TLS is in use already"))?;
+        engine::start()?;
+        Ok(Self { sessions: Sessions::default(), _library: library })
+    }
+
+    /// Forgets the sessions, so that all connections from here on begin with a full handshake.
+    pub fn forget_sessions(&self) {
+        self.sessions.clear();
+    }
+
+    /// Opens an encrypted connection to `to` on what `connect` opens, resuming a session when there is one.
+    pub(crate) async fn dial<T: Conn>(
+        &self,
+        to: &Origin,
+        connect: impl AsyncFn() -> Result<T>,
+    ) -> Result<TlsConn<'_, T>> {
+        let (verify, pin) = match &to.trust {
+            Trust::Ca(bytes) => (Verify::Authorities(bytes), None),
+            Trust::PinnedKey(hash) => (Verify::Nothing, Some(hash)),
+            Trust::PublicRoots => {
+                return Err(Error::unsupported("connect").with_detail(
+                    "TLS: this device knows no public authorities; give the host's CA, or pin its key",
+                ));
+            }
+            _ => return Err(Error::unsupported("connect")),
+        };
+        let key = sessions::key(to)?;
+        let saved = self.sessions.get(&key);
+        let first = Engine::new(&to.host, verify, saved.as_ref())?;
+        let mut conn = match TlsConn::handshake(first, connect().await?).await {
+            Ok(conn) => conn,
+            // A server that has changed since may not even understand the wish to resume.
+            Err(failed) if saved.is_some() && !matches!(failed, TlsError::Tls(TlsFailure::OutOfMemory)) => {
+                self.sessions.forget(&key);
+                let again = Engine::new(&to.host, verify, None)?;
+                TlsConn::handshake(again, connect().await?).await.map_err(refused)?
+            }
+            Err(failed) => return Err(refused(failed)),
+        };
+        if pin.is_some_and(|pin| conn.peer_key() != Ok(*pin)) {
+            self.sessions.forget(&key);
+            let _ = conn.close().await;
+            return Err(TlsFailure::Untrusted(
+                "the host's key is not the pinned one; if it was changed on purpose, pin the new one",
+            )
+            .into());
+        }
+        conn.keep_sessions(&self.sessions, key);
+        Ok(conn)
+    }
+
+    /// The key of whoever answers, after a handshake and nothing more.
+    pub(crate) async fn peer_key<T: Conn>(
+        &self,
+        to: &Origin,
+        connect: impl AsyncFn() -> Result<T>,
+    ) -> Result<[u8; 32]> {
+        let engine = Engine::new(&to.host, Verify::Nothing, None)?;
+        let conn = TlsConn::handshake(engine, connect().await?).await.map_err(refused)?;
+        let key = conn.peer_key()?;
+        let _ = conn.close().await;
+        Ok(key)
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").field("sessions", &self.sessions).finish()
+    }
+}
+
+fn refused<E: fmt::Display>(error: TlsError<E>) -> Error {
+    match error {
+        TlsError::Tls(failure) => failure.into(),
+        TlsError::Transport(error) => {
+            Error::new(ErrorKind::Unreachable, "connect").with_detail(format_args!("TLS: {error}"))
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Lists of steps that run side by side: most of them wait for servers and timers most of the time.
+//!
+//! Each lane is a process of its own, this program again. What it prints is kept and shown when it has ended.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use crate::steps::{Result, Steps};
+use crate::workspace;
+
+/// Where a lane leaves what became of its steps.
+const REPORT: &str = "PRINTHOST_LANE_REPORT";
+
+/// Some steps, one after another.
+pub(crate) struct Lane {
+    pub(crate) name: &'static str,
+    /// It only computes, and gives way to lanes in which time is measured.
+    pub(crate) gives_way: bool,
+    pub(crate) run: fn(&mut Steps) -> Result,
+}
+
+/// A lane alone, in this process.
+pub(crate) fn run_one(lane: &Lane) -> bool {
+    let mut steps = Steps::new();
+    let result = (lane.run)(&mut steps);
+    let passed = steps.summary(&result);
+    let written = std::env::var_os(REPORT).map_or(Ok(()), |file| fs::write(file, steps.report()));
+    if let Err(error) = &written {
+        println!("the report: {error}");
+    }
+    passed && written.is_ok()
+}
+
+/// All of them at once, each to its end; an error names those that failed.
+pub(crate) fn run(steps: &mut Steps, lanes: &[Lane]) -> Result {
+    let mut reports = vec![String::new(); lanes.len()];
+    let result = steps.run("side by side", || {
+        let mut running: Vec<_> = lanes
+            .iter()
+            .enumerate()
+            .map(|(at, lane)| Ok((at, Running::start(lane)?)))
+            .collect::<Result<_>>()?;
+        let mut failed = Vec::new();
+        while !running.is_empty() {
+            let mut still = Vec::new();
+            for (at, mut lane) in running {
+                match lane.status()? {
+                    None => still.push((at, lane)),
+                    Some(status) => {
+                        reports[at] = lane.show(status)?;
+                        if !status.success() {
+                            failed.push(lanes[at].name);
+                        }
+                    }
+                }
+            }
+            running = still;
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        if failed.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("see above what failed in: {}", failed.join(", ")))
+        }
+    });
+    for report in &reports {
+        steps.adopt(report);
+    }
+    result
+}
+
+/// A lane that runs; it ends when dropped.
+struct Running {
+    name: &'static str,
+    process: Child,
+    log: PathBuf,
+    report: PathBuf,
+}
+
+impl Running {
+    fn start(lane: &Lane) -> Result<Self> {
+        let failed = |what: &str, error| format!("lane {}: {what}: {error}", lane.name);
+        let folder = workspace::target_dir().join("lanes");
+        fs::create_dir_all(&folder).map_err(|error| failed("its folder", error))?;
+        let (log, report) = ["log", "report"].map(|kind| folder.join(format!("{}.{kind}", lane.name))).into();
+        let _ = fs::remove_file(&report);
+        let output = File::create(&log).map_err(|error| failed("its log", error))?;
+        let errors = output.try_clone().map_err(|error| failed("its log", error))?;
+        let program = std::env::current_exe().map_err(|error| failed("this program", error))?;
+        let mut command = wrapped(program, lane.gives_way);
+        command.args(["lane", lane.name]).env(REPORT, &report);
+        let process = command.stdin(Stdio::null()).stdout(output).stderr(errors).spawn();
+        let process = process.map_err(|error| failed("cannot start", error))?;
+        println!("  {} runs", lane.name);
+        Ok(Self { name: lane.name, process, log, report })
+    }
+
+    fn status(&mut self) -> Result<Option<ExitStatus>> {
+        self.process.try_wait().map_err(|error| format!("lane {}: {error}", self.name))
+    }
+
+    /// Shows what it printed, and returns what became of its steps.
+    fn show(self, status: ExitStatus) -> Result<String> {
+        let failed = |error| format!("lane {}: {error}", self.name);
+        let text = fs::read(&self.log).map_err(failed)?;
+        println!("\n==== {}: {status}", self.name);
+        std::io::stdout().write_all(&text).map_err(failed)?;
+        fs::read_to_string(&self.report)
+            .map_err(|_| format!("lane {} ended in the middle: {status}", self.name))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Fails only if it has ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The program so that it ends with this process, and gives way if it is to.
+fn wrapped(program: PathBuf, gives_way: bool) -> Command {
+    let mut words = Vec::new();
+    if cfg!(target_os = "linux") {
+        words.extend(["setpriv", "--pdeathsig", "KILL", "--"].map(Into::into));
+    }
+    if cfg!(unix) && gives_way {
+        words.extend(["nice", "-n", "19"].map(Into::into));
+    }
+    words.push(program);
+    let mut command = workspace::command(&words[0]);
+    command.args(&words[1..]);
+    command
+}

@@ -1,0 +1,209 @@
+//! Debian's nginx as a TLS front of an OctoPrint: its certificates, its servers, and what its log says of them.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::octoprint::free_ports;
+use crate::steps::{self, Result};
+use crate::workspace::{self, command, remove_dir};
+
+/// An own authority and an own certificate, as OpenSSL writes them.
+const AUTHORITY: &str = "[dn]\nCN=printhost test authority\n[req]\ndistinguished_name=dn\nprompt=no\n\
+    x509_extensions=ca\n[ca]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n";
+
+/// A running nginx, stopped on drop.
+pub(crate) struct TlsFront {
+    process: Child,
+    dir: PathBuf,
+    /// TLS 1.2 with a self-signed certificate of X.509 version 1, as printers have it.
+    pub(crate) printer: u16,
+    /// TLS 1.3 with a certificate of the own authority for the address 10.0.2.2.
+    pub(crate) signed: u16,
+    /// With a certificate of the own authority for another address and name.
+    pub(crate) misnamed: u16,
+    /// Plain HTTP.
+    pub(crate) plain: u16,
+}
+
+/// What nginx knows of a connection.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Connection {
+    pub(crate) id: String,
+    pub(crate) protocol: String,
+    pub(crate) resumed: bool,
+}
+
+impl TlsFront {
+    /// Starts nginx in front of what listens on that port of the loopback, and waits until it listens itself.
+    ///
+    /// It also ends when this process dies. That is tied to the calling thread, so call this on the main thread.
+    pub(crate) fn start(behind: u16) -> Result<Self> {
+        let dir = workspace::target_dir().join(format!("tls-front-{}", std::process::id()));
+        remove_dir(&dir)?;
+        fs::create_dir_all(&dir).map_err(|error| format!("cannot create {}: {error}", dir.display()))?;
+        self_signed(&dir, "printer")?;
+        authority(&dir, "ca")?;
+        authority(&dir, "stranger")?;
+        signed(&dir, "signed", "IP:10.0.2.2")?;
+        signed(&dir, "misnamed", "IP:10.0.2.3,DNS:other.example")?;
+        let ports = free_ports(4)?;
+        let servers = [("printer", "TLSv1.2"), ("signed", "TLSv1.3"), ("misnamed", "TLSv1.2 TLSv1.3")];
+        let servers: String = servers
+            .iter()
+            .zip(&ports)
+            .map(|((name, protocols), port)| server(name, protocols, *port, behind))
+            .collect();
+        let plain = format!("server {{ listen 127.0.0.1:{}; }}\n", ports[3]);
+        write(&dir.join("nginx.conf"), &nginx_conf(&(servers + &plain)))?;
+        let errors = File::create(dir.join("error.log")).map_err(|error| format!("nginx's log: {error}"))?;
+        let process = command("setpriv")
+            .args(["--pdeathsig", "KILL", "--", "nginx", "-e", "stderr", "-c", "nginx.conf", "-p"])
+            .arg(&dir)
+            .stdin(Stdio::null())
+            .stderr(errors)
+            .spawn()
+            .map_err(|error| format!("cannot start nginx: {error}; run `cargo xtask setup`"))?;
+        let mut front =
+            Self { process, dir, printer: ports[0], signed: ports[1], misnamed: ports[2], plain: ports[3] };
+        front.wait_until_it_listens()?;
+        Ok(front)
+    }
+
+    fn wait_until_it_listens(&mut self) -> Result {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while std::net::TcpStream::connect(("127.0.0.1", self.misnamed)).is_err() {
+            let ended = self.process.try_wait().map_err(|error| format!("nginx: {error}"))?;
+            if ended.is_some() || Instant::now() > deadline {
+                return Err(format!("nginx does not listen; see {}", self.dir.join("error.log").display()));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    /// SHA-256 of a certificate's public key in base64, by openssl.
+    pub(crate) fn pin(&self, name: &str) -> Result<String> {
+        let script = "openssl x509 -in \"$0\" -pubkey -noout | openssl pkey -pubin -outform DER \
+            | openssl dgst -sha256 -binary | openssl base64 -A";
+        let output =
+            steps::output(command("sh").args(["-c", script]).arg(self.dir.join(name).with_extension("crt")))?;
+        Ok(output.trim().to_owned())
+    }
+
+    /// A certificate as DER in base64.
+    pub(crate) fn certificate(&self, name: &str) -> Result<String> {
+        let pem = fs::read_to_string(self.dir.join(name).with_extension("crt"))
+            .map_err(|error| error.to_string())?;
+        Ok(pem.lines().filter(|line| !line.starts_with("-----")).collect())
+    }
+
+    /// The connections to a port that have carried a request so far, oldest first.
+    pub(crate) fn connections(&self, port: u16) -> Result<Vec<Connection>> {
+        let log = fs::read_to_string(self.dir.join("access.log")).map_err(|error| error.to_string())?;
+        let mut connections = Vec::new();
+        for line in log.lines() {
+            let [to, id, protocol, reused] = line.split(' ').collect::<Vec<_>>()[..] else {
+                return Err(format!("nginx has logged {line:?}"));
+            };
+            let connection = Connection { id: id.into(), protocol: protocol.into(), resumed: reused == "r" };
+            if to == port.to_string() && !connections.contains(&connection) {
+                connections.push(connection);
+            }
+        }
+        connections.sort_by_key(|connection| connection.id.parse::<u64>().unwrap_or(0));
+        Ok(connections)
+    }
+}
+
+impl Drop for TlsFront {
+    fn drop(&mut self) {
+        // Fails only if it has ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+fn nginx_conf(servers: &str) -> String {
+    format!(
+        "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log stderr;\nevents {{}}\nhttp {{\n\
+         log_format tls '$server_port $connection $ssl_protocol $ssl_session_reused';\n\
+         access_log access.log tls;\n\
+         client_body_temp_path body;\nproxy_temp_path proxy;\nfastcgi_temp_path fastcgi;\n\
+         uwsgi_temp_path uwsgi;\nscgi_temp_path scgi;\n\
+         client_max_body_size 0;\nproxy_request_buffering off;\nproxy_read_timeout 1h;\n\
+         proxy_http_version 1.1;\nproxy_set_header Host $http_host;\nproxy_set_header X-Scheme https;\n\
+         map $http_upgrade $up {{ default upgrade; '' ''; }}\n\
+         proxy_set_header Upgrade $http_upgrade;\nproxy_set_header Connection $up;\n\
+         ssl_session_cache shared:sessions:1m;\n{servers}}}\n"
+    )
+}
+
+fn server(name: &str, protocols: &str, port: u16, behind: u16) -> String {
+    format!(
+        "server {{ listen 127.0.0.1:{port} ssl; ssl_protocols {protocols};\n\
+         ssl_certificate {name}.crt; ssl_certificate_key {name}.key;\n\
+         location / {{ proxy_pass http://127.0.0.1:{behind}; }} }}\n"
+    )
+}
+
+/// RSA-2048 and version 1: what OpenSSL makes of a request without extensions.
+fn self_signed(dir: &Path, name: &str) -> Result {
+    openssl(
+        dir,
+        &format!("req -new -newkey rsa:2048 -nodes -subj /CN=printer -keyout {name}.key -out {name}.csr"),
+    )?;
+    openssl(dir, &format!("x509 -req -in {name}.csr -signkey {name}.key -days 3650 -out {name}.crt"))?;
+    let text = steps::output(
+        command("openssl")
+            .current_dir(dir)
+            .args(["x509", "-noout", "-text", "-in"])
+            .arg(format!("{name}.crt")),
+    )?;
+    match text.contains("Version: 1 ") {
+        true => Ok(()),
+        false => Err("OpenSSL has not made a certificate of version 1".into()),
+    }
+}
+
+fn authority(dir: &Path, name: &str) -> Result {
+    write(&dir.join("ca.conf"), AUTHORITY)?;
+    openssl(
+        dir,
+        &format!(
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -config ca.conf -days 3650 -keyout {name}.key -out {name}.crt"
+        ),
+    )
+}
+
+fn signed(dir: &Path, name: &str, names: &str) -> Result {
+    write(&dir.join(format!("{name}.ext")), &format!("subjectAltName={names}\n"))?;
+    openssl(
+        dir,
+        &format!(
+            "req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN={name} -keyout {name}.key -out {name}.csr"
+        ),
+    )?;
+    openssl(
+        dir,
+        &format!(
+            "x509 -req -in {name}.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 3650 -extfile {name}.ext -out {name}.crt"
+        ),
+    )
+}
+
+fn openssl(dir: &Path, args: &str) -> Result {
+    let mut openssl = Command::new("openssl");
+    openssl.current_dir(dir).args(args.split(' ')).stdin(Stdio::null());
+    let output = openssl.output().map_err(|error| format!("cannot run openssl: {error}"))?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(format!("openssl {args}: {}", String::from_utf8_lossy(&output.stderr))),
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result {
+    fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
+}
