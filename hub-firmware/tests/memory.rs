@@ -3,7 +3,6 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _},
     process::{Child, Command, Stdio},
-    sync::Mutex,
     time::Duration,
 };
 
@@ -14,13 +13,13 @@ use printhost::{
 };
 use printhost_net_tokio::{OsEntropy, TokioClock, TokioDial};
 use printhost_testkit::runner::{Appetite, Greed, GreedyHost};
-use tokio::time::timeout;
+use tokio::{sync::Mutex, time::timeout};
 
 #[global_allocator]
 static HEAP: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
 
 /// One at a time: all share the heap.
-static TURN: Mutex<()> = Mutex::new(());
+static TURN: Mutex<()> = Mutex::const_new(());
 
 /// What tokio takes for connections and timers.
 const TOKIO: usize = 2 << 10;
@@ -103,7 +102,7 @@ async fn measured(greed: Greed) -> (usize, usize, Result<(), ErrorKind>) {
 
 #[tokio::test]
 async fn relay_takes_no_more_than_it_declares_from_a_greedy_host() {
-    let _turn = TURN.lock().unwrap();
+    let _turn = TURN.lock().await;
     for greed in Greed::ALL {
         let (declared, taken, ended) = measured(greed).await;
         println!("{greed:?}: {taken} of {declared} bytes, {ended:?}");
@@ -116,7 +115,7 @@ async fn relay_takes_no_more_than_it_declares_from_a_greedy_host() {
 
 #[tokio::test]
 async fn what_does_not_fit_is_refused_before_anything_is_sent() {
-    let _turn = TURN.lock().unwrap();
+    let _turn = TURN.lock().await;
     let host =
         GreedyHost::start(Greed::Padding, Appetite { head: 3 << 10, json: JSON, message: MESSAGE }).unwrap();
     let source = BaseUrl::parse(&format!("http://{}", host.address())).unwrap();
