@@ -2,7 +2,7 @@ use core::convert::Infallible;
 
 use printhost::{PrintHost, Result, net::Net};
 
-use crate::{Relay, RelayEvent, Relayed, relay};
+use crate::{Budget, Relay, RelayEvent, Relayed, relay};
 
 /// What [`on_press`] tells.
 #[derive(Debug)]
@@ -23,6 +23,7 @@ pub enum Told<'a> {
 pub async fn on_press<N: Net, H: PrintHost>(
     net: &N,
     host: &H,
+    budget: &Budget,
     order: Relay<'_>,
     mut press: impl AsyncFnMut(),
     mut told: impl FnMut(Told<'_>),
@@ -30,7 +31,7 @@ pub async fn on_press<N: Net, H: PrintHost>(
     loop {
         told(Told::Ready);
         press().await;
-        let relayed = relay(net, host, order, |event| told(Told::Relay(event))).await;
+        let relayed = relay(net, host, budget, order, |event| told(Told::Relay(event))).await;
         told(Told::Ended(&relayed));
     }
 }

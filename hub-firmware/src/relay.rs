@@ -6,8 +6,16 @@ use printhost::{
     net::{BaseUrl, Method, NO_BODY, Net, Request, http::ResponseOf, within},
 };
 
+use crate::{
+    Budget,
+    admission::{Admitted, connections},
+};
+
 /// How long the push connection may take before the relay goes on without it.
 const PUSH: Duration = Duration::from_secs(15);
+
+/// The longest head that a request has beside its target, and the longest error, in bytes.
+const WORDS: usize = 256;
 
 /// What to fetch, and where to put it.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +41,22 @@ impl<'a> Relay<'a> {
     pub const fn replacing(mut self) -> Self {
         self.if_exists = IfExists::Replace;
         self
+    }
+
+    /// The heap that it takes at most, in bytes, whatever both servers send; [`usize::MAX`] when the printer's driver
+    /// has not counted.
+    pub fn memory<N: Net, H: PrintHost>(&self, net: &N, host: &H) -> usize {
+        let Some(memory) = host.memory(self.path.len()) else { return usize::MAX };
+        let parts = net.parts();
+        let target = self.source.prefix.len() + self.source_path.len();
+        let source = parts.request_memory(target + self.source.origin.host.len() + WORDS, 0, 0) + target;
+        let kept = 2 * self.path.len() + WORDS;
+        source
+            + memory.run
+            + memory.call
+            + connections(net, &memory, &self.source.origin)
+            + parts.idle_memory()
+            + kept
     }
 }
 
@@ -67,13 +91,15 @@ pub struct Relayed {
 ///
 /// No more of the file is held than the buffers of both connections. A source that fails or ends early fails the
 /// upload, and nothing is stored. Dropping the future before the file is stored leaves nothing; after that, the print
-/// goes on by itself.
+/// goes on by itself. [`ErrorKind::Busy`] when there is not memory enough: then nothing has been asked of either server.
 pub async fn relay<N: Net, H: PrintHost>(
     net: &N,
     host: &H,
+    budget: &Budget,
     order: Relay<'_>,
     mut report: impl FnMut(RelayEvent<'_>),
 ) -> Result<Relayed> {
+    let _admitted = Admitted::new(net, budget, "relay", order.memory(net, host))?;
     let clock = net.parts().clock();
     let mut events = host.events()?;
     beside(host, async {

@@ -36,6 +36,9 @@ macro_rules! any_host {
             fn capabilities(&self) -> $crate::Capabilities {
                 match self { $(Self::$variant(host) => host.capabilities()),+ }
             }
+            fn memory(&self, longest_path: usize) -> Option<$crate::Memory> {
+                match self { $(Self::$variant(host) => host.memory(longest_path)),+ }
+            }
             async fn connect(&self) -> $crate::Result<$crate::HostInfo> {
                 match self { $(Self::$variant(host) => host.connect().await),+ }
             }

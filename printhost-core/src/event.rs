@@ -13,7 +13,7 @@ use crate::{Error, ErrorKind, PrinterStatus, Result};
 pub const SUBSCRIBERS: usize = 4;
 
 /// How many happenings a slow listener may be behind before it is told that it missed some.
-const QUEUE: usize = 8;
+pub const EVENT_QUEUE: usize = 8;
 
 /// Something that happened to a printer or to the connection with its host.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,7 +88,7 @@ enum Happening {
 /// Where a driver publishes and listeners subscribe. A driver does not subscribe to itself: the places are few. Needs no allocation beyond what the events hold.
 pub struct EventBus {
     status: Watch<CriticalSectionRawMutex, PrinterStatus, SUBSCRIBERS>,
-    queue: PubSubChannel<CriticalSectionRawMutex, Happening, QUEUE, SUBSCRIBERS, 0>,
+    queue: PubSubChannel<CriticalSectionRawMutex, Happening, EVENT_QUEUE, SUBSCRIBERS, 0>,
 }
 
 impl EventBus {
@@ -155,7 +155,7 @@ impl core::fmt::Debug for EventBus {
 /// A listener: the same type for every driver.
 pub struct Events<'a> {
     status: Receiver<'a, CriticalSectionRawMutex, PrinterStatus, SUBSCRIBERS>,
-    queue: Subscriber<'a, CriticalSectionRawMutex, Happening, QUEUE, SUBSCRIBERS, 0>,
+    queue: Subscriber<'a, CriticalSectionRawMutex, Happening, EVENT_QUEUE, SUBSCRIBERS, 0>,
 }
 
 impl Events<'_> {
@@ -220,7 +220,7 @@ mod tests {
     fn overflowing_queue_says_how_many_were_missed() {
         let bus = EventBus::new();
         let mut events = bus.subscribe().unwrap();
-        for _ in 0..QUEUE + 3 {
+        for _ in 0..EVENT_QUEUE + 3 {
             bus.publish_job(JobEvent::Paused);
         }
         assert_eq!(block_on(events.next()), Event::Skipped(3));

@@ -28,6 +28,24 @@ impl HostInfo {
     }
 }
 
+/// Heap in bytes, as declared by [`PrintHost::memory`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Memory {
+    /// Of one connection to the host. [`PrintHost::run`] has [`Memory::RUN_CONNECTIONS`], every call one more.
+    pub connection: usize,
+    /// Of [`PrintHost::run`], its connections not counted, and of what the driver keeps.
+    pub run: usize,
+    /// Of one call of `connect`, `status`, `upload`, `start`, `command`, `file_info` or `delete`, its connection and the
+    /// arguments not counted.
+    pub call: usize,
+}
+
+impl Memory {
+    /// The connection that brings events, and one to ask on.
+    pub const RUN_CONNECTIONS: usize = 2;
+}
+
 /// One printer behind one host.
 ///
 /// All calls take `&self` and may run at the same time. Nothing spawns: [`PrintHost::run`] is polled by the caller
@@ -50,6 +68,14 @@ impl HostInfo {
 pub trait PrintHost {
     /// What this host can do. Needs no connection; a driver that learns more from the host says so from then on.
     fn capabilities(&self) -> Capabilities;
+
+    /// The heap that this driver takes at most, whatever the host sends, when no path that it is given has more bytes than
+    /// `longest_path`; `None` when nobody has counted. Needs no connection. A program with little memory asks before it
+    /// begins something.
+    fn memory(&self, longest_path: usize) -> Option<Memory> {
+        let _ = longest_path;
+        None
+    }
 
     /// Checks address, protocol and credentials by reading. Every other call does this first if it was not done.
     ///

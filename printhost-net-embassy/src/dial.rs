@@ -115,6 +115,10 @@ impl<'h, 'd, const N: usize> Dial for EmbassyDial<'h, 'd, N> {
         }
     }
 
+    fn most(&self) -> usize {
+        N
+    }
+
     fn pressure(&self) -> Pressure {
         self.sockets.pressure()
     }

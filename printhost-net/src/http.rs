@@ -8,7 +8,9 @@ use embedded_io_async::{ErrorType, Read};
 use printhost_core::{Clock, Entropy, Error, ErrorKind, Result, Retry};
 
 use crate::{
-    Body, Dial, Head, HttpBackend, HttpConn, Meter, Net, Origin, Parts, Pressure, Request, pool::Pool,
+    Body, Dial, Head, HttpBackend, HttpConn, Meter, Net, Origin, Parts, Pressure, Request,
+    memory::{grow, growing, growing_to},
+    pool::Pool,
 };
 
 /// The answer to a request made over `N`.
@@ -65,6 +67,19 @@ impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Parts<D, H, C, E> {
                 false => failed.with_retry(Retry::ReadFirst),
             });
         }
+    }
+
+    /// The heap that a request takes at most, in bytes: its head has `head` bytes, up to `body` bytes of the answer are read
+    /// into memory, and `made` bytes are made of them once they are there. Without the connection ([`Dial::memory`]) and
+    /// without the body that is sent.
+    pub fn request_memory(&self, head: usize, body: usize, made: usize) -> usize {
+        let body = growing_to(body.saturating_add(1));
+        (self.http.memory(head) + body).max(self.http.idle_memory() + body + made)
+    }
+
+    /// The heap that the table of idle connections takes at most, in bytes; the connections are their requests'.
+    pub const fn idle_memory(&self) -> usize {
+        growing(self.limits.idle) * size_of::<(Origin, H::Conn)>()
     }
 
     /// Closes the idle connections to an origin: where one connection has fallen silent, the others are as dead, and
@@ -155,11 +170,10 @@ impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Response<'_, D, H, 
             self.at = None;
             return Err(too_large());
         }
-        let mut bytes = self.read_start(max.saturating_add(1)).await?;
+        let bytes = self.read_start(max.saturating_add(1)).await?;
         if bytes.len() > max {
             return Err(too_large());
         }
-        bytes.shrink_to_fit();
         Ok(bytes)
     }
 
@@ -173,11 +187,12 @@ impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Response<'_, D, H, 
 
     /// At most the first `max` bytes of the rest of the body; all of it when that is shorter.
     pub async fn read_start(&mut self, max: usize) -> Result<Vec<u8>> {
+        let told = self.content_length().map_or(max, |n| usize::try_from(n).unwrap_or(max).min(max));
         let mut bytes = Vec::new();
         let mut filled = 0;
-        while filled < max {
+        while filled < told {
             if bytes.len() == filled {
-                bytes.resize(min(max, filled + (filled / 2).max(512)), 0);
+                grow(&mut bytes, min(told, filled + (filled / 2).max(512)), told);
             }
             match self.read(&mut bytes[filled..]).await? {
                 0 => break,
@@ -185,6 +200,10 @@ impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Response<'_, D, H, 
             }
         }
         bytes.truncate(filled);
+        if filled < max {
+            // The end of the body is what makes the connection idle. A back end has none of it left.
+            let _ = self.read(&mut [0]).await?;
+        }
         Ok(bytes)
     }
 }

@@ -9,6 +9,7 @@ use printhost_core::{Error, ErrorKind, Result};
 
 use crate::{
     Body, Conn, Head, HttpBackend, HttpConn, Meter, Request,
+    memory::{grow, growing_to},
     proto::http1::{BodyDecoder, ResponseHead, parse_head},
     seam::encode_head,
 };
@@ -21,11 +22,17 @@ pub struct Http1 {
 }
 
 impl Http1 {
-    /// Sends bodies in pieces of 2 KiB and takes heads of up to 4 KiB.
-    pub const DEVICE: Self = Self { chunk: 2 << 10, max_head: 4 << 10 };
+    /// Sends bodies in pieces of 2 KiB and takes heads of up to 3 KiB.
+    pub const DEVICE: Self = Self { chunk: 2 << 10, max_head: 3 << 10 };
     /// Sends bodies in pieces of 512 KiB (a host reads files on another thread, and the way there and back is long)
     /// and takes heads of up to 32 KiB.
     pub const HOST: Self = Self { chunk: 512 << 10, max_head: 32 << 10 };
+}
+
+impl Http1 {
+    fn inbox(&self) -> usize {
+        self.max_head.max(LEAST_INBOX)
+    }
 }
 
 impl<C: Conn> HttpBackend<C> for Http1 {
@@ -34,6 +41,17 @@ impl<C: Conn> HttpBackend<C> for Http1 {
     async fn open(&self, conn: C) -> Result<Http1Conn<C>> {
         let inbox = Inbox { bytes: Vec::new(), at: 0, end: 0 };
         Ok(Http1Conn { conn, config: *self, inbox, body: BodyDecoder::Broken, keep: false })
+    }
+
+    /// The answer's head as it came, beside its fields, in which a byte may become two; the request's head, alone and at
+    /// the beginning of the first piece.
+    fn memory(&self, head: usize) -> usize {
+        let fields = 2 * self.max_head;
+        growing_to(self.inbox()).max(self.inbox() + fields) + head + self.chunk.max(head)
+    }
+
+    fn idle_memory(&self) -> usize {
+        self.inbox()
     }
 }
 
@@ -46,6 +64,9 @@ pub struct Http1Conn<C> {
     body: BodyDecoder,
     keep: bool,
 }
+
+/// How much is read at a time, if nobody else has a buffer for it.
+const LEAST_INBOX: usize = 512;
 
 /// What was read and not yet used: `bytes[at..end]`.
 #[derive(Debug)]
@@ -65,8 +86,10 @@ impl Inbox {
         self.bytes.copy_within(self.at..self.end, 0);
         self.end -= self.at;
         self.at = 0;
-        if self.bytes.len() < self.end + 512 {
-            self.bytes.resize((self.end + 512).min(most.max(512)), 0);
+        let most = most.max(LEAST_INBOX);
+        let room = (self.end + LEAST_INBOX).min(most);
+        if self.bytes.len() < room {
+            grow(&mut self.bytes, room, most);
         }
         let n = from.read(&mut self.bytes[self.end..]).await.map_err(broke)?;
         self.end += n;

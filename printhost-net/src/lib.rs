@@ -7,6 +7,7 @@ pub mod http;
 mod http1;
 pub mod link;
 mod login;
+pub mod memory;
 mod net;
 mod pool;
 pub mod proto;

@@ -10,7 +10,9 @@ use printhost_core::{Error, ErrorKind, Result, Retry};
 use crate::{BaseUrl, Body, Login, Method, NO_BODY, Net, Request, http::ResponseOf};
 
 /// How much of a refusal is read, in bytes.
-const REFUSAL: usize = 1024;
+pub const REFUSAL: usize = 1024;
+/// The longest address of a redirect that is followed, in bytes.
+pub const LOCATION: usize = 1024;
 /// How many redirects lead to a host at most.
 const MAX_REDIRECTS: usize = 3;
 /// The longest wait a host can ask for.
@@ -238,7 +240,8 @@ impl<'a, N: Net> Rest<'a, N> {
         let status = response.status();
         let is = |kind| response.header("content-type").is_some_and(|t| t.contains(kind));
         let (json, html) = (is("json"), is("html"));
-        let location = response.header("location").filter(|l| !l.is_empty()).map(|l| self.login.redact(l));
+        let location = response.header("location").filter(|l| (1..=LOCATION).contains(&l.len()));
+        let location = location.map(|l| self.login.redact(l));
         let seconds = response.header("retry-after").and_then(|v| v.parse().ok());
         let fields: Vec<&str> = response.headers("www-authenticate").collect();
         let asks = if status == 401 { self.login.hint(&fields) } else { None };

@@ -55,6 +55,18 @@ pub trait Dial {
     /// [`ErrorKind::Protocol`] when the other side does not speak TLS.
     async fn dial(&self, to: &Origin) -> Result<Self::Conn>;
 
+    /// The heap that a connection there takes at most, from the dial to the drop, in bytes: TLS has buffers, a plain
+    /// connection of a microcontroller none. 0 where nobody counts.
+    fn memory(&self, to: &Origin) -> usize {
+        let _ = to;
+        0
+    }
+
+    /// How many connections there can be at once.
+    fn most(&self) -> usize {
+        usize::MAX
+    }
+
     /// Whether `dial` would wait. Platforms with a fixed number of sockets say so, so that idle connections are
     /// given up for dials of other printers.
     fn pressure(&self) -> Pressure {
@@ -278,6 +290,18 @@ impl Head {
         Self { status, fields: String::new() }
     }
 
+    /// A head with room for these fields, and no more.
+    pub(crate) fn with_room_for(status: u16, fields: &[httparse::Header<'_>]) -> Self {
+        let room = fields.iter().map(|field| {
+            let beyond_ascii = match core::str::from_utf8(field.value) {
+                Ok(_) => 0,
+                Err(_) => field.value.iter().filter(|byte| !byte.is_ascii()).count(),
+            };
+            field.name.len() + 2 + field.value.len() + beyond_ascii
+        });
+        Self { status, fields: String::with_capacity(room.sum()) }
+    }
+
     /// The status code.
     pub const fn status(&self) -> u16 {
         self.status
@@ -370,12 +394,29 @@ pub trait HttpBackend<C> {
 
     /// Takes over a fresh connection.
     async fn open(&self, conn: C) -> Result<Self::Conn>;
+
+    /// The heap that an exchange takes at most, without the connection under it, the caller's body and what the caller
+    /// reads of the answer, in bytes. The head of the request has `head` bytes. 0 where nobody counts.
+    fn memory(&self, head: usize) -> usize {
+        let _ = head;
+        0
+    }
+
+    /// The heap that an idle connection goes on taking at most.
+    fn idle_memory(&self) -> usize {
+        0
+    }
 }
+
+/// What a request's head has beside its target, its host and its fields.
+const HEAD_ROOM: usize = 96;
 
 /// The head of a request as bytes; for back ends and for the websocket handshake.
 pub(crate) fn encode_head(request: &Request<'_>, content_length: Option<u64>) -> Result<String> {
     request.check()?;
-    let mut head = String::with_capacity(192 + request.target.len());
+    let fields = request.headers.iter().map(|(name, value)| name.len() + value.len() + ": \r\n".len());
+    let room = HEAD_ROOM + request.target.len() + request.origin.host.len() + fields.sum::<usize>();
+    let mut head = String::with_capacity(room);
     let _ = write!(
         head,
         "{} {} HTTP/1.1\r\nHost: {}\r\n",

@@ -10,10 +10,13 @@ use printhost_core::{Clock, Entropy, Error, ErrorKind, Result};
 
 pub use crate::proto::websocket::Message;
 use crate::{
-    BaseUrl, Conn, Dial, Meter, Method, Net, Request,
+    BaseUrl, Conn, Dial, Limits, Meter, Method, Net, Request,
+    memory::{grow, growing, growing_to},
     proto::{
         http1::parse_head,
-        websocket::{Decoder, encode_ping, encode_pong, encode_text, handshake_accept, handshake_key},
+        websocket::{
+            Decoder, SUFFIX, encode_ping, encode_pong, encode_text, handshake_accept, handshake_key,
+        },
     },
     seam::encode_head,
 };
@@ -23,10 +26,32 @@ const PING_AFTER: Duration = Duration::from_secs(10);
 /// Without a byte from the host for so long, the connection is dead.
 const DEAD_AFTER: Duration = Duration::from_secs(20);
 /// The largest head of the answer to the handshake, in bytes.
-const MAX_HEAD: usize = 4096;
+const MAX_HEAD: usize = 2048;
 
 /// Texts on their way to the host, filled from anywhere and emptied by [`WebSocket::run`].
 pub type Outbox = Channel<CriticalSectionRawMutex, String, 4>;
+
+/// The heap that a websocket takes at most, in bytes: without its connection ([`Dial::memory`]), and without what is made
+/// of its messages. The head of the handshake has `head` bytes beside its own fields; no text for the host has more than
+/// `text`.
+pub fn memory(limits: &Limits, head: usize, text: usize) -> usize {
+    let head = head + OWN_FIELDS;
+    let answer = MAX_HEAD + READ + 2 * MAX_HEAD;
+    let handshake = 2 * head + answer;
+    let message = growing_to(limits.message) + growing(SUFFIX);
+    // A ping on its way in, one that waits and one on its way out.
+    let running = READ + INBOX + message + 3 * growing(CONTROL) + text + FRAME;
+    handshake.max(running)
+}
+
+/// Handshakes: the fields, and the key in them.
+const OWN_FIELDS: usize = 384;
+/// How much of the handshake's answer is read at a time, and of what follows.
+const READ: usize = 256;
+const INBOX: usize = 512;
+/// The longest payload of a ping, and the longest head of a frame.
+const CONTROL: usize = 125;
+const FRAME: usize = 14;
 
 /// An open websocket.
 pub struct WebSocket<C> {
@@ -155,7 +180,7 @@ impl<R: Read> Receiver<R> {
             if let Some(message) = message {
                 return Ok(message);
             }
-            self.inbox.resize(512, 0);
+            self.inbox.resize(INBOX, 0);
             let n = self.reader.read(&mut self.inbox).await.map_err(broke)?;
             if n == 0 {
                 return Err(Error::new(ErrorKind::Disconnected, "websocket")
@@ -210,7 +235,7 @@ async fn read_head(conn: &mut impl Read) -> Result<(crate::Head, Vec<u8>)> {
     let mut bytes = Vec::new();
     let mut filled = 0;
     loop {
-        bytes.resize(filled + 256, 0);
+        grow(&mut bytes, filled + READ, MAX_HEAD + READ);
         match conn.read(&mut bytes[filled..]).await.map_err(broke)? {
             0 => {
                 return Err(Error::new(ErrorKind::Disconnected, "websocket")
@@ -219,9 +244,7 @@ async fn read_head(conn: &mut impl Read) -> Result<(crate::Head, Vec<u8>)> {
             n => filled += n,
         }
         if let Some((parsed, len)) = parse_head(&bytes[..filled], Method::Get)? {
-            bytes.truncate(filled);
-            bytes.drain(..len);
-            return Ok((parsed.head, bytes));
+            return Ok((parsed.head, bytes[len..filled].to_vec()));
         }
         if filled > MAX_HEAD {
             return Err(Error::new(ErrorKind::Protocol, "websocket")

@@ -12,12 +12,12 @@ use printhost_net::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{OctoPrint, wire};
+use crate::{OctoPrint, json, wire};
 
 /// What is OctoPrint's own in its interface.
 pub(crate) const DIALECT: Dialect = Dialect::new(
     "/api/version",
-    |body| serde_json::from_slice::<wire::Failure>(body).ok().map(|failure| failure.error),
+    |body| json::from_slice::<wire::Failure>(body).ok().map(|failure| failure.error),
     judge,
 );
 
@@ -26,7 +26,7 @@ pub(crate) const SECOND_SHAPE: (&str, &str) = ("X-OctoPrint-Api-Version", "2.0.0
 
 /// Reads JSON; what is wrong with it may quote it.
 pub(crate) fn parse<T: DeserializeOwned>(login: &Login, operation: &'static str, bytes: &[u8]) -> Result<T> {
-    serde_json::from_slice(bytes).map_err(|error| not_json(login, operation, bytes, error))
+    json::from_slice(bytes).map_err(|error| not_json(login, operation, bytes, error))
 }
 
 impl<N: Net> OctoPrint<N> {
@@ -81,7 +81,13 @@ impl<N: Net> OctoPrint<N> {
 
     /// The body of an answer, bounded by [`printhost_net::Limits::json`].
     pub(crate) async fn body(&self, operation: &'static str, response: ResponseOf<'_, N>) -> Result<Vec<u8>> {
-        self.rest().json_body(operation, response).await
+        let body = self.rest().json_body(operation, response).await?;
+        match json::is_plain(&body, self.net.parts().limits().json)
+            || body.trim_ascii_start().starts_with(b"<")
+        {
+            true => Ok(body),
+            false => Err(Error::new(ErrorKind::Protocol, operation).with_detail(json::NOT_PLAIN)),
+        }
     }
 
     /// The JSON of an answer.

@@ -17,15 +17,15 @@ use crate::{
     OctoPrint,
     api::Call,
     console::Console,
-    map,
+    json, map,
     wire::{Auth, Current, Login, Order, Push, PushEvent, PushLogs, beginning_of_current},
 };
 
 /// How a message with the history begins.
 const HISTORY: &[u8] = br#"{"history""#;
 
-/// The permission to see the terminal.
-const TERMINAL: &str = "monitor_terminal";
+/// The longest name or session, in bytes.
+pub(crate) const LOGIN: usize = 256;
 
 /// With a valid login something comes at once.
 const FIRST_DATA: Duration = Duration::from_secs(5);
@@ -121,7 +121,7 @@ impl<N: Net> OctoPrint<N> {
             })
             .await
             .map_err(|e| e.with_detail("the login brought no data"))?;
-            self.console.open(login.needs.is_none_or(|needs| needs.role.iter().any(|r| r == TERMINAL)));
+            self.console.open(login.needs.is_none_or(|needs| needs.terminal));
             self.resync().await?;
             synced.signal(());
             core::future::pending().await
@@ -137,7 +137,13 @@ impl<N: Net> OctoPrint<N> {
     async fn login(&self) -> Result<Login> {
         let order = Order { passive: Some(true), ..Order::default() };
         let response = self.post_bytes(Call::post_json("run", "/api/login"), &order.json()).await?;
-        self.parse("run", &self.body("run", response).await?)
+        let login: Login = self.parse("run", &self.body("run", response).await?)?;
+        // They go back as one text.
+        let odd = |text: &str| text.len() > LOGIN || text.contains(char::is_control);
+        if odd(&login.name) || odd(&login.session) {
+            return Err(Error::new(ErrorKind::Protocol, "run").with_detail("an odd name or session"));
+        }
+        Ok(login)
     }
 
     /// Reads everything after a gap. What was pushed meanwhile is newer and wins.
@@ -184,14 +190,18 @@ impl<N: Net> OctoPrint<N> {
             _ => return Ok(()),
         };
         // Messages of plugins can look like anything and are none of ours.
-        let Ok(push) = serde_json::from_slice::<Push>(text.as_bytes()) else { return Ok(()) };
+        let limit = self.net.parts().limits().message;
+        if !json::is_plain(text.as_bytes(), limit) {
+            return Ok(());
+        }
+        let Ok(push) = json::from_slice::<Push>(text.as_bytes()) else { return Ok(()) };
         if push.reauth_required.is_some() {
             return Err(
                 Error::new(ErrorKind::Disconnected, "run").with_detail("OctoPrint asks for a new login")
             );
         }
         if push.current.is_some() && self.console.is_listening() {
-            let lines = serde_json::from_slice::<PushLogs>(text.as_bytes()).ok();
+            let lines = json::from_slice::<PushLogs>(text.as_bytes()).ok();
             self.console.take_lines(lines.map(|push| push.current.logs));
         }
         if push.history.is_some() {
@@ -201,7 +211,7 @@ impl<N: Net> OctoPrint<N> {
             authenticated.signal(());
             self.take_current(current);
         } else if let Some(head) = push.event {
-            let payload = || serde_json::from_slice::<PushEvent>(text.as_bytes()).ok()?.event.payload;
+            let payload = || json::from_slice::<PushEvent>(text.as_bytes()).ok()?.event.payload;
             if head.kind == "Error" {
                 let reason = payload().and_then(|payload| payload.error);
                 self.live.lock(|l| l.borrow_mut().fault = reason);
@@ -229,7 +239,9 @@ impl<N: Net> OctoPrint<N> {
             () if message.starts_with(br#"{"current""#) => self.console.take_lines(None),
             () => return,
         }
-        if let Some(current) = beginning_of_current(message) {
+        if json::is_plain(message, self.net.parts().limits().message)
+            && let Some(current) = beginning_of_current(message)
+        {
             self.take_current(current);
         }
     }

@@ -7,8 +7,8 @@ use core::{
 use embassy_sync::blocking_mutex::{Mutex, raw::CriticalSectionRawMutex};
 use embedded_io_async::{Read, Write};
 use printhost_core::{
-    Camera, Capabilities, Command, Error, ErrorKind, EventBus, Events, FileInfo, FilePage, HostInfo, Outcome,
-    Page, PrintHost, PrinterStatus, Result, Thumbnail, Upload, Uploaded,
+    Camera, Capabilities, Command, Error, ErrorKind, EventBus, Events, FileInfo, FilePage, HostInfo, Memory,
+    Outcome, Page, PrintHost, PrinterStatus, Result, Thumbnail, Upload, Uploaded,
 };
 use printhost_net::{BaseUrl, Login, Net};
 
@@ -100,6 +100,10 @@ impl<N: Net> PrintHost for OctoPrint<N> {
         // Only 1.x tells hashes, so nothing is promised before the version is known.
         can.hash_verification &= is_first;
         can
+    }
+
+    fn memory(&self, longest_path: usize) -> Option<Memory> {
+        Some(self.declared(longest_path))
     }
 
     async fn connect(&self) -> Result<HostInfo> {

@@ -112,7 +112,15 @@ impl<N: Net> OctoPrint<N> {
         read_back: bool,
     ) -> Result<Verified> {
         let path = RemotePath::parse(path).map_err(|e| e.in_operation("upload").unconfirmed())?;
-        let file: FileEntry = self.info(path).await.map_err(|e| e.in_operation("upload").unconfirmed())?;
+        let mut read = self.info(path).await;
+        if let Err(e) = &read
+            && matches!(e.kind(), ErrorKind::Disconnected | ErrorKind::Unreachable | ErrorKind::Timeout)
+        {
+            // The host has the file, and only this question was lost.
+            self.settles(e).await;
+            read = self.info(path).await;
+        }
+        let file: FileEntry = read.map_err(|e| e.in_operation("upload").unconfirmed())?;
         let same = match (sha1, file.sha1) {
             (Some(ours), Some(theirs)) if ours == theirs => return Ok(Verified::Sha1(ours)),
             (Some(_), Some(_)) => false,

@@ -38,6 +38,7 @@ pub(crate) struct Report {
     /// What the conformance suite printed of its cases, tab-separated.
     pub(crate) cases: Vec<String>,
     values: BTreeMap<String, u64>,
+    lines: Vec<String>,
 }
 
 impl Report {
@@ -45,7 +46,17 @@ impl Report {
         self.values.get(name).copied().ok_or_else(|| format!("the board did not print {name:?}"))
     }
 
+    /// Whether it printed a line that begins like this.
+    pub(crate) fn said(&self, beginning: &str) -> bool {
+        self.lines.iter().any(|line| line.starts_with(beginning))
+    }
+
+    fn new(code: i32) -> Self {
+        Self { code, cases: Vec::new(), values: BTreeMap::new(), lines: Vec::new() }
+    }
+
     fn take(&mut self, line: &str) {
+        self.lines.push(line.trim_end().to_owned());
         if let Some(case) = line.strip_prefix("case\t") {
             self.cases.push(case.to_owned());
         } else if let Some((name, value)) = line.split_once(": ")
@@ -66,8 +77,7 @@ pub(crate) fn run(config: &[(&str, &str)]) -> Result<Report> {
         .output()
         .map_err(|error| format!("cannot run QEMU: {error}"))?;
     let _ = fs::remove_file(&file);
-    let mut report =
-        Report { code: output.status.code().unwrap_or(-1), cases: Vec::new(), values: BTreeMap::new() };
+    let mut report = Report::new(output.status.code().unwrap_or(-1));
     for line in String::from_utf8_lossy(&output.stdout).lines() {
         println!("  {line}");
         report.take(line);
@@ -148,7 +158,7 @@ impl Running {
 
     /// Reads the console to its end, which must come soon; what it printed and how it ended.
     pub(crate) fn finish(mut self) -> Result<Report> {
-        let mut report = Report { code: -1, cases: Vec::new(), values: BTreeMap::new() };
+        let mut report = Report::new(-1);
         while let Ok(line) = self.console.recv_timeout(Duration::from_secs(30)) {
             println!("  {line}");
             report.take(&line);

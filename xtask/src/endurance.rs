@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
+use crate::admission;
 use crate::board::{self, HOST, Running};
 use crate::octoprint::{self, OctoPrint};
 use crate::part;
@@ -63,6 +64,7 @@ pub(crate) fn endure(args: &[&str]) -> Option<bool> {
 pub(crate) fn run(steps: &mut Steps, rounds: u32, seed: u64) -> Result {
     let release = &octoprint::STABLE;
     let server = steps.run(format!("OctoPrint {} starts", release.version), || OctoPrint::start(release))?;
+    admission::run(steps, &server)?;
     steps
         .run(format!("{rounds} rounds of the hub"), || Endurance::start(&server, seed, rounds, None)?.run())
         .map_err(|error| format!("{error}\nwith --seed {seed}; of OctoPrint {}", server.log_hint()))?;

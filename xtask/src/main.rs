@@ -1,5 +1,6 @@
 //! Development tasks of printhost, run as `cargo xtask <command>`.
 
+mod admission;
 mod bench;
 mod board;
 mod budgets;

@@ -34,7 +34,7 @@ pub fn parse_head(bytes: &[u8], method: Method) -> Result<Option<(ResponseHead, 
         Err(_) => return Err(malformed("the answer is not HTTP")),
     };
     let status = response.code.unwrap_or(0);
-    let mut head = Head::new(status);
+    let mut head = Head::with_room_for(status, response.headers);
     let mut keep = response.version == Some(1);
     let mut length = None;
     let mut chunked = false;

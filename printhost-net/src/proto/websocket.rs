@@ -7,6 +7,8 @@ use edge_ws::{FrameHeader, FrameType};
 use printhost_core::{Error, ErrorKind, Result};
 use sha1::{Digest, Sha1};
 
+use crate::memory::grow;
+
 /// How much of the end of a message above the limit is kept, in bytes.
 pub const SUFFIX: usize = 64;
 
@@ -67,7 +69,9 @@ impl Assembly {
         self.len += bytes.len() as u64;
         let room = limit.saturating_sub(self.bytes.len()).min(bytes.len());
         let (kept, beyond) = bytes.split_at(room);
-        self.bytes.extend_from_slice(kept);
+        let at = self.bytes.len();
+        grow(&mut self.bytes, at + room, limit);
+        self.bytes[at..].copy_from_slice(kept);
         if beyond.is_empty() {
             return;
         }

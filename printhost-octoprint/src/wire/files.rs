@@ -83,7 +83,9 @@ pub(crate) struct Sanitized {
 }
 
 /// More pictures than this are not listed.
-const MAX_THUMBNAILS: usize = 8;
+pub(crate) const MAX_THUMBNAILS: usize = 8;
+/// `1024x1024` and the like, in bytes.
+pub(crate) const MAX_SIZE: usize = 32;
 
 impl<'de> Deserialize<'de> for Refs {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -100,7 +102,9 @@ impl<'de> Deserialize<'de> for Refs {
                 while let Some(key) = map.next_key::<String>()? {
                     map.next_value::<IgnoredAny>()?;
                     match key.strip_prefix("thumbnail_") {
-                        Some(size) if refs.sizes.len() < MAX_THUMBNAILS => refs.sizes.push(size.into()),
+                        Some(size) if refs.sizes.len() < MAX_THUMBNAILS && size.len() <= MAX_SIZE => {
+                            refs.sizes.push(size.into())
+                        }
                         _ => refs.thumbnail |= key == "thumbnail",
                     }
                 }

@@ -20,7 +20,7 @@ use core::{fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, Visitor},
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
 pub(crate) use access::*;
@@ -46,18 +46,93 @@ pub(crate) struct Version {
 
 /// A text, or a whole number as a text; anything else is none. A host is not refused for how it writes its version.
 fn word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Word {
-        Text(String),
-        Whole(i64),
-        Other(IgnoredAny),
+    struct Word;
+    impl<'de> Visitor<'de> for Word {
+        type Value = Option<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a word")
+        }
+
+        fn visit_str<E>(self, word: &str) -> Result<Self::Value, E> {
+            Ok(Some(cut(word, TEXT).into()))
+        }
+
+        fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+            Ok(Some(number.to_string()))
+        }
+
+        fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+            Ok(Some(number.to_string()))
+        }
+
+        fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(None)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            Ok(None)
+        }
     }
-    Ok(match Option::<Word>::deserialize(deserializer)? {
-        Some(Word::Text(text)) => Some(text),
-        Some(Word::Whole(number)) => Some(number.to_string()),
-        Some(Word::Other(_)) | None => None,
-    })
+    deserializer.deserialize_any(Word)
+}
+
+/// The longest text about a state that is kept, in bytes, and the longest path: no path of ours is longer.
+pub(crate) const TEXT: usize = 256;
+pub(crate) const PATH: usize = 1024;
+
+/// A text, cut to `MAX` bytes.
+struct Cut<const MAX: usize>(String);
+
+impl<'de, const MAX: usize> Deserialize<'de> for Cut<MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text<const MAX: usize>;
+        impl<const MAX: usize> Visitor<'_> for Text<MAX> {
+            type Value = Cut<MAX>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Cut(cut(text, MAX).into()))
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
+fn cut(text: &str, most: usize) -> &str {
+    &text[..text.floor_char_boundary(most)]
+}
+
+/// A text of at most [`TEXT`] bytes.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Cut::<TEXT>::deserialize(deserializer).map(|text| text.0)
+}
+
+/// As [`text`], or none.
+fn some_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<Cut<TEXT>>::deserialize(deserializer)?.map(|text| text.0))
+}
+
+/// A path of at most [`PATH`] bytes, or none.
+fn some_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<Cut<PATH>>::deserialize(deserializer)?.map(|path| path.0))
 }
 
 /// The body of an error answer.
@@ -67,7 +142,7 @@ pub(crate) struct Failure {
 }
 
 /// More hot ends than this are not believed.
-const MAX_TOOLS: u8 = 16;
+pub(crate) const MAX_TOOLS: u8 = 16;
 
 /// The number in `tool0`, `tool1`, ….
 fn tool_number(key: &str) -> Option<usize> {

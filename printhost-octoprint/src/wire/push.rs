@@ -6,7 +6,8 @@ use serde::{
     de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use super::{JobInformation, Needs, Progress, State, Temperatures};
+use super::{Cut, JobInformation, Progress, State, TEXT, Temperatures, some_path, some_text, text};
+use crate::json::Short;
 
 /// `POST /api/login` with a passive login.
 #[derive(Deserialize)]
@@ -14,7 +15,39 @@ pub(crate) struct Login {
     pub name: String,
     pub session: String,
     /// What the user may do; not told by old versions.
-    pub needs: Option<Needs>,
+    pub needs: Option<LoginNeeds>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct LoginNeeds {
+    /// Among them is the permission to see the terminal.
+    #[serde(rename = "role", deserialize_with = "has_terminal")]
+    pub terminal: bool,
+}
+
+fn has_terminal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    struct Roles;
+    impl<'de> Visitor<'de> for Roles {
+        type Value = bool;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of permissions")
+        }
+
+        fn visit_unit<E>(self) -> Result<bool, E> {
+            Ok(false)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<bool, A::Error> {
+            let mut has = false;
+            while let Some(role) = list.next_element::<Cut<TEXT>>()? {
+                has |= role.0 == "monitor_terminal";
+            }
+            Ok(has)
+        }
+    }
+    deserializer.deserialize_any(Roles)
 }
 
 /// The login to the push connection: a user's name (which may have quotes in it) and session.
@@ -51,7 +84,7 @@ pub(crate) fn beginning_of_current(message: &[u8]) -> Option<Current> {
     let mut so_far = CurrentSoFar::default();
     let mut json = serde_json::Deserializer::from_slice(message);
     // It ends in the middle, which is an error, after all that matters.
-    let _ = InMessage(&mut so_far).deserialize(&mut json);
+    let _ = InMessage(&mut so_far).deserialize(Short(&mut json));
     Some(Current { state: so_far.state?, job: so_far.job?, progress: so_far.progress?, temps: so_far.temps })
 }
 
@@ -140,7 +173,7 @@ pub(crate) struct Logs {
 
 #[derive(Deserialize)]
 pub(crate) struct EventHead {
-    #[serde(rename = "type")]
+    #[serde(rename = "type", deserialize_with = "text")]
     pub kind: String,
 }
 
@@ -157,9 +190,13 @@ pub(crate) struct Event {
 }
 
 #[derive(Deserialize, Default)]
+#[serde(default)]
 pub(crate) struct EventPayload {
+    #[serde(deserialize_with = "some_path")]
     pub path: Option<String>,
+    #[serde(deserialize_with = "some_text")]
     pub reason: Option<String>,
+    #[serde(deserialize_with = "some_text")]
     pub error: Option<String>,
 }
 

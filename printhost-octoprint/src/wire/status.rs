@@ -6,7 +6,7 @@ use serde::{
     de::{IgnoredAny, MapAccess, Visitor},
 };
 
-use super::{ByTool, put, tool_number};
+use super::{ByTool, put, some_path, some_text, text, tool_number};
 
 /// `GET /api/printer`
 #[derive(Deserialize)]
@@ -25,11 +25,11 @@ pub(crate) struct PrinterTemperatures {
 
 #[derive(Deserialize, Default)]
 pub(crate) struct State {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     pub text: String,
     #[serde(default)]
     pub flags: Flags,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "some_text")]
     pub error: Option<String>,
 }
 
@@ -70,8 +70,9 @@ pub(crate) struct Job {
     pub job: JobInformation,
     #[serde(default)]
     pub progress: Progress,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     pub state: String,
+    #[serde(default, deserialize_with = "some_text")]
     pub error: Option<String>,
 }
 
@@ -108,9 +109,12 @@ pub(crate) struct FilamentUse {
 }
 
 #[derive(Deserialize, Default)]
+#[serde(default)]
 pub(crate) struct JobFile {
+    #[serde(deserialize_with = "some_path")]
     pub path: Option<String>,
     pub size: Option<u64>,
+    #[serde(deserialize_with = "some_text")]
     pub origin: Option<String>,
 }
 

@@ -2,6 +2,7 @@
 
 mod column;
 mod fault_proxy;
+mod greedy;
 mod judge;
 mod octoprint;
 mod octoprint_bench;
@@ -9,6 +10,7 @@ mod oracle_service;
 
 pub use column::Column;
 pub use fault_proxy::FaultProxy;
+pub use greedy::{Appetite, Greed, GreedyHost};
 pub use judge::{judge, short_limits};
 pub use octoprint::OctoPrintOracle;
 pub use octoprint_bench::OctoPrintBench;

@@ -1,14 +1,14 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use printhost::{
-    Error, ErrorKind, PrintHost as _, Result,
+    Error, ErrorKind, PrintHost as _, Result, Upload, Verified,
     net::{BaseUrl, Net},
     octoprint::{Config, OctoPrint},
 };
 
 use super::{
     harness::KEY,
-    server::{Answer, Heard, Server, Step, json},
+    server::{Answer, Heard, Server, Step, json, say},
 };
 
 over_both!(;
@@ -17,6 +17,7 @@ over_both!(;
     print_that_has_just_begun_is_taken_for_the_one_to_start,
     half_a_copy_is_not_taken_for_the_whole,
     folder_that_does_not_tell_what_is_in_it_is_not_taken_for_empty,
+    upload_is_verified_though_the_first_answer_about_it_is_cut,
 );
 
 fn octoprint<N: Net>(net: N, port: u16) -> OctoPrint<N> {
@@ -97,4 +98,27 @@ async fn folder_that_does_not_tell_what_is_in_it_is_not_taken_for_empty<N: Net>(
     let deleted = octoprint(net(), server.port).delete("parts").await;
     assert!(deleted.is_err(), "it may have something in it");
     assert!(!server.heard().iter().any(|line| line.starts_with("DELETE")), "{:?}", server.heard());
+}
+
+async fn upload_is_verified_though_the_first_answer_about_it_is_cut<N: Net>(net: fn() -> N) {
+    let cut = AtomicBool::new(false);
+    let server = Server::start(move |heard| {
+        let file = r#"{"path":"x.gcode","type":"machinecode","size":4,"hash":null}"#;
+        match heard {
+            h if h.is("POST /api/files/local") => {
+                Some(json(201, &format!(r#"{{"done":true,"files":{{"local":{file}}}}}"#)))
+            }
+            h if h.is("GET /api/files/local/x.gcode") => Some(match cut.swap(true, Ordering::Relaxed) {
+                false => say(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{".as_slice()),
+                true => json(200, file),
+            }),
+            _ => None,
+        }
+    })
+    .await;
+    let mut body = &b"G28\n"[..];
+    let upload = Upload::new("x.gcode", 4, &mut body).replacing();
+    let uploaded = octoprint(net(), server.port).upload(upload).await.unwrap();
+    assert_eq!(uploaded.verified, Verified::Size);
+    assert_eq!(server.heard().iter().filter(|line| line.starts_with("POST")).count(), 1);
 }

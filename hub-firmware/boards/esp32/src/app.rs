@@ -4,7 +4,7 @@ use embassy_net::Stack;
 use embassy_time::Timer;
 use esp_hal::gpio::Input;
 use esp_println::println;
-use hub_firmware::{Button, Order, Told, on_press};
+use hub_firmware::{Budget, Button, Order, Told, on_press};
 use printhost::{AnyHost, PrintHost as _};
 use printhost_net_embassy::{Sockets, embassy_net_with_tls};
 use static_cell::ConstStaticCell;
@@ -43,7 +43,7 @@ pub(crate) async fn run(stack: Stack<'static>, order: Order, button: Input<'stat
             println!("{line}");
         }
     };
-    match on_press(&&net, &host, order.relay(), async || pressed(&button).await, told).await {}
+    match on_press(&&net, &host, &Budget::unlimited(), order.relay(), async || pressed(&button).await, told).await {}
 }
 
 async fn pressed(pin: &Input<'static>) {

@@ -5,7 +5,7 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use hub_firmware::{Relay, RelayEvent, relay};
+use hub_firmware::{Budget, Relay, RelayEvent, relay};
 use printhost::{Event, Host, HyperNet, JobEnd, PrinterUrl, Started, net::BaseUrl};
 
 type Failure = Box<dyn std::error::Error>;
@@ -33,7 +33,7 @@ async fn run() -> Result<(), Failure> {
 
     let net = HyperNet::with_tls(Arc::new(rustls::crypto::ring::default_provider()));
     let host = Host::new(net.clone(), &printer, key);
-    let relayed = relay(&net, &host, Relay::new(&server, &file, path), show).await?;
+    let relayed = relay(&net, &host, &Budget::unlimited(), Relay::new(&server, &file, path), show).await?;
     match (relayed.uploaded.started, relayed.end) {
         (Started::Yes(_), Some(JobEnd::Finished)) => Ok(()),
         (Started::No(error), _) => Err(format!("stored, but not started: {error:#}").into()),

@@ -1,6 +1,6 @@
 //! A hub with a button, between a file server and a simulated printer.
 
-use hub_firmware::{Order, Told, on_press};
+use hub_firmware::{Budget, Order, Told, on_press};
 use printhost::{Error, ErrorKind, Host, HyperNet, JobEnd, Result};
 use printhost_sim::{OctoPrintSim, SimConfig};
 use tokio::{
@@ -75,8 +75,9 @@ async fn without_a_press_nothing_is_sent_and_each_press_prints_once() {
         assert_eq!(heard.recv().await, Some(Heard::Ready));
         assert_eq!((sim.files().len(), starts(&sim)), (1, 1));
     };
+    let budget = Budget::unlimited();
     tokio::select! {
-        never = on_press(&net, &host, order.relay(), pressed, told) => match never {},
+        never = on_press(&net, &host, &budget, order.relay(), pressed, told) => match never {},
         () = serve(listener) => unreachable!("it serves for ever"),
         () = script => {}
     }

@@ -9,13 +9,24 @@ use core::{fmt::Display, pin::pin};
 
 use embassy_net::Stack;
 use embassy_time::Instant;
-use hub_firmware::{Relay, RelayEvent, relay};
-use printhost::{AnyHost, Event, JobEnd, JobEvent, PrintHost as _, Started, Upload, Verified, net::BaseUrl};
+use hub_firmware::{Budget, Relay, RelayEvent, relay, status_memory, status_of};
+use printhost::{
+    AnyHost, ErrorKind, Event, JobEnd, JobEvent, Net, PrintHost, Started, Upload, Verified,
+    net::{BaseUrl, Limits},
+};
 use printhost_net_embassy::{Sockets, embassy_net_with_tls};
 use static_cell::ConstStaticCell;
 
 use crate::{
     BUFFER, CONNECTIONS, config::Config, console::println, endurance, entropy::Entropy, heap, trust,
+};
+
+/// A relay reads nothing longer: OctoPrint's longest answer to it has 1.5 KiB, and of a longer message the beginning is
+/// enough.
+const LIMITS: Limits = {
+    let mut limits = Limits::DEVICE;
+    (limits.json, limits.message) = (4 << 10, 2 << 10);
+    limits
 };
 
 /// Runs the application to its end.
@@ -29,10 +40,13 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
         ConstStaticCell::new([([0; BUFFER], [0; BUFFER]); CONNECTIONS]);
     let buffers = BUFFERS.take();
     let sockets = Sockets::new(network, buffers);
+    let rounds = config.get("rounds").is_some();
+    let limits = if rounds { endurance::with_short_waits(LIMITS) } else { LIMITS };
     let tls = crate::tls(entropy)?;
-    let net = embassy_net_with_tls(&sockets, &tls, entropy);
-    if config.get("rounds").is_some() {
-        return endurance::run(&net.with_limits(endurance::limits()), &sockets, config).await;
+    let net = embassy_net_with_tls(&sockets, &tls, entropy).with_limits(limits);
+    let budget = Budget::of_heap(heap::size());
+    if rounds {
+        return endurance::run(&net, &budget, &sockets, config).await;
     }
 
     if config.all("try").next().is_some() {
@@ -49,8 +63,10 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
     let started = Instant::now();
     let mut stored = started;
     let order = Relay::new(&source, &source_path, config.require("path")?);
+    let declared = order.memory(&net, &host);
+    println!("heap declared: {declared}");
     let relayed = {
-        let mut work = pin!(relay(&net, &host, order, |event| match event {
+        let mut work = pin!(relay(&net, &host, &budget, order, |event| match event {
             RelayEvent::Uploaded(uploaded) => {
                 stored = Instant::now();
                 println!(
@@ -69,7 +85,19 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
         println!("future of status: {}", size_of_val(&host.status()));
         println!("future of upload: {}", size_of_val(&host.upload(Upload::new("", 0, &mut &[][..]))));
         println!("host: {}", size_of_val(&host));
-        work.as_mut().await.map_err(describe)?
+        work.as_mut().await
+    };
+    let relayed = match relayed {
+        Err(error) if error.kind() == ErrorKind::Busy => {
+            println!("refused: {error}");
+            println!("retry: {}", error.retry().name());
+            return Box::pin(smaller(&net, &host, &budget)).await;
+        }
+        Err(error) => {
+            println!("heap peak: {}", heap::peak());
+            return Err(describe(error));
+        }
+        Ok(relayed) => relayed,
     };
 
     let millis = (stored - started).as_millis().max(1);
@@ -87,6 +115,16 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
     println!("heap after: {}", heap::used());
     println!("dials: {}", sockets.dials());
     result
+}
+
+/// What still can be done when there is no memory for a relay.
+async fn smaller<N: Net, H: PrintHost>(net: &N, host: &H, budget: &Budget) -> Result<(), String> {
+    heap::reset_peak();
+    println!("heap declared: {}", status_memory(net, host));
+    let status = status_of(net, host, budget).await.map_err(describe)?;
+    println!("the printer is {}", status.phase.name());
+    println!("heap peak: {}", heap::peak());
+    Ok(())
 }
 
 fn describe(error: impl Display) -> String {

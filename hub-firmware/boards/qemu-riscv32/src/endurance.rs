@@ -7,7 +7,7 @@ use alloc::{
 use core::{fmt::Display, time::Duration};
 
 use embassy_time::Instant;
-use hub_firmware::{Relay, Relayed, relay};
+use hub_firmware::{Budget, Relay, Relayed, relay};
 use printhost::{
     AnyHost, Error, JobEnd, Net, PrintHost as _, PrinterUrl, Result as HubResult, Started,
     net::{BaseUrl, Limits},
@@ -23,8 +23,7 @@ use crate::{
 const ROUNDS_PER_DRIVER: u32 = 4;
 
 /// Silence is waited for in many rounds.
-pub(crate) const fn limits() -> Limits {
-    let mut limits = Limits::DEVICE;
+pub(crate) const fn with_short_waits(mut limits: Limits) -> Limits {
     (limits.stall, limits.answer) = (Duration::from_secs(3), Duration::from_secs(6));
     limits
 }
@@ -32,6 +31,7 @@ pub(crate) const fn limits() -> Limits {
 /// Does the rounds, each when a line comes on the console. `sockets` shows the sockets.
 pub(crate) async fn run<N: Net>(
     net: &N,
+    budget: &Budget,
     sockets: &impl core::fmt::Debug,
     config: Config,
 ) -> Result<(), String> {
@@ -52,7 +52,7 @@ pub(crate) async fn run<N: Net>(
         let started = Instant::now();
         {
             let (from, to) = (format!("/{round:04}.gcode"), format!("{path}/{round:04}.gcode"));
-            let relayed = relay(net, host, Relay::new(&source, &from, &to), |_| {}).await;
+            let relayed = relay(net, host, budget, Relay::new(&source, &from, &to), |_| {}).await;
             if defect == Some("prints-twice") {
                 let _ = host.start(&to).await;
             }

@@ -20,15 +20,19 @@ static USED: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 
-/// Hands the heap its memory. Call it once, before the first allocation.
-pub(crate) fn init() {
+static SIZE: AtomicUsize = AtomicUsize::new(0);
+
+/// Hands the heap its memory, or only half of it. Call it once, before the first allocation.
+pub(crate) fn init(halved: bool) {
     let region = layout::heap();
-    unsafe { HEAP.0.init(region.start, region.len()) }
+    let size = if halved { region.len() / 2 } else { region.len() };
+    SIZE.store(size, Relaxed);
+    unsafe { HEAP.0.init(region.start, size) }
 }
 
 /// The bytes there are.
 pub(crate) fn size() -> usize {
-    layout::heap().len()
+    SIZE.load(Relaxed)
 }
 
 /// The bytes in use, as the program asked for them: what the allocator adds is not counted.

@@ -56,7 +56,9 @@ const SOCKETS: usize = CONNECTIONS + 2;
 fn main() -> ! {
     stack::paint();
     memory_protection::enforce_budget();
-    heap::init();
+    // Nothing is allocated by looking into the configuration.
+    let halved = Config::parse(layout::config()).is_some_and(|config| config.get("heap") == Some("half"));
+    heap::init(halved);
     static EXECUTOR: StaticCell<Executor> = StaticCell::new();
     EXECUTOR.init(Executor::new()).run(|spawner| {
         spawner.spawn(application(spawner).expect("it is spawned once"));

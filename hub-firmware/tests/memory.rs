@@ -1,0 +1,137 @@
+//! What the hub declares is enough, whatever both servers send; and a declaration that is too small is found out.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use hub_firmware::{Budget, Relay, relay, status_memory, status_of};
+use printhost::{
+    AnyHost, ErrorKind, PrinterUrl,
+    net::{BaseUrl, Http1, Limits, Parts},
+};
+use printhost_net_tokio::{OsEntropy, TokioClock, TokioDial};
+use printhost_testkit::runner::{Appetite, Greed, GreedyHost};
+use tokio::{sync::Mutex, time::timeout};
+
+#[global_allocator]
+static HEAP: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
+
+/// One at a time: all share the heap.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// What tokio takes for connections and timers.
+const TOKIO: usize = 2 << 10;
+
+/// How long a relay may go on here.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// Limits as the emulated board has them.
+const JSON: usize = 4 << 10;
+const MESSAGE: usize = 2 << 10;
+const PATH: &str = "greedy/part.gcode";
+
+/// A greedy host in a process of its own, lest its heap is counted; it ends with its standard input.
+struct Server {
+    process: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(greed: Greed) -> Self {
+        let mut process = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "--ignored", "--nocapture", "greedy_host_of_another_process"])
+            .env("GREED", format!("{greed:?}"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let address =
+            lines.find_map(|line| line.unwrap().strip_prefix("address ").map(str::to_owned)).unwrap();
+        std::thread::spawn(move || lines.count());
+        Self { process, address }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+#[ignore = "what the other tests talk to"]
+fn greedy_host_of_another_process() {
+    let greed = std::env::var("GREED").unwrap();
+    let greed = Greed::ALL.into_iter().find(|known| format!("{known:?}") == greed).unwrap();
+    let appetite = Appetite { head: 3 << 10, json: JSON, message: MESSAGE };
+    let host = GreedyHost::start(greed, appetite).unwrap();
+    println!("\naddress {}", host.address());
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+}
+
+type Net = Parts<TokioDial, Http1, TokioClock, OsEntropy>;
+
+fn net() -> Net {
+    let mut limits = Limits::DEVICE;
+    (limits.json, limits.message, limits.stall) = (JSON, MESSAGE, Duration::from_secs(3));
+    Parts::new(TokioDial::plain(), Http1::DEVICE, TokioClock::default(), OsEntropy::default(), limits)
+}
+
+/// Relays a file between the two sides of a greedy host: what was declared, what was taken, and how it ended.
+async fn measured(greed: Greed) -> (usize, usize, Result<(), ErrorKind>) {
+    let server = Server::start(greed);
+    let source = BaseUrl::parse(&format!("http://{}", server.address)).unwrap();
+    let url: PrinterUrl = format!("octoprint://{}", server.address).parse().unwrap();
+    let net = net();
+    let host = AnyHost::new(&net, &url, "a-key-of-some-length");
+    let order = Relay::new(&source, "/part.gcode", PATH);
+    let declared = order.memory(&net, &host);
+    let budget = Budget::new(declared);
+    HEAP.reset_peak_usage();
+    let before = HEAP.current_usage();
+    // A printer that cannot be read is waited for as long as it takes.
+    let ended = timeout(LONGEST, relay(&net, &host, &budget, order, |_| {})).await;
+    let taken = HEAP.peak_usage() - before;
+    let ended = ended.map_or(Err(ErrorKind::Timeout), |ended| ended.map(|_| ()).map_err(|e| e.kind()));
+    (declared, taken, ended)
+}
+
+#[tokio::test]
+async fn relay_takes_no_more_than_it_declares_from_a_greedy_host() {
+    let _turn = TURN.lock().await;
+    for greed in Greed::ALL {
+        let (declared, taken, ended) = measured(greed).await;
+        println!("{greed:?}: {taken} of {declared} bytes, {ended:?}");
+        assert!(taken <= declared + TOKIO, "{greed:?}: {taken} of {declared} bytes");
+        assert!(ended.is_ok() || greed == Greed::WrongTypes, "{greed:?}: {ended:?}");
+        let too_small = declared / 4;
+        assert!(taken > too_small + TOKIO, "{greed:?}: {taken} bytes, and {too_small} would have passed");
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_refused_before_anything_is_sent() {
+    let _turn = TURN.lock().await;
+    let host =
+        GreedyHost::start(Greed::Padding, Appetite { head: 3 << 10, json: JSON, message: MESSAGE }).unwrap();
+    let source = BaseUrl::parse(&format!("http://{}", host.address())).unwrap();
+    let url: PrinterUrl = format!("octoprint://{}", host.address()).parse().unwrap();
+    let net = net();
+    let printer = AnyHost::new(&net, &url, "a-key-of-some-length");
+    let order = Relay::new(&source, "/part.gcode", PATH);
+    let (much, little) = (order.memory(&net, &printer), status_memory(&net, &printer));
+    assert!(little < much / 2, "{little} and {much} bytes");
+    let budget = Budget::new(much - 1);
+    let refused = relay(&net, &printer, &budget, order, |_| {}).await.unwrap_err();
+    assert_eq!((refused.kind(), refused.operation(), host.requests()), (ErrorKind::Busy, "relay", 0));
+    status_of(&net, &printer, &budget).await.unwrap();
+    assert_eq!(host.changes(), 0);
+    let rest = budget.admit("something else", much - 1).unwrap();
+    assert_eq!(status_of(&net, &printer, &budget).await.unwrap_err().kind(), ErrorKind::Busy);
+    drop(rest);
+    status_of(&net, &printer, &budget).await.unwrap();
+}
