@@ -26,7 +26,7 @@ pub(crate) const HOST: &str = "10.0.2.2";
 
 /// The command that builds the firmware.
 pub(crate) fn build(features: &[&str]) -> Command {
-    let mut cargo = portable::debian_cargo("build");
+    let mut cargo = portable::debian_cargo("build", "portable");
     cargo.args(["--release", "--locked", "--target", TARGET, "--features", &features.join(",")]);
     cargo.current_dir(workspace::root().join(BOARD));
     cargo

@@ -20,6 +20,8 @@ use crate::workspace;
 
 /// Rounds of a change's gate.
 pub(crate) const FEW: u32 = 20;
+/// Rounds of a full run.
+pub(crate) const MANY: u32 = 200;
 
 /// How long a round may take, whatever goes wrong.
 const LONGEST: Duration = Duration::from_secs(90);
@@ -54,14 +56,13 @@ pub(crate) fn endure(args: &[&str]) -> Option<bool> {
         }
     }
     let mut steps = Steps::new();
-    let result = steps
-        .command("firmware for QEMU", &mut board::build(&[]))
-        .and_then(|()| run(&mut steps, rounds, seed.unwrap_or_else(by_the_clock)));
+    let result = run(&mut steps, rounds, seed.unwrap_or_else(by_the_clock));
     Some(steps.summary(&result))
 }
 
-/// The rounds, and boards with a defect that they must find out. The firmware has been built.
+/// The rounds, and boards with a defect that they must find out.
 pub(crate) fn run(steps: &mut Steps, rounds: u32, seed: u64) -> Result {
+    steps.command("firmware for QEMU", &mut board::build(&[]))?;
     let release = &octoprint::STABLE;
     let server = steps.run(format!("OctoPrint {} starts", release.version), || OctoPrint::start(release))?;
     admission::run(steps, &server)?;

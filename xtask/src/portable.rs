@@ -44,7 +44,7 @@ pub(crate) fn run(steps: &mut Steps) -> Result {
 }
 
 fn check(package: &str, target: &str) -> Command {
-    let mut check = debian_cargo("check");
+    let mut check = debian_cargo("check", "portable");
     check.args(["--package", package, "--no-default-features", "--target", target]);
     if target == TYPES_ONLY {
         // For this target alone: build scripts and macros must run. LLVM does not know the usual processor.
@@ -53,8 +53,9 @@ fn check(package: &str, target: &str) -> Command {
     check
 }
 
-/// Debian's compiler can build `core` for these targets from its own package of sources.
-pub(crate) fn debian_cargo(subcommand: &str) -> Command {
+/// Debian's compiler can build `core` for these targets from its own package of sources. What it builds is in a folder of
+/// the target directory.
+pub(crate) fn debian_cargo(subcommand: &str, folder: &str) -> Command {
     let mut cargo = workspace::command("/usr/bin/cargo");
     cargo
         // Else /usr/bin/cargo takes the first rustc in PATH, for which the sources do not fit.
@@ -64,6 +65,6 @@ pub(crate) fn debian_cargo(subcommand: &str) -> Command {
         .env_remove("LD_LIBRARY_PATH")
         .env_remove("RUSTFLAGS")
         .args([subcommand, "-Zbuild-std=core,alloc", "--target-dir"])
-        .arg(workspace::target_dir().join("portable"));
+        .arg(workspace::target_dir().join(folder));
     cargo
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::board::{self, HOST, MANIFEST, Report};
 use crate::budgets::{Budget, Line, check};
+use crate::elf;
 use crate::ledger;
 use crate::octoprint::{self, OctoPrint};
 use crate::part;
@@ -32,6 +33,10 @@ pub(crate) fn run(steps: &mut Steps) -> Result {
     steps.command("formatting of the board", &mut workspace::cargo(fmt))?;
     steps.command("firmware for QEMU", &mut board::build(&[]))?;
     steps.run("sizes by crate", || sizes::print(&board::image()))?;
+    steps.run("budget of the flash", || {
+        let budget = Budget::of(board::BUDGET)?;
+        check(&[Line::used("flash", elf::loaded(&board::image())?, budget.get("flash")?)])
+    })?;
     steps.run("a write past the RAM budget is stopped", || expect_exit(&[("probe", "ram-end")], 102))?;
     steps.run("an allocation past the heap is stopped", || expect_exit(&[("probe", "heap")], 103))?;
     let release = &octoprint::STABLE;

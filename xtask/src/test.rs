@@ -4,7 +4,10 @@ use crate::lanes::{self, Lane};
 use crate::octoprint::{NEXT, STABLE};
 use crate::steps::{Result, Steps, output};
 use crate::workspace::{self, cargo, cargo_test, cargo_test_peers, command};
-use crate::{bench, board, features, fuzz, ledger, octorest, package, peers, portable, qemu, setup};
+use crate::{
+    bench, board, endurance, features, firmware, fuzz, ledger, octorest, package, peers, portable, qemu,
+    setup,
+};
 
 /// Where the last full run is kept.
 const RECORD: &str = "docs/full-run.txt";
@@ -21,6 +24,7 @@ pub(crate) fn full() -> bool {
     let mut steps = Steps::new();
     let result = run(&mut steps)
         .and_then(|()| features::run(&mut steps))
+        .and_then(|()| endurance::run(&mut steps, endurance::MANY, endurance::by_the_clock()))
         .and_then(|()| fuzz::long(&mut steps))
         .and_then(|()| bench::run(&mut steps))
         .and_then(|()| record(&steps));
@@ -43,13 +47,14 @@ fn record(steps: &Steps) -> Result {
 
 /// The parts of [`test`] that run side by side. What takes long to build is built before, or in a folder that no other
 /// lane builds in: cargo lets one build at a time into a folder.
-pub(crate) const LANES: [Lane; 7] = [
+pub(crate) const LANES: [Lane; 8] = [
     Lane { name: "tests", gives_way: false, run: tests },
     Lane { name: "stable", gives_way: false, run: |steps| peers::driver(steps, &STABLE, &[]) },
     Lane { name: "stable-suite", gives_way: false, run: |steps| peers::suite(steps, &STABLE, &[]) },
     Lane { name: "next", gives_way: false, run: |steps| peers::driver(steps, &NEXT, &[]) },
     Lane { name: "next-suite", gives_way: false, run: |steps| peers::suite(steps, &NEXT, &[]) },
     Lane { name: "qemu", gives_way: false, run: qemu::run },
+    Lane { name: "firmware", gives_way: true, run: |steps| firmware::run(steps, &[]) },
     Lane { name: "builds", gives_way: true, run: builds },
 ];
 
@@ -65,7 +70,9 @@ fn run(steps: &mut Steps) -> Result {
         cargo(["doc", "--workspace", "--lib", "--no-deps", "--all-features"])
             .env("RUSTDOCFLAGS", "-D warnings"),
     )?;
-    for manifest in ["Cargo.toml", board::MANIFEST, fuzz::MANIFEST] {
+    let chips = [firmware::HUB, firmware::EXAMPLE].map(|folder| format!("{folder}/Cargo.toml"));
+    let others = ["Cargo.toml", board::MANIFEST, fuzz::MANIFEST];
+    for manifest in others.into_iter().chain(chips.iter().map(String::as_str)) {
         // Advisories would need a database from the network.
         let mut deny = command(setup::cargo_deny());
         deny.args(["--manifest-path", manifest, "--workspace", "--all-features", "--config", "deny.toml"]);
@@ -81,7 +88,8 @@ fn run(steps: &mut Steps) -> Result {
     steps.command("test programs for servers", programs.args(peers::PROGRAMS))?;
     ledger::clear()?;
     lanes::run(steps, &LANES)?;
-    // Alone, since the seconds of a target are to be spent on it.
+    // Alone, since a few seconds of silence count as a fault, and the seconds of a target are to be spent on it.
+    endurance::run(steps, endurance::FEW, 1)?;
     fuzz::short(steps)?;
     steps.run("ledger of the conformance suite", ledger::check)
 }
