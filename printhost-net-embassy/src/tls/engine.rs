@@ -364,10 +364,15 @@ impl Engine {
         wire.ended |= n == 0;
     }
 
-    /// Works through what was received, and says whether that leaves neither plain bytes, nor half a record, nor an
-    /// end. Tickets and the like are taken in.
-    pub(super) fn is_quiet(&mut self) -> bool {
-        matches!(self.read(&mut []), Ok(None)) && unsafe { (*self.context.as_ptr()).private_in_left == 0 }
+    /// Works through what was received, and says whether that leaves neither plain bytes nor an end. Tickets and the
+    /// like are taken in.
+    pub(super) fn is_drained(&mut self) -> bool {
+        matches!(self.read(&mut []), Ok(None))
+    }
+
+    /// Whether a part of a record was received.
+    pub(super) fn is_within_record(&self) -> bool {
+        unsafe { (*self.context.as_ptr()).private_in_left != 0 }
     }
 
     fn has_plain(&self) -> bool {
