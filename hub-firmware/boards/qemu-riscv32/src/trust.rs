@@ -7,6 +7,7 @@ use core::hint::black_box;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use embassy_time::{Instant, Timer};
+use embedded_io_async::Read as _;
 use printhost::{
     Entropy, Result as HubResult,
     net::{BaseUrl, Conn as _, Origin, Trust},
@@ -43,18 +44,24 @@ pub(crate) async fn run<const N: usize, E: Entropy>(
     for line in config.all("idle") {
         let [name, url, trust] = words(line)?;
         let held = held(net, &base(url)?.with_trust(trusting(trust)?).origin).await;
-        print(name, held.map(|()| "ended".into()));
+        print(name, held.map(String::from));
     }
     Ok(())
 }
 
-/// Looks at an idle connection, as the network does before it uses one again, until the peer has ended it.
-async fn held<const N: usize, E: Entropy>(net: &EmbassyNet<'_, '_, N, E>, origin: &Origin) -> HubResult<()> {
+/// Looks at an idle connection, as the network does before it uses one again, until the peer has ended it; then it must
+/// tell that end as often as asked.
+async fn held<const N: usize, E: Entropy>(
+    net: &EmbassyNet<'_, '_, N, E>,
+    origin: &Origin,
+) -> HubResult<&'static str> {
     let mut conn = net.dial(origin).await?;
     while conn.is_quiet() {
         Timer::after_millis(10).await;
     }
-    Ok(())
+    let mut byte = [0];
+    let ends = [conn.read(&mut byte).await, conn.read(&mut byte).await];
+    Ok(if ends == [Ok(0), Ok(0)] { "ended" } else { "cut" })
 }
 
 fn trusting(words: &str) -> Result<Trust, String> {
