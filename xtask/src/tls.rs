@@ -96,8 +96,12 @@ fn refusals(server: &OctoPrint, front: &TlsFront) -> Result {
     let (requests, path) = (front.connections(front.printer)?.len(), "relay/untrusted.gcode");
     let swapped = front.pin("signed")?;
     let url = format!("octoprint+https://{HOST}:{}", front.printer);
-    let code = qemu::start_relay(server, &url, Some(("printer_pin", &swapped)), path)?.code;
-    ensure(code == 1, &format!("the board ended with code {code}"))?;
+    let report = qemu::start_relay(server, &url, Some(("printer_pin", &swapped)), path)?;
+    ensure(report.code == 1, &format!("the board ended with code {}", report.code))?;
+    ensure(
+        report.said("error: connect: untrusted"),
+        "the board does not say that it does not trust the printer",
+    )?;
     ensure(front.connections(front.printer)?.len() == requests, "nginx was sent a request")?;
     ensure(server.get(&format!("/api/files/local/{path}")).is_none(), "something was stored")
 }

@@ -440,6 +440,7 @@ fn parse(bytes: &[u8]) -> Result<Owned<sys::mbedtls_x509_crt>, TlsFailure> {
     };
     match failed {
         0 => Ok(chain),
+        1.. => Err(TlsFailure::Authority), // so many of several are no certificates
         code => Err(match TlsFailure::of(code) {
             TlsFailure::OutOfMemory => TlsFailure::OutOfMemory,
             _ => TlsFailure::Authority,

@@ -73,7 +73,12 @@ impl OctoPrintOracle {
 
     async fn state(&self) -> Result<String> {
         let (_, job) = self.get("/api/job").await?;
-        Ok(job["state"].as_str().unwrap_or_default().into())
+        // 2.0.0rc7 may go on saying "Starting" through the whole print.
+        let prints = job["progress"]["completion"].as_f64().is_some_and(|percent| percent > 0.0);
+        Ok(match job["state"].as_str().unwrap_or_default() {
+            "Starting" if prints => "Printing".into(),
+            state => state.into(),
+        })
     }
 
     async fn reset(&self) -> Result<Answer> {

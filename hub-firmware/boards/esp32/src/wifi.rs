@@ -2,13 +2,18 @@
 
 use core::time::Duration;
 
-use embassy_time::Timer;
+use embassy_time::{Timer, with_timeout};
 use esp_println::println;
-use esp_radio::wifi::{AuthenticationMethodConfig, Config, WifiController, WifiError, sta::StationConfig};
+use esp_radio::wifi::{
+    AuthenticationMethodConfig, Config, WifiController, WifiError,
+    sta::{DisconnectedInfo, StationConfig},
+};
 use hub_firmware::Station;
 use printhost::Backoff;
 
 use crate::entropy::Entropy;
+
+const LOOK_AGAIN: embassy_time::Duration = embassy_time::Duration::from_secs(10);
 
 /// Keeps the chip in the network, for ever. Every change is told on the console; the password never is.
 #[embassy_executor::task]
@@ -24,7 +29,7 @@ pub(crate) async fn keep_connected(mut wifi: WifiController<'static>, station: S
             Ok(joined) => {
                 println!("Wi-Fi: joined on channel {}", joined.channel);
                 backoff.reset();
-                match wifi.wait_for_disconnect_async().await {
+                match lost(&wifi).await {
                     Ok(left) => println!("Wi-Fi: lost, {:?}", left.reason),
                     Err(error) => println!("Wi-Fi: lost, {error:?}"),
                 }
@@ -34,6 +39,16 @@ pub(crate) async fn keep_connected(mut wifi: WifiController<'static>, station: S
         let delay = backoff.delay(&entropy);
         println!("Wi-Fi: next attempt in {} ms", delay.as_millis());
         Timer::after_millis(delay.as_millis() as u64).await;
+    }
+}
+
+/// Waits for the end of the connection.
+async fn lost(wifi: &WifiController<'_>) -> Result<DisconnectedInfo, WifiError> {
+    loop {
+        // It looks at the state and then subscribes to events; what happens in between it would wait for in vain.
+        if let Ok(lost) = with_timeout(LOOK_AGAIN, wifi.wait_for_disconnect_async()).await {
+            return lost;
+        }
     }
 }
 
