@@ -66,7 +66,8 @@ pub(crate) fn run(steps: &mut Steps, rounds: u32, seed: u64) -> Result {
     let front = steps.run("nginx starts in front of OctoPrint", || TlsFront::start(server.port()))?;
     steps
         .run(format!("{rounds} rounds of the hub"), || {
-            Endurance::start(&server, &front, seed, rounds, None)?.run()
+            Endurance::start(&server, &front, seed, rounds, None)?.run()?;
+            spoken_with(&front)
         })
         .map_err(|error| format!("{error}\nwith --seed {seed}; of OctoPrint {}", server.log_hint()))?;
     for (defect, found_by) in [("leaks", "the heap has"), ("prints-twice", "times")] {
@@ -81,6 +82,15 @@ pub(crate) fn run(steps: &mut Steps, rounds: u32, seed: u64) -> Result {
         })?;
     }
     Ok(())
+}
+
+/// What nginx knows of the rounds over TLS.
+fn spoken_with(front: &TlsFront) -> Result {
+    let connections = front.connections(front.printer)?;
+    let resumed = connections.iter().filter(|connection| connection.resumed).count();
+    println!("  nginx: {} connections over TLS, {resumed} of them resumed", connections.len());
+    ensure(connections.iter().all(|connection| connection.protocol == "TLSv1.2"), || "not TLS 1.2".into())?;
+    ensure((1..connections.len()).contains(&resumed), || "no full handshake, or no resumed one".into())
 }
 
 pub(crate) fn by_the_clock() -> u64 {

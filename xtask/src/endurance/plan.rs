@@ -18,7 +18,7 @@ const HANDSHAKE: (u64, u64) = (500, 1500);
 
 /// Whether the board speaks to its printer by TLS in a round: drivers that do and drivers that do not take turns.
 pub(super) const fn is_encrypted(round: u32) -> bool {
-    (round - 1) / ROUNDS_PER_DRIVER % 2 == 0
+    ((round - 1) / ROUNDS_PER_DRIVER).is_multiple_of(2)
 }
 
 /// The proxy before the printer in a round.
