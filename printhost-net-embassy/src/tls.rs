@@ -73,15 +73,18 @@ impl Tls {
             _ => return Err(Error::unsupported("connect")),
         };
         let key = sessions::key(to)?;
+        // Connected first: a dial that waits for a socket holds none of an engine's memory.
+        let transport = connect().await?;
         let saved = self.sessions.get(&key);
         let first = Engine::new(&to.host, verify, saved.as_ref())?;
-        let mut conn = match TlsConn::handshake(first, connect().await?).await {
+        let mut conn = match TlsConn::handshake(first, transport).await {
             Ok(conn) => conn,
             // A server that has changed since may not even understand the wish to resume.
             Err(failed) if saved.is_some() && !is_settled(&failed) => {
                 self.sessions.forget(&key);
+                let transport = connect().await?;
                 let again = Engine::new(&to.host, verify, None)?;
-                TlsConn::handshake(again, connect().await?).await.map_err(refused)?
+                TlsConn::handshake(again, transport).await.map_err(refused)?
             }
             Err(failed) => return Err(refused(failed)),
         };
@@ -103,8 +106,9 @@ impl Tls {
         to: &Origin,
         connect: impl AsyncFn() -> Result<T>,
     ) -> Result<[u8; 32]> {
+        let transport = connect().await?;
         let engine = Engine::new(&to.host, Verify::Nothing, None)?;
-        let conn = TlsConn::handshake(engine, connect().await?).await.map_err(refused)?;
+        let conn = TlsConn::handshake(engine, transport).await.map_err(refused)?;
         let key = conn.peer_key()?;
         let _ = conn.close().await;
         Ok(key)

@@ -33,12 +33,15 @@ pub(crate) fn memory(program: &Path) -> Result<Memory> {
 /// The bytes of a program that are loaded: code, constants and the first values of variables.
 pub(crate) fn loaded(program: &Path) -> Result<u64> {
     let sections = steps::output(command("readelf").args(["--sections", "--wide"]).arg(program))?;
-    Ok(sections
-        .lines()
-        .filter(|line| line.contains("PROGBITS"))
-        .filter_map(section)
-        .map(|(.., size)| size)
-        .sum())
+    match loaded_of(&sections) {
+        0 => Err(format!("readelf names nothing of {} that is loaded", program.display())),
+        size => Ok(size),
+    }
+}
+
+fn loaded_of(sections: &str) -> u64 {
+    let loaded = sections.lines().filter(|line| line.contains("PROGBITS"));
+    loaded.filter_map(section).map(|(.., size)| size).sum()
 }
 
 fn count(sections: &str, symbols: &str) -> Memory {
@@ -106,6 +109,12 @@ mod tests {
 4081aa28 00000100 d esp_alloc::HEAP
 408566e8 A _stack_end
 ";
+
+    #[test]
+    fn what_is_loaded_is_neither_zeroed_nor_for_the_debugger() {
+        assert_eq!(loaded_of(SECTIONS), 0x100 + 0xd_5aae);
+        assert_eq!(loaded_of("no sections\n"), 0);
+    }
 
     #[test]
     fn the_heap_is_not_counted_among_the_variables() {

@@ -18,7 +18,19 @@ pub(crate) fn run(steps: &mut Steps, server: &OctoPrint) -> Result {
         relay(server, &front, front.signed, ("printer_ca", &ca), "TLSv1.3")
     })?;
     steps.run("whom QEMU does not trust gets nothing", || refusals(server, &front))?;
+    steps.run("a connection that was closed while idle is found out by QEMU", || closed(&front))?;
     steps.run("a handshake for which QEMU lacks the heap fails as busy", || exhaustion(&front))
+}
+
+/// The board looks at the connection again and again, as the network does before it uses one again.
+fn closed(front: &TlsFront) -> Result {
+    let pin = front.pin("printer")?;
+    let report = board::run(&[
+        ("try", &format!("before https://{HOST}:{} pin:{pin}", front.impatient)),
+        ("idle", &format!("idle https://{HOST}:{} pin:{pin}", front.impatient)),
+    ])?;
+    ensure(report.code == 0, &format!("the board ended with code {}", report.code))?;
+    ensure(report.cases.iter().any(|case| case == "idle\tended"), "the board does not see the end")
 }
 
 /// Some 20 KB are left, which the handshake exceeds.

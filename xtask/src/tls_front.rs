@@ -25,6 +25,8 @@ pub(crate) struct TlsFront {
     pub(crate) signed: u16,
     /// With a certificate of the own authority for another address and name.
     pub(crate) misnamed: u16,
+    /// As `printer` by TLS 1.3, but it closes connections on which nothing is asked.
+    pub(crate) impatient: u16,
     /// Plain HTTP.
     pub(crate) plain: u16,
 }
@@ -50,15 +52,17 @@ impl TlsFront {
         authority(&dir, "stranger")?;
         signed(&dir, "signed", "IP:10.0.2.2")?;
         signed(&dir, "misnamed", "IP:10.0.2.3,DNS:other.example")?;
-        let ports = free_ports(4)?;
+        let ports = free_ports(5)?;
         let servers = [("printer", "TLSv1.2"), ("signed", "TLSv1.3"), ("misnamed", "TLSv1.2 TLSv1.3")];
         let servers: String = servers
             .iter()
             .zip(&ports)
             .map(|((name, protocols), port)| server(name, protocols, *port, behind))
             .collect();
-        let plain = format!("server {{ listen 127.0.0.1:{}; }}\n", ports[3]);
-        write(&dir.join("nginx.conf"), &nginx_conf(&(servers + &plain)))?;
+        // The handshake counts, too.
+        let impatient = server("printer", "TLSv1.3; client_header_timeout 2s", ports[3], behind);
+        let plain = format!("server {{ listen 127.0.0.1:{}; }}\n", ports[4]);
+        write(&dir.join("nginx.conf"), &nginx_conf(&(servers + &impatient + &plain)))?;
         let errors = File::create(dir.join("error.log")).map_err(|error| format!("nginx's log: {error}"))?;
         let process = command("setpriv")
             .args(["--pdeathsig", "KILL", "--", "nginx", "-e", "stderr", "-c", "nginx.conf", "-p"])
@@ -67,8 +71,10 @@ impl TlsFront {
             .stderr(errors)
             .spawn()
             .map_err(|error| format!("cannot start nginx: {error}; run `cargo xtask setup`"))?;
-        let mut front =
-            Self { process, dir, printer: ports[0], signed: ports[1], misnamed: ports[2], plain: ports[3] };
+        let [printer, signed, misnamed, impatient, plain] = ports[..] else {
+            return Err("there are too few free ports".into());
+        };
+        let mut front = Self { process, dir, printer, signed, misnamed, impatient, plain };
         front.wait_until_it_listens()?;
         Ok(front)
     }

@@ -192,10 +192,14 @@ impl<'t, T: Conn> Conn for TlsConn<'t, T> {
         loop {
             {
                 let mut engine = self.shared.engine.borrow_mut();
-                let is_quiet = engine.is_quiet();
+                let is_drained = engine.is_drained();
                 self.shared.keep_fresh(&mut engine);
+                // Receiving more would change nothing: an end, for one, is received again and again.
+                if !is_drained {
+                    return false;
+                }
                 if self.transport.is_quiet() {
-                    return is_quiet;
+                    return !engine.is_within_record();
                 }
             }
             // There is something to receive, or the end.

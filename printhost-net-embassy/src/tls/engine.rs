@@ -80,6 +80,8 @@ pub(super) struct Engine {
     resumed_key: Option<[u8; 32]>,
     peer_key: Option<[u8; 32]>,
     fresh: Vec<Saved>,
+    /// The peer has said goodbye: what comes after it is not the peer's word any more.
+    closed: bool,
 }
 
 impl Engine {
@@ -95,6 +97,7 @@ impl Engine {
             resumed_key: None,
             peer_key: None,
             fresh: Vec::new(),
+            closed: false,
         };
         engine.configure(verify)?;
         let (context, config) = (engine.context.as_ptr(), engine.config.as_ptr());
@@ -273,14 +276,14 @@ impl Engine {
     /// Takes plain bytes; `None` when more must be received first, 0 when the peer has closed the connection (or
     /// `buf` is empty).
     pub(super) fn read(&mut self, buf: &mut [u8]) -> Result<Option<usize>, TlsFailure> {
-        loop {
+        while !self.closed {
             let code = unsafe { sys::mbedtls_ssl_read(self.context.as_ptr(), buf.as_mut_ptr(), buf.len()) };
             match code {
                 1.. => return Ok(Some(code as usize)),
                 sys::MBEDTLS_ERR_SSL_WANT_READ if self.has_more() => {}
                 sys::MBEDTLS_ERR_SSL_WANT_READ => return Ok(None),
                 sys::MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET => self.keep_session(),
-                sys::MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY => return Ok(Some(0)),
+                sys::MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY => self.closed = true,
                 // mbedTLS takes the end of the transport for an end; without the peer's word it is none.
                 0 if self.has_ended() => return Err(TlsFailure::Cut),
                 0 if buf.is_empty() && self.has_plain() => return Ok(Some(0)),
@@ -288,6 +291,7 @@ impl Engine {
                 _ => return Err(TlsFailure::of(code)),
             }
         }
+        Ok(Some(0))
     }
 
     /// Encrypts some of `plain` and says how much. 0 when what is outgoing must be sent first.
@@ -364,10 +368,15 @@ impl Engine {
         wire.ended |= n == 0;
     }
 
-    /// Works through what was received, and says whether that leaves neither plain bytes, nor half a record, nor an
-    /// end. Tickets and the like are taken in.
-    pub(super) fn is_quiet(&mut self) -> bool {
-        matches!(self.read(&mut []), Ok(None)) && unsafe { (*self.context.as_ptr()).private_in_left == 0 }
+    /// Works through what was received, and says whether that leaves neither plain bytes nor an end. Tickets and the
+    /// like are taken in.
+    pub(super) fn is_drained(&mut self) -> bool {
+        matches!(self.read(&mut []), Ok(None))
+    }
+
+    /// Whether a part of a record was received.
+    pub(super) fn is_within_record(&self) -> bool {
+        unsafe { (*self.context.as_ptr()).private_in_left != 0 }
     }
 
     fn has_plain(&self) -> bool {

@@ -43,7 +43,8 @@ pub(crate) async fn run(stack: Stack<'static>, order: Order, button: Input<'stat
             println!("{line}");
         }
     };
-    match on_press(&&net, &host, &Budget::unlimited(), order.relay(), async || pressed(&button).await, told).await {}
+    match on_press(&&net, &host, &Budget::unlimited(), order.relay(), async || pressed(&button).await, told)
+        .await {}
 }
 
 async fn pressed(pin: &Input<'static>) {

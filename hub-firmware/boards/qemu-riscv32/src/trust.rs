@@ -1,15 +1,16 @@
 //! Whom the board trusts, for `cargo xtask qemu`: the lines `try=NAME URL pin:BASE64` (or `ca:BASE64`, or `roots`)
-//! are connected to, and of `key=NAME URL` the key is shown. What each came to is printed. `hold=BYTES` is that much
-//! less heap.
+//! are connected to, and of `key=NAME URL` the key is shown. With `idle=NAME URL pin:BASE64` a connection is held until
+//! the peer ends it. What each came to is printed. `hold=BYTES` is that much less heap.
 
 use alloc::{format, string::String, vec::Vec};
 use core::hint::black_box;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use embassy_time::Instant;
+use embassy_time::{Instant, Timer};
+use embedded_io_async::Read as _;
 use printhost::{
     Entropy, Result as HubResult,
-    net::{BaseUrl, Trust},
+    net::{BaseUrl, Conn as _, Origin, Trust},
 };
 use printhost_net_embassy::{EmbassyNet, Tls};
 
@@ -24,12 +25,7 @@ pub(crate) async fn run<const N: usize, E: Entropy>(
     let _held = black_box(Vec::<u8>::with_capacity(hold));
     for line in config.all("try") {
         let [name, url, trust] = words(line)?;
-        let trust = match trust.split_once(':') {
-            Some(("pin", hash)) => Trust::PinnedKey(base64(hash)?.try_into().map_err(|_| "no SHA-256")?),
-            Some(("ca", certificate)) => Trust::Ca(base64(certificate)?),
-            _ => Trust::PublicRoots,
-        };
-        let origin = base(url)?.with_trust(trust).origin;
+        let origin = base(url)?.with_trust(trusting(trust)?).origin;
         let (before, started) = (heap::used(), Instant::now());
         heap::reset_peak();
         let result = net.dial(&origin).await;
@@ -45,7 +41,35 @@ pub(crate) async fn run<const N: usize, E: Entropy>(
         let key = net.dialer().peer_key(&base(url)?.origin).await;
         print(name, key.map(|key| format!("key\t{}", STANDARD.encode(key))));
     }
+    for line in config.all("idle") {
+        let [name, url, trust] = words(line)?;
+        let held = held(net, &base(url)?.with_trust(trusting(trust)?).origin).await;
+        print(name, held.map(String::from));
+    }
     Ok(())
+}
+
+/// Looks at an idle connection, as the network does before it uses one again, until the peer has ended it; then it must
+/// tell that end as often as asked.
+async fn held<const N: usize, E: Entropy>(
+    net: &EmbassyNet<'_, '_, N, E>,
+    origin: &Origin,
+) -> HubResult<&'static str> {
+    let mut conn = net.dial(origin).await?;
+    while conn.is_quiet() {
+        Timer::after_millis(10).await;
+    }
+    let mut byte = [0];
+    let ends = [conn.read(&mut byte).await, conn.read(&mut byte).await];
+    Ok(if ends == [Ok(0), Ok(0)] { "ended" } else { "cut" })
+}
+
+fn trusting(words: &str) -> Result<Trust, String> {
+    Ok(match words.split_once(':') {
+        Some(("pin", hash)) => Trust::PinnedKey(base64(hash)?.try_into().map_err(|_| "no SHA-256")?),
+        Some(("ca", certificate)) => Trust::Ca(base64(certificate)?),
+        _ => Trust::PublicRoots,
+    })
 }
 
 fn print(name: &str, result: HubResult<String>) {
