@@ -2,6 +2,8 @@
 //!
 //! What the board says of a round is compared with what OctoPrint says, and has on its disk.
 
+mod plan;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::path::PathBuf;
@@ -11,11 +13,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
+use self::plan::{Kind, ROUNDS_PER_DRIVER, Random, is_encrypted, plan, printer};
 use crate::admission;
 use crate::board::{self, HOST, Running};
 use crate::octoprint::{self, OctoPrint};
 use crate::part;
 use crate::steps::{Result, Steps};
+use crate::tls_front::TlsFront;
 use crate::workspace;
 
 /// Rounds of a change's gate.
@@ -33,17 +37,10 @@ const ROUND: Duration = Duration::from_millis(1200);
 const NETWORK_GONE: Duration = Duration::from_secs(30);
 /// How long a print that nobody watches any more may go on.
 const PRINT: Duration = Duration::from_secs(30);
-/// The heap that a driver keeps from round to round: where its printer is, and its last statuses.
+/// The heap that a driver keeps from round to round: where its printer is, its last statuses, and sessions of TLS.
 const KEPT: u64 = 2048;
 /// The folder on OctoPrint.
 const FOLDER: &str = "relay";
-
-/// The proxies, in the order in which they are started.
-const SOURCE: usize = 0;
-const PRINTER: usize = 1;
-/// What the driver opens first and second in a round.
-const REQUESTS: u64 = 0;
-const PUSH: u64 = 1;
 
 /// Builds the board and does the rounds.
 pub(crate) fn endure(args: &[&str]) -> Option<bool> {
@@ -66,12 +63,16 @@ pub(crate) fn run(steps: &mut Steps, rounds: u32, seed: u64) -> Result {
     let release = &octoprint::STABLE;
     let server = steps.run(format!("OctoPrint {} starts", release.version), || OctoPrint::start(release))?;
     admission::run(steps, &server)?;
+    let front = steps.run("nginx starts in front of OctoPrint", || TlsFront::start(server.port()))?;
     steps
-        .run(format!("{rounds} rounds of the hub"), || Endurance::start(&server, seed, rounds, None)?.run())
+        .run(format!("{rounds} rounds of the hub"), || {
+            Endurance::start(&server, &front, seed, rounds, None)?.run()?;
+            spoken_with(&front)
+        })
         .map_err(|error| format!("{error}\nwith --seed {seed}; of OctoPrint {}", server.log_hint()))?;
     for (defect, found_by) in [("leaks", "the heap has"), ("prints-twice", "times")] {
         steps.run(format!("a board that {} is found out", defect.replace('-', " ")), || {
-            match Endurance::start(&server, seed, ROUNDS_PER_DRIVER, Some(defect))?.run_clean() {
+            match Endurance::start(&server, &front, seed, ROUNDS_PER_DRIVER, Some(defect))?.run_clean() {
                 Err(error) if error.contains(found_by) => {
                     println!("  found out: {error}");
                     Ok(())
@@ -83,82 +84,17 @@ pub(crate) fn run(steps: &mut Steps, rounds: u32, seed: u64) -> Result {
     Ok(())
 }
 
+/// What nginx knows of the rounds over TLS.
+fn spoken_with(front: &TlsFront) -> Result {
+    let connections = front.connections(front.printer)?;
+    let resumed = connections.iter().filter(|connection| connection.resumed).count();
+    println!("  nginx: {} connections over TLS, {resumed} of them resumed", connections.len());
+    ensure(connections.iter().all(|connection| connection.protocol == "TLSv1.2"), || "not TLS 1.2".into())?;
+    ensure((1..connections.len()).contains(&resumed), || "no full handshake, or no resumed one".into())
+}
+
 pub(crate) fn by_the_clock() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |now| now.as_millis() as u64)
-}
-
-/// As the board has it.
-const ROUNDS_PER_DRIVER: u32 = 4;
-
-/// What goes wrong in a round.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    Nothing,
-    SourceStalls,
-    SourceDies,
-    SourceEndsEarly,
-    PrinterStalls,
-    UploadIsCut,
-    AnswerIsCut,
-    PushIsCut,
-    PrinterIsGone,
-    NetworkIsGone,
-}
-
-impl Kind {
-    const ALL: [Self; 10] = [
-        Self::Nothing,
-        Self::SourceStalls,
-        Self::SourceDies,
-        Self::SourceEndsEarly,
-        Self::PrinterStalls,
-        Self::UploadIsCut,
-        Self::AnswerIsCut,
-        Self::PushIsCut,
-        Self::PrinterIsGone,
-        Self::NetworkIsGone,
-    ];
-
-    /// A fault of one of the proxies, for a file of `size` bytes.
-    fn fault(self, random: &mut Random, size: u64) -> Option<(usize, Option<u64>, serde_json::Value)> {
-        // Behind the file comes the rest of the form, and before it what was asked and told before.
-        let in_file = random.below(size);
-        let in_upload = random.below(size + 2000);
-        let in_answers = random.below(6000);
-        Some(match self {
-            Self::SourceStalls => (SOURCE, None, json!({ "StallAnswerAt": in_file })),
-            Self::SourceDies => (SOURCE, None, json!({ "ResetAnswerAt": in_file })),
-            Self::SourceEndsEarly => (SOURCE, None, json!({ "CloseAnswerAt": in_file })),
-            Self::PrinterStalls => (PRINTER, None, json!({ "StallAt": in_upload })),
-            Self::UploadIsCut => (PRINTER, Some(REQUESTS), json!({ "ResetAt": in_upload })),
-            Self::AnswerIsCut => (PRINTER, Some(REQUESTS), json!({ "ResetAnswerAt": in_answers })),
-            Self::PushIsCut => (PRINTER, Some(PUSH), json!({ "ResetAnswerAt": in_answers })),
-            Self::Nothing | Self::PrinterIsGone | Self::NetworkIsGone => return None,
-        })
-    }
-}
-
-/// The kinds of as many rounds: each as often as the others, in any order, the loss of the network once in twenty; the
-/// last is clean.
-fn plan(random: &mut Random, rounds: u32) -> Vec<Kind> {
-    let mut plan = Vec::new();
-    while plan.len() < rounds as usize {
-        let mut kinds = Kind::ALL;
-        if (plan.len() / Kind::ALL.len()) % 2 == 1 {
-            kinds[Kind::ALL.len() - 1] = Kind::Nothing;
-        }
-        for i in (1..kinds.len()).rev() {
-            kinds.swap(i, random.below(i as u64 + 1) as usize);
-        }
-        plan.extend(kinds);
-    }
-    plan.truncate(rounds as usize);
-    // A clean round comes last, and every kind stays: it changes places with one that was planned.
-    if let Some(clean) = plan.iter().rposition(|kind| *kind == Kind::Nothing) {
-        let clean = plan.remove(clean);
-        plan.push(clean);
-    }
-    plan
 }
 
 /// The board, and everything around it.
@@ -171,13 +107,19 @@ struct Endurance<'a> {
     seed: u64,
     random: Random,
     heap_before: Option<u64>,
-    /// By kind and outcome.
-    counts: BTreeMap<Kind, BTreeMap<String, u32>>,
+    /// By kind, whether over TLS, and outcome.
+    counts: BTreeMap<(Kind, bool), BTreeMap<String, u32>>,
     files: Vec<(String, u64)>,
 }
 
 impl<'a> Endurance<'a> {
-    fn start(server: &'a OctoPrint, seed: u64, rounds: u32, defect: Option<&str>) -> Result<Self> {
+    fn start(
+        server: &'a OctoPrint,
+        front: &TlsFront,
+        seed: u64,
+        rounds: u32,
+        defect: Option<&str>,
+    ) -> Result<Self> {
         println!("  seed {seed}");
         let [(_, url), (_, key), (_, basedir), ..] = server.environment();
         let files = part::serve_each(RATE, move |path| {
@@ -185,12 +127,18 @@ impl<'a> Endurance<'a> {
             Some(Arc::new(file_of(seed, round)))
         })?;
         let address = url.trim_start_matches("octoprint://");
-        let proxies = Proxies::start(&[&format!("127.0.0.1:{files}"), address])?;
+        let local = |port| format!("127.0.0.1:{port}");
+        let proxies = Proxies::start(&[&local(files), address, &local(front.printer)])?;
+        let [source, plain, encrypted] = proxies.ports[..] else {
+            return Err("not as many proxies as were asked for".into());
+        };
         // A folder of its own, so that no round finds what another run has stored.
-        let folder = format!("{FOLDER}{}", proxies.ports[SOURCE]);
+        let folder = format!("{FOLDER}{source}");
         let board = Running::start(&[
-            ("source", &format!("http://{HOST}:{}/files", proxies.ports[SOURCE])),
-            ("printer", &format!("octoprint://{HOST}:{}", proxies.ports[PRINTER])),
+            ("source", &format!("http://{HOST}:{source}/files")),
+            ("printer", &format!("octoprint+https://{HOST}:{encrypted}")),
+            ("printer_pin", &front.pin("printer")?),
+            ("plain", &format!("octoprint://{HOST}:{plain}")),
             ("key", &key),
             ("path", &folder),
             ("rounds", &rounds.to_string()),
@@ -221,9 +169,9 @@ impl<'a> Endurance<'a> {
         let report = self.board.finish()?;
         ensure(report.code == 0, || format!("the board ended with code {}", report.code))?;
         println!("\n  {} rounds in {took:.0} s, seed {}", self.rounds, self.seed);
-        for (kind, outcomes) in &self.counts {
+        for ((kind, encrypted), outcomes) in &self.counts {
             let outcomes: Vec<String> = outcomes.iter().map(|(what, n)| format!("{n} {what}")).collect();
-            println!("  {:17} {}", format!("{kind:?}"), outcomes.join(", "));
+            println!("  {:17} {:5} {}", format!("{kind:?}"), way(*encrypted), outcomes.join(", "));
         }
         Ok(())
     }
@@ -236,7 +184,7 @@ impl<'a> Endurance<'a> {
     fn round(&mut self, round: u32, kind: Kind) -> Result {
         let file = file_of(self.seed, round);
         self.fields("ready")?;
-        let fault = kind.fault(&mut self.random, file.len() as u64);
+        let fault = kind.fault(&mut self.random, round, file.len() as u64);
         if let Some((proxy, nth, fault)) = &fault {
             self.proxies.order(*proxy, *nth, fault)?;
         }
@@ -257,14 +205,14 @@ impl<'a> Endurance<'a> {
             }
             Kind::PrinterIsGone => {
                 std::thread::sleep(delay);
-                self.proxies.order(PRINTER, None, &json!("Gone"))?;
+                self.proxies.order(printer(round), None, &json!("Gone"))?;
                 std::thread::sleep(gone);
                 None
             }
             _ => None,
         };
         if kind == Kind::PrinterIsGone {
-            self.proxies.order(PRINTER, None, &json!("None"))?;
+            self.proxies.order(printer(round), None, &json!("None"))?;
         }
         let said = (self.fields("ended")?, self.fields("round")?);
         let took = started.elapsed();
@@ -276,11 +224,12 @@ impl<'a> Endurance<'a> {
             network.join().map_err(|_| "the thread that takes the network away has panicked")??;
         }
         let said = Said::parse(&said.0, &said.1).ok_or_else(|| format!("the board said {said:?}"))?;
-        println!("  {round:4} {kind:?}{}: {said}", if happened { "" } else { " (did not come to it)" });
+        let to_it = if happened { "" } else { " (did not come to it)" };
+        println!("  {round:4} {} {kind:?}{to_it}: {said}", way(is_encrypted(round)));
         self.judge(round, &file, happened, &said)
             .map_err(|error| format!("round {round}, {kind:?}, {:?}: {error}", said.outcome))?;
         ensure(took < LONGEST, || format!("round {round} took {} s", took.as_secs()))?;
-        *self.counts.entry(kind).or_default().entry(said.outcome).or_default() += 1;
+        *self.counts.entry((kind, is_encrypted(round))).or_default().entry(said.outcome).or_default() += 1;
         Ok(())
     }
 
@@ -466,16 +415,9 @@ impl Drop for Proxies {
     }
 }
 
-/// SplitMix64: the same numbers for the same seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ mixed >> 31) % end
-    }
+/// How the board and the printer's host speak.
+const fn way(encrypted: bool) -> &'static str {
+    if encrypted { "TLS" } else { "plain" }
 }
 
 fn ensure(condition: bool, otherwise: impl FnOnce() -> String) -> Result {
@@ -485,16 +427,6 @@ fn ensure(condition: bool, otherwise: impl FnOnce() -> String) -> Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn few_rounds_have_every_kind_the_network_lost_once_and_end_clean() {
-        for seed in 0..100 {
-            let plan = plan(&mut Random(seed), FEW);
-            assert_eq!((plan.len(), plan.last()), (FEW as usize, Some(&Kind::Nothing)));
-            assert!(Kind::ALL.iter().all(|kind| plan.contains(kind)), "{plan:?}");
-            assert_eq!(plan.iter().filter(|kind| **kind == Kind::NetworkIsGone).count(), 1);
-        }
-    }
 
     #[test]
     fn seed_gives_the_same_run_again() {

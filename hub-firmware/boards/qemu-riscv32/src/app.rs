@@ -46,7 +46,7 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
     let net = embassy_net_with_tls(&sockets, &tls, entropy).with_limits(limits);
     let budget = Budget::of_heap(heap::size());
     if rounds {
-        return endurance::run(&net, &budget, &sockets, config).await;
+        return endurance::run(&net, &tls, &budget, &sockets, config).await;
     }
 
     if config.all("try").next().is_some() {

@@ -1,4 +1,6 @@
 //! Many relays in one boot, for `cargo xtask endure`: each is a round, and what it came to is printed.
+//!
+//! Drivers of an encrypted printer and of a plain one take turns.
 
 use alloc::{
     format,
@@ -12,6 +14,7 @@ use printhost::{
     AnyHost, Error, JobEnd, Net, PrintHost as _, PrinterUrl, Result as HubResult, Started,
     net::{BaseUrl, Limits},
 };
+use printhost_net_embassy::Tls;
 
 use crate::{
     config::Config,
@@ -31,13 +34,15 @@ pub(crate) const fn with_short_waits(mut limits: Limits) -> Limits {
 /// Does the rounds, each when a line comes on the console. `sockets` shows the sockets.
 pub(crate) async fn run<N: Net>(
     net: &N,
+    tls: &Tls,
     budget: &Budget,
     sockets: &impl core::fmt::Debug,
     config: Config,
 ) -> Result<(), String> {
     let get = |name| config.get(name).ok_or_else(|| format!("the configuration has no {name}"));
     let rounds: u32 = get("rounds")?.parse().map_err(describe)?;
-    let printer: PrinterUrl = get("printer")?.parse().map_err(describe)?;
+    let plain: PrinterUrl = get("plain")?.parse().map_err(describe)?;
+    let printers = [config.printer()?, plain];
     let source = BaseUrl::parse(get("source")?).map_err(describe)?;
     let (path, key) = (get("path")?, get("key")?);
     let defect = config.get("defect");
@@ -48,7 +53,8 @@ pub(crate) async fn run<N: Net>(
     for round in 1..=rounds {
         println!("ready\t{round}");
         console::line().await;
-        let host = kept.get_or_insert_with(|| AnyHost::new(net, &printer, key));
+        let printer = &printers[((round - 1) / ROUNDS_PER_DRIVER) as usize % printers.len()];
+        let host = kept.get_or_insert_with(|| AnyHost::new(net, printer, key));
         let started = Instant::now();
         {
             let (from, to) = (format!("/{round:04}.gcode"), format!("{path}/{round:04}.gcode"));
@@ -65,6 +71,7 @@ pub(crate) async fn run<N: Net>(
         let is_last = round % ROUNDS_PER_DRIVER == 0 || round == rounds;
         if is_last {
             kept = None;
+            tls.forget_sessions();
         }
         let driver = if is_last { "gone" } else { "kept" };
         println!("round\t{round}\t{}\t{driver}\t{sockets:?}", heap::used());
