@@ -11,6 +11,9 @@ use printhost::{
 ///
 /// Every operation declares what it takes at most ([`PrintHost::memory`], `printhost_net`'s `memory`s) and holds a
 /// [`Permit`] for it while it goes on. There may be several at once.
+///
+/// The declarations are for one thread, as a chip's executor has: what its tasks never have at the same time is counted
+/// once.
 #[derive(Debug)]
 pub struct Budget {
     /// `None` admits everything.
@@ -106,7 +109,8 @@ pub async fn status_of<N: Net, H: PrintHost>(net: &N, host: &H, budget: &Budget)
 /// What [`status_of`] takes at most, in bytes; [`usize::MAX`] when the driver has not counted.
 pub fn status_memory<N: Net, H: PrintHost>(net: &N, host: &H) -> usize {
     let Some(memory) = host.memory(0) else { return usize::MAX };
-    memory.call + memory.connection + net.parts().idle_memory()
+    let connection = net.parts().dialer().memory_together(&mut [memory.connection]);
+    memory.call + connection + net.parts().idle_memory() + memory.transient
 }
 
 /// What the connections take at most of an operation that runs a host, does calls one after the other, and has one
@@ -115,9 +119,7 @@ pub(crate) fn connections<N: Net>(net: &N, memory: &Memory, other: &Origin) -> u
     let dialer = net.parts().dialer();
     let mut each = [memory.connection; Memory::RUN_CONNECTIONS + 2];
     each[0] = dialer.memory(other);
-    each.sort_unstable();
-    // With fewer sockets than it would like, it may be that the largest are open.
-    each.iter().rev().take(dialer.most()).sum()
+    dialer.memory_together(&mut each)
 }
 
 #[cfg(test)]

@@ -3,12 +3,20 @@ use core::time::Duration;
 use printhost::{
     Error, ErrorKind, Event, Events, IfExists, JobEnd, PrintHost, Progress, Result, Started, Upload,
     Uploaded, beside, follow,
-    net::{BaseUrl, Method, NO_BODY, Net, Request, http::ResponseOf, within},
+    net::{BaseUrl, Limits, Method, NO_BODY, Net, Request, http::ResponseOf, within},
 };
 
 use crate::{
     Budget,
     admission::{Admitted, connections},
+};
+
+/// Limits for a relay into OctoPrint: its longest answer to one has 1.5 KiB, and of a longer message the beginning is
+/// enough.
+pub const SMALL: Limits = {
+    let mut limits = Limits::DEVICE;
+    (limits.json, limits.message, limits.chunk) = (3 << 10, 2 << 10, 512);
+    limits
 };
 
 /// How long the push connection may take before the relay goes on without it.
@@ -49,14 +57,17 @@ impl<'a> Relay<'a> {
         let Some(memory) = host.memory(self.path.len()) else { return usize::MAX };
         let parts = net.parts();
         let target = self.source.prefix.len() + self.source_path.len();
-        let source = parts.request_memory(target + self.source.origin.host.len() + WORDS, 0, 0) + target;
+        let source = parts.request_memory(target + self.source.origin.host.len() + WORDS, 0) + target;
         let kept = 2 * self.path.len() + WORDS;
+        // The tasks of one thread have it one after the other.
+        let transient = memory.transient.max(parts.request_transient(0));
         source
             + memory.run
             + memory.call
             + connections(net, &memory, &self.source.origin)
             + parts.idle_memory()
             + kept
+            + transient
     }
 }
 

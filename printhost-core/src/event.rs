@@ -1,4 +1,5 @@
 use alloc::string::String;
+use core::cell::Cell;
 
 use embassy_futures::select::{Either, select};
 use embassy_sync::{
@@ -99,10 +100,12 @@ impl EventBus {
 
     /// Publishes a status, if it differs from the last one.
     pub fn publish_status(&self, status: PrinterStatus) {
+        let status = Cell::new(Some(status));
         self.status.sender().send_if_modified(|current| {
-            let changed = current.as_ref() != Some(&status);
+            let status = status.take();
+            let changed = *current != status;
             if changed {
-                *current = Some(status.clone());
+                *current = status;
             }
             changed
         });

@@ -39,6 +39,10 @@ pub struct Memory {
     /// Of one call of `connect`, `status`, `upload`, `start`, `command`, `file_info` or `delete`, its connection and the
     /// arguments not counted.
     pub call: usize,
+    /// Beside all that: what is allocated and freed again without waiting in between, such as the parts of what is being
+    /// parsed. The tasks of one thread never have it at the same time, so there it counts once, however many hosts and
+    /// calls there are; with several threads, once for each.
+    pub transient: usize,
 }
 
 impl Memory {

@@ -115,11 +115,26 @@ impl<'h, 'd, const N: usize> Dial for EmbassyDial<'h, 'd, N> {
         }
     }
 
-    fn most(&self) -> usize {
-        N
+    #[cfg(feature = "tls-core")]
+    fn memory(&self, to: &Origin) -> usize {
+        if to.scheme == Scheme::Https { Tls::memory(&to.trust) } else { 0 }
     }
 
-    fn pressure(&self) -> Pressure {
+    /// The largest, as far as there are sockets for them, and [`Tls::limited`] allows it.
+    #[cfg(feature = "tls-core")]
+    fn memory_together(&self, connections: &mut [usize]) -> usize {
+        let Some(tls) = self.tls else { return 0 };
+        connections.sort_unstable();
+        let open: usize = connections.iter().rev().take(tls.most().min(N)).sum();
+        if open > 0 { open + Tls::BESIDE } else { 0 }
+    }
+
+    fn pressure(&self, to: &Origin) -> Pressure {
+        let _ = to;
+        #[cfg(feature = "tls-core")]
+        if let (Scheme::Https, Some(tls)) = (to.scheme, self.tls) {
+            return self.sockets.pressure().max(tls.pressure());
+        }
         self.sockets.pressure()
     }
 }

@@ -37,12 +37,7 @@ impl<'d, const N: usize> Sockets<'d, N> {
 
     pub(crate) fn pressure(&self) -> Pressure {
         // A dial counts from its beginning, when it still asks for the address.
-        let (dialling, free) = (self.dialling.get(), self.free.len());
-        match dialling.cmp(&free) {
-            Ordering::Greater => Pressure::Waiting,
-            Ordering::Equal => Pressure::Full,
-            Ordering::Less => Pressure::Free,
-        }
+        pressure(self.dialling.get(), self.free.len())
     }
 
     /// To be held by a dial until it has its socket.
@@ -64,11 +59,19 @@ impl<const N: usize> fmt::Debug for Sockets<'_, N> {
     }
 }
 
+pub(crate) fn pressure(dialling: usize, free: usize) -> Pressure {
+    match dialling.cmp(&free) {
+        Ordering::Greater => Pressure::Waiting,
+        Ordering::Equal => Pressure::Full,
+        Ordering::Less => Pressure::Free,
+    }
+}
+
 /// Counts a dial, also when it is dropped.
 pub(crate) struct Dialling<'a>(&'a Cell<usize>);
 
 impl<'a> Dialling<'a> {
-    fn new(count: &'a Cell<usize>) -> Self {
+    pub(crate) fn new(count: &'a Cell<usize>) -> Self {
         count.set(count.get() + 1);
         Self(count)
     }

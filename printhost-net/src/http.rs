@@ -69,17 +69,26 @@ impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Parts<D, H, C, E> {
         }
     }
 
-    /// The heap that a request takes at most, in bytes: its head has `head` bytes, up to `body` bytes of the answer are read
-    /// into memory, and `made` bytes are made of them once they are there. Without the connection ([`Dial::memory`]) and
-    /// without the body that is sent.
-    pub fn request_memory(&self, head: usize, body: usize, made: usize) -> usize {
-        let body = growing_to(body.saturating_add(1));
-        (self.http.memory(head) + body).max(self.http.idle_memory() + body + made)
+    /// The heap that a request takes at most, in bytes: its head has `head` bytes, and up to `body` bytes of the answer are
+    /// read into memory. Without the connection ([`Dial::memory`]), without the body that is sent, and without what
+    /// [`Parts::request_transient`] says.
+    pub fn request_memory(&self, head: usize, body: usize) -> usize {
+        let http = self.http.memory(head);
+        http.sending.max(http.answered.saturating_add(body).saturating_add(1))
+    }
+
+    /// What is allocated and freed again without waiting in between, in requests of which up to `body` bytes of the answer
+    /// are read into memory: at most so many bytes at a time.
+    pub fn request_transient(&self, body: usize) -> usize {
+        let body = body.saturating_add(1);
+        self.http.memory(0).transient.max(growing_to(body) - body)
     }
 
     /// The heap that the table of idle connections takes at most, in bytes; the connections are their requests'.
     pub const fn idle_memory(&self) -> usize {
-        growing(self.limits.idle) * size_of::<(Origin, H::Conn)>()
+        // It begins with four.
+        let places = if self.limits.idle <= 4 { 4 } else { growing(self.limits.idle) };
+        places * size_of::<(Origin, H::Conn)>()
     }
 
     /// Closes the idle connections to an origin: where one connection has fallen silent, the others are as dead, and
@@ -100,7 +109,7 @@ impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Parts<D, H, C, E> {
     }
 
     fn put_idle(&self, origin: Origin, conn: H::Conn) {
-        let surplus = match self.dial.pressure() {
+        let surplus = match self.dial.pressure(&origin) {
             Pressure::Waiting => Some(conn),
             _ => self.with_pool(|pool| Pool::put(pool, origin, conn)),
         };

@@ -8,7 +8,7 @@ use embedded_io_async::{Read, Write};
 use printhost_core::{Error, ErrorKind, Result};
 
 use crate::{
-    Body, Conn, Head, HttpBackend, HttpConn, Meter, Request,
+    Body, Conn, Head, HttpBackend, HttpConn, HttpMemory, Meter, Request,
     memory::{grow, growing_to},
     proto::http1::{BodyDecoder, ResponseHead, parse_head},
     seam::encode_head,
@@ -22,8 +22,8 @@ pub struct Http1 {
 }
 
 impl Http1 {
-    /// Sends bodies in pieces of 2 KiB and takes heads of up to 3 KiB.
-    pub const DEVICE: Self = Self { chunk: 2 << 10, max_head: 3 << 10 };
+    /// Sends bodies in pieces of 2 KiB and takes heads of up to 2 KiB: OctoPrint's have 0.5, with nginx before it.
+    pub const DEVICE: Self = Self { chunk: 2 << 10, max_head: 2 << 10 };
     /// Sends bodies in pieces of 512 KiB (a host reads files on another thread, and the way there and back is long)
     /// and takes heads of up to 32 KiB.
     pub const HOST: Self = Self { chunk: 512 << 10, max_head: 32 << 10 };
@@ -43,15 +43,15 @@ impl<C: Conn> HttpBackend<C> for Http1 {
         Ok(Http1Conn { conn, config: *self, inbox, body: BodyDecoder::Broken, keep: false })
     }
 
-    /// The answer's head as it came, beside its fields, in which a byte may become two; the request's head, alone and at
-    /// the beginning of the first piece.
-    fn memory(&self, head: usize) -> usize {
-        let fields = 2 * self.max_head;
-        growing_to(self.inbox()).max(self.inbox() + fields) + head + self.chunk.max(head)
-    }
-
-    fn idle_memory(&self) -> usize {
-        self.inbox()
+    /// The request's head is there alone and at the beginning of the first piece. Of the answer's head the fields are kept
+    /// beside it as it came. While they are made of it, a byte may become two; only then is that too much.
+    fn memory(&self, head: usize) -> HttpMemory {
+        let inbox = self.inbox();
+        HttpMemory {
+            sending: inbox + head + self.chunk.max(head),
+            answered: inbox + self.max_head,
+            transient: (growing_to(inbox) - inbox).max(2 * self.max_head),
+        }
     }
 }
 
@@ -168,6 +168,9 @@ async fn receive_head(
     loop {
         while let Some((parsed, len)) = parse_head(inbox.unread(), request.method)? {
             inbox.at += len;
+            if parsed.head.len() > max {
+                return Err(too_large());
+            }
             if parsed.head.status() >= 200 {
                 return Ok(parsed);
             }
@@ -177,7 +180,7 @@ async fn receive_head(
             }
         }
         if inbox.unread().len() >= max {
-            return Err(Error::new(ErrorKind::Protocol, "read").with_detail("the answer's head is too large"));
+            return Err(too_large());
         }
         if inbox.fill(reader, max).await? == 0 {
             return Err(cut());
@@ -221,6 +224,10 @@ async fn send_all<R: Read + ?Sized>(
     }
     meter.set_all_sent();
     Ok(writer.flush().await.is_ok())
+}
+
+fn too_large() -> Error {
+    Error::new(ErrorKind::Protocol, "read").with_detail("the answer's head is too large")
 }
 
 fn broke<E: core::error::Error>(error: E) -> Error {

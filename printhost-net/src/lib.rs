@@ -20,4 +20,6 @@ pub use http1::{Http1, Http1Conn};
 pub use login::Login;
 pub use net::{Limits, Net, Parts};
 pub use printhost_core::{Clock, Entropy, within};
-pub use seam::{Body, Conn, Dial, Head, HttpBackend, HttpConn, Meter, Method, NO_BODY, Pressure, Request};
+pub use seam::{
+    Body, Conn, Dial, Head, HttpBackend, HttpConn, HttpMemory, Meter, Method, NO_BODY, Pressure, Request,
+};

@@ -86,16 +86,16 @@ impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Parts<D, H, C, E> {
         &self.limits
     }
 
-    /// Opens a connection, giving up the longest idle one when there is no free socket.
+    /// Opens a connection, giving up the longest idle ones while there is no free socket.
     ///
     /// [`ErrorKind::Busy`] when all sockets stay in use for [`Limits::dial`].
     pub async fn dial(&self, to: &Origin) -> Result<D::Conn> {
-        if self.dial.pressure() != Pressure::Free {
-            let oldest = self.with_pool(Pool::take_oldest);
+        while self.dial.pressure(to) != Pressure::Free {
+            let Some(oldest) = self.with_pool(Pool::take_oldest) else { break };
             drop(oldest);
         }
         let dialled = within(&self.clock, self.limits.dial, "connect", self.dial.dial(to)).await;
-        dialled.map_err(|error| match (error.kind(), self.dial.pressure()) {
+        dialled.map_err(|error| match (error.kind(), self.dial.pressure(to)) {
             (ErrorKind::Timeout, Pressure::Free) => Error::new(ErrorKind::Unreachable, "connect")
                 .with_detail(format_args!("{to} does not answer within {} s", self.limits.dial.as_secs())),
             (ErrorKind::Timeout, _) => {

@@ -252,7 +252,7 @@ impl<'a, N: Net> Rest<'a, N> {
         let words = match (self.dialect.words)(&text) {
             Some(words) => words,
             None if json || page => String::new(),
-            None => String::from_utf8_lossy(&text).into_owned(),
+            None => readable(&text),
         };
         let mut refusal = Refusal::new(call.operation, call.method, status, &self.login.redact(&words));
         refusal.is_empty = text.is_empty();
@@ -273,6 +273,18 @@ impl<'a, N: Net> Rest<'a, N> {
         }
         error
     }
+}
+
+/// A text, in which a `?` stands for bytes that are not UTF-8: never longer than they are.
+fn readable(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            text.push('?');
+        }
+    }
+    text
 }
 
 /// [`ErrorKind::Protocol`] for a body that is not the expected JSON: an HTML page if it begins like one, or else what

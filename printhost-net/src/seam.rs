@@ -34,7 +34,7 @@ pub trait Conn: Read + Write {
 }
 
 /// Whether another connection can be had.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Pressure {
     /// There is a free socket, or no fixed number of them.
@@ -55,21 +55,23 @@ pub trait Dial {
     /// [`ErrorKind::Protocol`] when the other side does not speak TLS.
     async fn dial(&self, to: &Origin) -> Result<Self::Conn>;
 
-    /// The heap that a connection there takes at most, from the dial to the drop, in bytes: TLS has buffers, a plain
-    /// connection of a microcontroller none. 0 where nobody counts.
+    /// The heap that a connection there takes at most while it is open, in bytes: TLS has buffers, a plain connection of
+    /// a microcontroller none. 0 where nobody counts.
     fn memory(&self, to: &Origin) -> usize {
         let _ = to;
         0
     }
 
-    /// How many connections there can be at once.
-    fn most(&self) -> usize {
-        usize::MAX
+    /// The heap that some connections take at most together, each of them as [`Dial::memory`] says: no more than can be
+    /// open at once, and what is needed to open them.
+    fn memory_together(&self, connections: &mut [usize]) -> usize {
+        connections.iter().sum()
     }
 
     /// Whether `dial` would wait. Platforms with a fixed number of sockets say so, so that idle connections are
     /// given up for dials of other printers.
-    fn pressure(&self) -> Pressure {
+    fn pressure(&self, to: &Origin) -> Pressure {
+        let _ = to;
         Pressure::Free
     }
 }
@@ -307,6 +309,11 @@ impl Head {
         self.status
     }
 
+    /// The bytes that the fields take.
+    pub(crate) const fn len(&self) -> usize {
+        self.fields.capacity()
+    }
+
     /// Adds a field. A value that is not UTF-8 is read as ISO-8859-1, which it has been in HTTP of old.
     pub fn push(&mut self, name: &str, value: &[u8]) {
         self.fields.push_str(name);
@@ -396,16 +403,23 @@ pub trait HttpBackend<C> {
     async fn open(&self, conn: C) -> Result<Self::Conn>;
 
     /// The heap that an exchange takes at most, without the connection under it, the caller's body and what the caller
-    /// reads of the answer, in bytes. The head of the request has `head` bytes. 0 where nobody counts.
-    fn memory(&self, head: usize) -> usize {
+    /// reads of the answer. The head of the request has `head` bytes. 0 where nobody counts.
+    fn memory(&self, head: usize) -> HttpMemory {
         let _ = head;
-        0
+        HttpMemory::default()
     }
+}
 
-    /// The heap that an idle connection goes on taking at most.
-    fn idle_memory(&self) -> usize {
-        0
-    }
+/// Heap in bytes, as declared by [`HttpBackend::memory`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HttpMemory {
+    /// Until the head of the answer is there.
+    pub sending: usize,
+    /// From then on to the end of the answer.
+    pub answered: usize,
+    /// Beside either: what is allocated and freed again without waiting in between.
+    pub transient: usize,
 }
 
 /// What a request's head has beside its target, its host and its fields.

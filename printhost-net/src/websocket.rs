@@ -31,17 +31,21 @@ const MAX_HEAD: usize = 2048;
 /// Texts on their way to the host, filled from anywhere and emptied by [`WebSocket::run`].
 pub type Outbox = Channel<CriticalSectionRawMutex, String, 4>;
 
-/// The heap that a websocket takes at most, in bytes: without its connection ([`Dial::memory`]), and without what is made
-/// of its messages. The head of the handshake has `head` bytes beside its own fields; no text for the host has more than
-/// `text`.
+/// The heap that a websocket takes at most, in bytes: without its connection ([`Dial::memory`]), without what is made of its
+/// messages, and without what [`transient`] says. The head of the handshake has `head` bytes beside its own fields; no
+/// text for the host has more than `text`.
 pub fn memory(limits: &Limits, head: usize, text: usize) -> usize {
     let head = head + OWN_FIELDS;
-    let answer = MAX_HEAD + READ + 2 * MAX_HEAD;
-    let handshake = 2 * head + answer;
-    let message = growing_to(limits.message) + growing(SUFFIX);
-    // A ping on its way in, one that waits and one on its way out.
-    let running = READ + INBOX + message + 3 * growing(CONTROL) + text + FRAME;
+    let handshake = 2 * head + MAX_HEAD + READ;
+    // A ping on its way in, one that waits and one on its way out; the frame of a text, which is its sender's.
+    let running = READ + INBOX + limits.message + growing(SUFFIX) + 3 * growing(CONTROL) + text + FRAME;
     handshake.max(running)
+}
+
+/// What is allocated and freed again without waiting in between, by a websocket: at most so many bytes at a time.
+pub fn transient(limits: &Limits) -> usize {
+    let head = growing_to(MAX_HEAD + READ) + 2 * MAX_HEAD;
+    head.max(growing_to(limits.message))
 }
 
 /// Handshakes: the fields, and the key in them.

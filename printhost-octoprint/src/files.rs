@@ -18,6 +18,8 @@ use crate::{
 pub(crate) const FILES: &str = "/api/files/local/";
 /// No file system has a longer path, in bytes. A page holds many, so each is bounded.
 const MAX_PATH: usize = 4096;
+/// The longest texts that a single file has, together, in bytes: its path, its hash, its picture's path.
+pub(crate) const MAX_TEXT: usize = 1536;
 
 impl<N: Net> OctoPrint<N> {
     /// What a listing shows of a file.
@@ -38,6 +40,9 @@ impl<N: Net> OctoPrint<N> {
     /// are asked for, from the top, where a missing one is a clean 404.
     pub(crate) async fn entry(&self, operation: &'static str, path: RemotePath<'_>) -> Result<wire::File> {
         let asked = self.get(operation, &route(FILES, path)).await;
+        if asked.as_ref().is_ok_and(|file: &wire::File| file.text_len() > MAX_TEXT) {
+            return Err(Error::new(ErrorKind::TooLarge, operation).with_detail("a file with very long texts"));
+        }
         if asked.as_ref().is_err_and(|e: &Error| e.http_status() == Some(500)) {
             for (end, _) in path.as_str().match_indices('/') {
                 let folder = RemotePath::parse(&path.as_str()[..end])?;

@@ -30,7 +30,7 @@ pub struct JobDetails {
 
 impl<N: Net> OctoPrint<N> {
     pub(crate) async fn start_file(&self, path: &str) -> Result<Outcome> {
-        let path = RemotePath::parse(path)?;
+        let path = ours(path)?;
         let order = Order { print: Some(true), ..Order::new("select") };
         let at = self.net.parts().clock().now();
         let sent = self.post("start", &route("/api/files/local/", path), order.json()).await;
@@ -47,7 +47,7 @@ impl<N: Net> OctoPrint<N> {
     /// [`ErrorKind::Conflict`] while the printer is printing or offline, [`ErrorKind::NotFound`] for an unknown file.
     /// Confirmed when the status shows it.
     pub async fn select(&self, path: &str) -> Result<Outcome> {
-        let path = RemotePath::parse(path)?;
+        let path = ours(path)?;
         let sent = self.post("select", &route("/api/files/local/", path), Order::new("select").json()).await;
         self.confirm_late(sent, |status| is_selected(status, path.as_str())).await
     }
@@ -86,6 +86,14 @@ pub(crate) fn is_selected(status: &PrinterStatus, path: &str) -> bool {
     // The printer's own storage has its paths with a leading slash in places.
     let ours = |job: &str| job.trim_start_matches('/') == path.trim_start_matches('/');
     status.job.as_ref().and_then(|job| job.path.as_deref()).is_some_and(ours)
+}
+
+/// A path of the caller's that the printer's status must be able to show: [`ErrorKind::InvalidInput`] beyond 512 bytes.
+pub(crate) fn ours(path: &str) -> Result<RemotePath<'_>> {
+    match path.len() <= wire::PATH {
+        true => RemotePath::parse(path),
+        false => Err(refused("path", "the path is longer than 512 bytes")),
+    }
 }
 
 /// A path of the caller, refused in the name of an operation.

@@ -12,63 +12,85 @@ use printhost_net::{
 use crate::{
     OctoPrint,
     events::LOGIN,
+    files::MAX_TEXT,
     json,
     wire::{MAX_SIZE, MAX_THUMBNAILS, MAX_TOOLS, PATH, TEXT, Temperature},
 };
 
 /// A status: its path, its two texts, its heaters.
 const STATUS: usize = PATH + 2 * TEXT + MAX_TOOLS as usize * size_of::<Heater>();
-/// Of a status: the one that is made, the last one and its successor, here, in the bus and on the way there; what was read
-/// and what was pushed when both meet; and the path of the job that is followed.
-const STATUSES: usize = 8 * STATUS;
-/// Events that nobody has taken yet, and the one that is made and the one that is taken; the longest have a path.
-const EVENTS: usize = (EVENT_QUEUE + 2) * PATH;
+/// Of a status: what is known here, the last one in the bus, the one that a listener has taken; and the paths and the
+/// reason by which jobs are followed, here and by the listener.
+const STATUSES: usize = 3 * STATUS + 2 * (PATH + TEXT);
+/// Events that nobody has taken yet, and the one that is taken; the longest have a path.
+const EVENTS: usize = (EVENT_QUEUE + 1) * PATH;
 /// What of a status is read before it is put together: a path, states and errors, heaters.
-const READ: usize = PATH + 5 * TEXT + growing(MAX_TOOLS as usize * size_of::<Temperature>());
-/// What of a file is read, but for its path: kind, hash, picture and pictures.
-const FILE: usize = growing(MAX_THUMBNAILS * (MAX_SIZE + size_of::<alloc::string::String>())) + PATH;
+const READ: usize = PATH + 5 * TEXT + 2 * MAX_TOOLS as usize * size_of::<Temperature>();
+/// What of a file is read: its texts and its pictures.
+const FILE: usize = MAX_TEXT + PICTURES;
+const PICTURES: usize = MAX_THUMBNAILS * MAX_SIZE + 2 * MAX_THUMBNAILS * size_of::<alloc::string::String>();
 /// What a form has beside the file's path and name, its boundary in each part.
 const FORM: usize = 900;
 /// The fields of a request, but for the key; and what is said in a few words: orders, errors.
 const FIELDS: usize = 256;
-const WORDS: usize = 1024;
+const WORDS: usize = 768;
 
-/// The JSON of an answer, or the text of a refusal, and what is made of it.
-fn of_answer(limit: usize) -> usize {
-    let refusal = growing(REFUSAL) + json::memory(REFUSAL) + growing(REFUSAL) + growing(LOCATION);
-    // The path of a stored file is kept as it comes.
-    let answer = (READ + STATUS).max(FILE + limit);
+/// What is made at once of the JSON of an answer, or of the text of a refusal.
+fn parsed(limit: usize) -> usize {
+    // The words in it; the same without secrets; and what they mean.
+    let refusal = json::memory(REFUSAL).max(growing(REFUSAL)) + 2 * REFUSAL + growing(LOCATION);
+    let answer = (READ + STATUS).max(limit + PICTURES);
     refusal.max(json::memory(limit) + answer)
 }
 
-fn of_url(url: &BaseUrl) -> usize {
+/// What is made at once of a message: what was read, and the status of it, here and for the bus.
+fn pushed(limit: usize) -> usize {
+    json::memory(limit) + READ + 2 * STATUS
+}
+
+/// A URL, and whom to believe there.
+fn of_url(url: &BaseUrl) -> (usize, usize) {
     let trust = match &url.origin.trust {
         Trust::Ca(certificate) => certificate.len(),
         _ => 0,
     };
-    url.origin.host.len() + url.prefix.len() + trust
+    (url.origin.host.len() + url.prefix.len(), trust)
 }
 
 impl<N: Net> OctoPrint<N> {
     pub(crate) fn declared(&self, longest_path: usize) -> Memory {
         let parts = self.net.parts();
         let limits = parts.limits();
-        let url = of_url(&self.config.url);
-        // Every byte of a path may become three. The route, with the prefix and without, is held beside the head.
-        let route = 3 * longest_path + url + WORDS / 8;
-        let head = route + FIELDS + self.config.api_key.expose().len();
-        let request =
-            parts.request_memory(head, limits.json, of_answer(limits.json)) + 2 * route + 4 * url + WORDS;
+        let (url, trust) = of_url(&self.config.url);
+        let key = self.config.api_key.expose().len();
+        // The route, with the prefix and without, is held beside the head.
+        let request = |path: usize, body: usize| {
+            let route = path + url + WORDS / 8;
+            parts.request_memory(route + FIELDS + key, body) + 2 * route + 4 * (url + trust) + WORDS
+        };
+        // A refusal's text and address, beside each other.
+        let short = limits.json.max(REFUSAL + LOCATION);
         // Name and session as one text, and as JSON, in which quotes are two bytes.
-        let login = growing(2 * LOGIN) + growing(4 * LOGIN + WORDS / 8);
+        let login = 2 * LOGIN + 2 * (2 * LOGIN + 1) + 2 * (4 * LOGIN + WORDS / 8);
         let push = websocket::memory(limits, url + WORDS / 8, 4 * LOGIN + WORDS / 8);
-        let message = json::memory(limits.message) + READ.max(PATH + 2 * TEXT);
-        let form = growing(FORM + 5 * longest_path);
+        // Every byte of a path may become three, and the host may store a file under a path of its own.
+        let path = 3 * longest_path.max(PATH);
+        // A file is asked for, or kept while its folder's listing begins; or the printer is asked twice.
+        let listing = request(path, limits.json + limits.chunk) + FILE;
+        let reading = request(0, short) + READ;
+        // A form is as long as it can be while it is sent, with nothing else.
+        let form = request(0, 0) + growing(FORM + 5 * longest_path);
+        let asking = request(path, short);
 
         let mut memory = Memory::default();
         memory.connection = parts.dialer().memory(&self.config.url.origin);
-        memory.run = request + login + push + message + STATUSES + EVENTS;
-        memory.call = request + form + 2 * longest_path;
+        memory.run = reading + login + push + STATUSES + EVENTS;
+        memory.call = listing.max(reading + STATUS).max(form).max(asking) + 2 * longest_path.max(PATH);
+        memory.transient = parts
+            .request_transient(limits.json)
+            .max(websocket::transient(limits))
+            .max(parsed(limits.json))
+            .max(pushed(limits.message));
         memory
     }
 }

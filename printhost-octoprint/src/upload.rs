@@ -9,7 +9,7 @@ use printhost_core::{
 use printhost_net::{Body, Method, Net, proto::multipart::Form};
 use sha1::{Digest, Sha1};
 
-use crate::{OctoPrint, api::Call, commands::reads, wire};
+use crate::{OctoPrint, api::Call, commands::reads, jobs::ours, wire};
 
 /// With the form around it, a longer one would overflow its own length.
 const MAX_LEN: u64 = i64::MAX as u64;
@@ -17,7 +17,7 @@ const MAX_LEN: u64 = i64::MAX as u64;
 impl<N: Net> OctoPrint<N> {
     /// Stores without `print`, verifies, and only then starts: a damaged file never prints.
     pub(crate) async fn store<R: Read + ?Sized>(&self, upload: Upload<'_, R>) -> Result<Uploaded> {
-        let path = RemotePath::parse(upload.path)?;
+        let path = ours(upload.path)?;
         if upload.len > MAX_LEN {
             return Err(Error::new(ErrorKind::TooLarge, "upload").with_detail("no file is that long"));
         }
@@ -41,7 +41,7 @@ impl<N: Net> OctoPrint<N> {
                 let by_size = upload.if_exists == IfExists::Fail && self.home("upload").await?.is_second;
                 let is_ours = |file: &FileEntry| {
                     let same = sha1.is_some() && file.sha1 == sha1 || by_size && file.sha1.is_none();
-                    same && file.size == Some(upload.len)
+                    same && file.size == Some(upload.len) && file.path.len() <= wire::PATH
                 };
                 let mut stored = None;
                 for _ in 0..reads(&e) {
@@ -96,6 +96,10 @@ impl<N: Net> OctoPrint<N> {
         let body = self.body("upload", response).await;
         let done: Result<wire::UploadDone> = body.and_then(|bytes| self.parse("upload", &bytes));
         match done {
+            Ok(done) if done.done && done.files.local.path.len() > wire::PATH => {
+                Err(Error::new(ErrorKind::Unconfirmed, "upload")
+                    .with_detail("the host has stored the file under a path of more than 512 bytes"))
+            }
             Ok(done) if done.done => Ok(done.files.local.path),
             Ok(_) => Err(Error::new(ErrorKind::Unconfirmed, "upload")
                 .with_detail("the host has not finished storing the file")),

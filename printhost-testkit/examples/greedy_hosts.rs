@@ -1,6 +1,6 @@
 //! One [`GreedyHost`] of each kind, for a device.
 //!
-//! `cargo run -p printhost-testkit --features runner --example greedy_hosts -- 3072 4096 2048`, with what the device takes of
+//! `cargo run -p printhost-testkit --features runner --example greedy_hosts -- 2048 3072 2048`, with what the device takes of
 //! the head of an answer, of JSON and of a message, prints the kinds and their ports, one a line. Each line of its standard
 //! input, whatever is in it, is answered with how many requests of the devices have changed something; it serves until its
 //! standard input ends.

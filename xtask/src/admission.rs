@@ -7,34 +7,35 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use crate::board::{self, HOST, Report};
 use crate::octoprint::OctoPrint;
 use crate::steps::{Result, Steps};
+use crate::tls_front::TlsFront;
 use crate::workspace;
 
-/// What the board takes: the head of an answer, its JSON, a message.
-const APPETITE: [&str; 3] = ["3072", "4096", "2048"];
+/// What the board takes: the head of an answer, with what nginx adds, its JSON, a message.
+const APPETITE: [&str; 3] = ["1900", "3072", "2048"];
 const PATH: &str = "greedy/part.gcode";
 
 /// The steps, with the firmware built and a real OctoPrint.
 pub(crate) fn run(steps: &mut Steps, server: &OctoPrint) -> Result {
-    let mut hosts = steps.run("greedy hosts start", Hosts::start)?;
-    steps.run("the relay takes no more heap than it declares", || {
-        for (greed, port) in &hosts.ports {
-            // A printer that cannot be read is waited for as long as it takes; tests on the host have that.
-            if greed != "WrongTypes" {
-                declared_is_enough(&relay_from(*port, &[])?).map_err(|error| format!("{greed}: {error}"))?;
-            }
-        }
-        Ok(())
+    let hosts = steps.run("greedy hosts start", Hosts::start)?;
+    steps.run("the relay takes no more heap than it declares", || greedy(&hosts))?;
+    let mut fresh = steps.run("further greedy hosts start", Hosts::start)?;
+    let [first, second] = [0, 2].map(|at| fresh.ports[at].1);
+    steps.run("nor by TLS 1.2 or 1.3, which the heap has room for", || {
+        declared_is_enough(&encrypted_relay(first, false, &[])?)?;
+        declared_is_enough(&encrypted_relay(second, true, &[])?).map(drop)
     })?;
-    steps.run("with half of its heap the hub refuses the relay and lives", || {
-        let changes = hosts.changes()?;
-        let port = hosts.ports.first().ok_or("there are no greedy hosts")?.1;
-        refused(&relay_from(port, &[("heap", "half")])?)?;
-        ensure(hosts.changes()? == changes, "the printer's host was asked to change something")?;
+    steps.run("with half of its heap the hub refuses the relay by TLS and lives", || {
+        let changes = fresh.changes()?;
+        refused(&encrypted_relay(first, false, &[("heap", "half")])?)?;
+        refused(&encrypted_relay(second, true, &[("heap", "half")])?)?;
+        ensure(fresh.changes()? == changes, "the printer's host was asked to change something")?;
 
-        let [(_, url), (_, key), ..] = server.environment();
+        let front = TlsFront::start(server.port())?;
+        let [_, (_, key), ..] = server.environment();
         let report = board::run(&[
-            ("source", &format!("http://{HOST}:{port}/part.gcode")),
-            ("printer", &url.replace("127.0.0.1", HOST)),
+            ("source", &format!("http://{HOST}:{first}/part.gcode")),
+            ("printer", &format!("octoprint+https://{HOST}:{}", front.printer)),
+            ("printer_pin", &front.pin("printer")?),
             ("key", &key),
             ("path", "halved/part.gcode"),
             ("heap", "half"),
@@ -45,22 +46,50 @@ pub(crate) fn run(steps: &mut Steps, server: &OctoPrint) -> Result {
     })
 }
 
+/// And would not be if it were a quarter: the check is able to find that out.
+fn greedy(hosts: &Hosts) -> Result {
+    let (mut most, mut too_small) = (0, 0);
+    for (greed, port) in &hosts.ports {
+        // A printer that cannot be read is waited for as long as it takes; tests on the host have that.
+        if greed != "WrongTypes" {
+            let report = relay_from(*port, &[])?;
+            let taken = declared_is_enough(&report).map_err(|error| format!("{greed}: {error}"))?;
+            (most, too_small) = (most.max(taken), report.value("heap declared")? / 4);
+        }
+    }
+    ensure(most > too_small, &format!("a declaration of {too_small} bytes would not be found out: {most}"))
+}
+
 fn relay_from(port: u16, more: &[(&str, &str)]) -> Result<Report> {
-    let (source, printer) =
-        (format!("http://{HOST}:{port}/part.gcode"), format!("octoprint://{HOST}:{port}"));
-    let mut config = vec![("source", &*source), ("printer", &*printer), ("key", "a-key"), ("path", PATH)];
-    config.extend_from_slice(more);
+    let source = format!("http://{HOST}:{port}/part.gcode");
+    let plain = format!("octoprint://{HOST}:{port}");
+    // Of two lines with the same name the first one counts.
+    let mut config = more.to_vec();
+    config.extend([("source", &*source), ("printer", &*plain), ("key", "a-key"), ("path", PATH)]);
     board::run(&config)
 }
 
-/// And would not be if it were a quarter: the check is able to find that out.
-fn declared_is_enough(report: &Report) -> Result {
+/// The same by way of nginx: TLS 1.2 with a pinned key, or TLS 1.3 with an authority.
+fn encrypted_relay(port: u16, is_new: bool, more: &[(&str, &str)]) -> Result<Report> {
+    let front = TlsFront::start(port)?;
+    let (tls, name, trust) = match is_new {
+        true => (front.signed, "printer_ca", front.certificate("ca")?),
+        false => (front.printer, "printer_pin", front.pin("printer")?),
+    };
+    let url = format!("octoprint+https://{HOST}:{tls}");
+    let mut config = vec![("printer", &*url), (name, &*trust)];
+    config.extend_from_slice(more);
+    relay_from(port, &config)
+}
+
+/// What it took.
+fn declared_is_enough(report: &Report) -> Result<u64> {
     ensure(report.code == 0, &format!("the board ended with code {}", report.code))?;
+    ensure(!report.said("refused: "), "it was refused")?;
     let (declared, peak) = (report.value("heap declared")?, report.value("heap peak")?);
     let taken = peak - report.value("heap before")?;
     ensure(taken <= declared, &format!("it took {taken} bytes, and had declared {declared}"))?;
-    let too_small = declared / 4;
-    ensure(taken > too_small, &format!("a declaration of {too_small} bytes would not be found out: {taken}"))
+    Ok(taken)
 }
 
 fn refused(report: &Report) -> Result {

@@ -36,7 +36,7 @@ fn closed(front: &TlsFront) -> Result {
 /// Some 20 KB are left, which the handshake exceeds.
 fn exhaustion(front: &TlsFront) -> Result {
     let line = format!("no-heap https://{HOST}:{} pin:{}", front.printer, front.pin("printer")?);
-    let report = board::run(&[("hold", "110000"), ("try", &line)])?;
+    let report = board::run(&[("hold", "126000"), ("try", &line)])?;
     ensure(report.code == 0, &format!("the board ended with code {}", report.code))?;
     ensure(report.cases.iter().any(|case| case.starts_with("no-heap\tbusy")), "the dial did not fail as busy")
 }

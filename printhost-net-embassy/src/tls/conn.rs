@@ -10,7 +10,7 @@ use embedded_io_async::{ErrorType, Read, Write};
 use printhost_net::Conn;
 
 use super::{
-    TlsError, TlsFailure,
+    Place, TlsError, TlsFailure,
     engine::Engine,
     sessions::{Key, Sessions},
 };
@@ -20,6 +20,7 @@ use super::{
 pub(crate) struct TlsConn<'t, T> {
     shared: Shared<'t>,
     transport: T,
+    place: Option<Place<'t>>,
 }
 
 /// What both halves use. Borrowed only while something is polled, never across an await.
@@ -32,7 +33,7 @@ impl<'t, T: Conn> TlsConn<'t, T> {
     /// Does the handshake. Nothing of the caller's is sent. Sessions are kept from here on, under the key.
     pub(super) async fn handshake(engine: Engine, transport: T) -> Result<Self, TlsError<T::Error>> {
         let shared = Shared { engine: RefCell::new(engine), sessions: None };
-        let mut conn = Self { shared, transport };
+        let mut conn = Self { shared, transport, place: None };
         loop {
             let step = conn.shared.engine.borrow_mut().handshake();
             // Also after a failure: the peer is told why.
@@ -63,6 +64,11 @@ impl<'t, T: Conn> TlsConn<'t, T> {
     pub(super) fn keep_sessions(&mut self, sessions: &'t Sessions, key: Key) {
         self.shared.sessions = Some((sessions, key));
         self.shared.keep_fresh(&mut self.shared.engine.borrow_mut());
+    }
+
+    /// Gives the place back when the connection is dropped.
+    pub(super) fn keep_place(&mut self, place: Place<'t>) {
+        self.place = Some(place);
     }
 
     /// Says goodbye, and waits until the peer has it.
@@ -181,7 +187,7 @@ impl<'t, T: Conn> Conn for TlsConn<'t, T> {
         Self: 'a;
 
     async fn split(&mut self) -> Result<(Self::Reader<'_>, Self::Writer<'_>), Self::Error> {
-        let Self { shared, transport } = self;
+        let Self { shared, transport, .. } = self;
         let (reader, writer) = transport.split().await.map_err(TlsError::Transport)?;
         Ok((TlsReader { shared, transport: reader }, TlsWriter { shared, transport: writer }))
     }

@@ -44,7 +44,7 @@ const RECORD: usize = 2048;
 /// A record of ours, encrypted, and a few alerts.
 const OUTGOING: usize = RECORD + 512;
 /// The largest session that is worth keeping: TLS 1.3 allows tickets of 64 KiB, servers make them of 200 bytes.
-const SESSION: usize = 1024;
+pub(super) const SESSION: usize = 512;
 
 /// Servers send two at a time.
 const TICKETS: usize = 2;

@@ -5,11 +5,14 @@ use printhost_net::{Origin, Trust};
 
 use super::{
     TlsFailure,
-    engine::{Saved, sha256},
+    engine::{SESSION, Saved, sha256},
 };
 
 /// How many sessions are kept in all: two of TLS 1.3 for each of a few printers, some 300 bytes each.
 const KEPT: usize = 6;
+
+/// The heap that they take at most, in bytes.
+pub(super) const MOST: usize = KEPT * (SESSION + size_of::<(Key, Saved)>());
 
 /// Which origin and trust a session is for.
 pub(super) type Key = [u8; 32];

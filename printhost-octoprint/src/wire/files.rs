@@ -48,6 +48,14 @@ pub(crate) struct File {
     pub children: Option<bool>,
 }
 
+impl File {
+    /// The bytes of its texts.
+    pub(crate) fn text_len(&self) -> usize {
+        let some = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        self.path.len() + some(&self.kind) + some(&self.hash) + some(&self.thumbnail)
+    }
+}
+
 /// What OctoPrint found out by reading the file.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]

@@ -91,9 +91,10 @@ fn word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D:
     deserializer.deserialize_any(Word)
 }
 
-/// The longest text about a state that is kept, in bytes, and the longest path: no path of ours is longer.
+/// The longest text about a state that is kept, in bytes, and the longest path: no path of ours is longer
+/// ([`crate::jobs::ours`]), so a longer one is as good as none.
 pub(crate) const TEXT: usize = 256;
-pub(crate) const PATH: usize = 1024;
+pub(crate) const PATH: usize = 512;
 
 /// A text, cut to `MAX` bytes.
 struct Cut<const MAX: usize>(String);
@@ -130,9 +131,11 @@ fn some_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String
     Ok(Option::<Cut<TEXT>>::deserialize(deserializer)?.map(|text| text.0))
 }
 
-/// A path of at most [`PATH`] bytes, or none.
+/// A path of at most [`PATH`] bytes, or none. Cut, it could be taken for another file's.
 fn some_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(Option::<Cut<PATH>>::deserialize(deserializer)?.map(|path| path.0))
+    // One byte more than that shows that there was more, however long its last letter is.
+    let path = Option::<Cut<{ PATH + 4 }>>::deserialize(deserializer)?.map(|path| path.0);
+    Ok(path.filter(|path| path.len() <= PATH))
 }
 
 /// The body of an error answer.

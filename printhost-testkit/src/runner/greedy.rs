@@ -211,8 +211,7 @@ impl Shared {
         while head.len() + 40 < self.appetite.head {
             let most = (self.appetite.head - head.len() - 12).min(600);
             head.extend_from_slice(b"X-More: ");
-            // Each of these bytes becomes two.
-            head.extend(core::iter::repeat_n(0xFC, most));
+            head.extend(core::iter::repeat_n(b'x', most));
             head.extend_from_slice(b"\r\n");
         }
         head.extend_from_slice(b"\r\n");

@@ -78,7 +78,7 @@ impl Dial for MemoryDial {
         Ok(here)
     }
 
-    fn pressure(&self) -> Pressure {
+    fn pressure(&self, _: &Origin) -> Pressure {
         match (self.sockets.available_permits(), self.waiting.load(Relaxed)) {
             _ if !self.honest => Pressure::Free,
             (1.., 0) => Pressure::Free,

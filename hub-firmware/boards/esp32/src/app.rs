@@ -4,7 +4,7 @@ use embassy_net::Stack;
 use embassy_time::Timer;
 use esp_hal::gpio::Input;
 use esp_println::println;
-use hub_firmware::{Budget, Button, Order, Told, on_press};
+use hub_firmware::{Budget, Button, Order, SMALL, Told, on_press};
 use printhost::{AnyHost, PrintHost as _};
 use printhost_net_embassy::{Sockets, embassy_net_with_tls};
 use static_cell::ConstStaticCell;
@@ -22,9 +22,11 @@ pub(crate) async fn run(stack: Stack<'static>, order: Order, button: Input<'stat
         ConstStaticCell::new([([0; BUFFER], [0; BUFFER]); CONNECTIONS]);
     let sockets = Sockets::new(stack, BUFFERS.take());
     let tls = tls::start(entropy.clone());
-    let net = embassy_net_with_tls(&sockets, &tls, entropy);
+    let net = embassy_net_with_tls(&sockets, &tls, entropy).with_limits(SMALL);
     let host = AnyHost::new(&net, &order.printer, order.key.clone());
     stack.wait_config_up().await;
+    // The radio has what it takes by now.
+    let budget = Budget::of_heap(esp_alloc::HEAP.free());
     match host.connect().await {
         Ok(info) => println!("printer: {} {}", info.software, info.version),
         Err(error) => println!("printer: {error}. {}", error.kind().advice()),
@@ -43,8 +45,7 @@ pub(crate) async fn run(stack: Stack<'static>, order: Order, button: Input<'stat
             println!("{line}");
         }
     };
-    match on_press(&&net, &host, &Budget::unlimited(), order.relay(), async || pressed(&button).await, told)
-        .await {}
+    match on_press(&&net, &host, &budget, order.relay(), async || pressed(&button).await, told).await {}
 }
 
 async fn pressed(pin: &Input<'static>) {

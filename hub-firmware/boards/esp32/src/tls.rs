@@ -16,10 +16,10 @@ use static_cell::StaticCell;
 
 use crate::entropy::Entropy;
 
-/// Starts mbedTLS. Call it once.
+/// Starts mbedTLS, for one printer. Call it once.
 pub(crate) fn start(entropy: Entropy) -> Tls {
     static RANDOM: StaticCell<Entropy> = StaticCell::new();
-    Tls::new(RANDOM.init(entropy)).expect("it is started once")
+    Tls::new(RANDOM.init(entropy)).expect("it is started once").limited(2)
 }
 
 impl TryRng for Entropy {

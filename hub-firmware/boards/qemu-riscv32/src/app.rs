@@ -9,24 +9,16 @@ use core::{fmt::Display, pin::pin};
 
 use embassy_net::Stack;
 use embassy_time::Instant;
-use hub_firmware::{Budget, Relay, RelayEvent, relay, status_memory, status_of};
+use hub_firmware::{Budget, Relay, RelayEvent, SMALL, relay, status_memory, status_of};
 use printhost::{
     AnyHost, ErrorKind, Event, JobEnd, JobEvent, Net, PrintHost, Started, Upload, Verified,
-    net::{BaseUrl, Limits},
+    net::BaseUrl,
 };
 use printhost_net_embassy::{Sockets, embassy_net_with_tls};
 use static_cell::ConstStaticCell;
 
 use crate::{
     BUFFER, CONNECTIONS, config::Config, console::println, endurance, entropy::Entropy, heap, trust,
-};
-
-/// A relay reads nothing longer: OctoPrint's longest answer to it has 1.5 KiB, and of a longer message the beginning is
-/// enough.
-const LIMITS: Limits = {
-    let mut limits = Limits::DEVICE;
-    (limits.json, limits.message) = (4 << 10, 2 << 10);
-    limits
 };
 
 /// Runs the application to its end.
@@ -41,7 +33,7 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
     let buffers = BUFFERS.take();
     let sockets = Sockets::new(network, buffers);
     let rounds = config.get("rounds").is_some();
-    let limits = if rounds { endurance::with_short_waits(LIMITS) } else { LIMITS };
+    let limits = if rounds { endurance::with_short_waits(SMALL) } else { SMALL };
     let tls = crate::tls(entropy)?;
     let net = embassy_net_with_tls(&sockets, &tls, entropy).with_limits(limits);
     let budget = Budget::of_heap(heap::size());

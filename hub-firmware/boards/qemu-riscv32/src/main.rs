@@ -103,10 +103,10 @@ async fn network(mut runner: Runner<'static, Ethernet>) {
     runner.run().await
 }
 
-/// TLS with the machine's random numbers. Call it once.
+/// TLS with the machine's random numbers, for one printer. Call it once.
 fn tls(entropy: Entropy) -> Result<Tls, String> {
     static RANDOM: StaticCell<Entropy> = StaticCell::new();
-    Tls::new(RANDOM.init(entropy)).map_err(|error| error.to_string())
+    Ok(Tls::new(RANDOM.init(entropy)).map_err(|error| error.to_string())?.limited(2))
 }
 
 fn report_memory() {
