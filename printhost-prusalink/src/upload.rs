@@ -59,6 +59,11 @@ impl<N: Net> PrusaLink<N> {
             Err(e) if e.retry() == Retry::ReadFirst => {
                 self.recover(e, &home, path, upload.len, upload.if_exists, sha1).await?
             }
+            Err(e) if e.http_status() == Some(400) && is_unlucky(upload.len) => {
+                return Err(Error::new(ErrorKind::InvalidInput, operation).with_http(400).with_detail(
+                    "this PrusaLink loses the last byte of a file of just this length; add a line break to it",
+                ));
+            }
             Err(e) => return Err(e),
         };
         let mut uploaded = Uploaded::new(path, upload.len, verified);
@@ -161,6 +166,11 @@ impl<N: Net> PrusaLink<N> {
         };
         Err(Error::new(ErrorKind::Corrupted, operation).with_detail(detail))
     }
+}
+
+/// The Pi (0.8.1) reads a file in blocks of 65365 bytes, and not the last one if it is a single byte.
+const fn is_unlucky(len: u64) -> bool {
+    len > 1 && len % 65_365 == 1
 }
 
 /// The caller's reader, hashed on its way if wanted: one type for both, so that the client exists once.
