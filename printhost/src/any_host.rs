@@ -2,7 +2,8 @@ use core::fmt;
 
 use printhost_core::Secret;
 use printhost_net::Net;
-use printhost_octoprint::{Config, OctoPrint};
+use printhost_octoprint::OctoPrint;
+use printhost_prusalink::PrusaLink;
 
 use crate::{PrinterUrl, Protocol};
 
@@ -12,15 +13,24 @@ printhost_core::any_host! {
     pub enum AnyHost<N: Net> {
         /// OctoPrint.
         OctoPrint(OctoPrint<N>),
+        /// PrusaLink.
+        PrusaLink(PrusaLink<N>),
     }
 }
 
 impl<N: Net> AnyHost<N> {
-    /// The printer at a URL. Nothing is sent before the first call.
+    /// The printer at a URL, with its key. Nothing is sent before the first call.
+    ///
+    /// For a PrusaLink with a user and a password, make an [`AnyHost::PrusaLink`] of its own
+    /// [`printhost_prusalink::Config::with_password`].
     pub fn new(net: N, url: &PrinterUrl, secret: impl Into<Secret>) -> Self {
+        let base = url.base().clone();
         match url.protocol() {
             Protocol::OctoPrint => {
-                Self::OctoPrint(OctoPrint::new(net, Config::new(url.base().clone(), secret)))
+                Self::OctoPrint(OctoPrint::new(net, printhost_octoprint::Config::new(base, secret)))
+            }
+            Protocol::PrusaLink => {
+                Self::PrusaLink(PrusaLink::new(net, printhost_prusalink::Config::new(base, secret)))
             }
         }
     }
@@ -30,6 +40,7 @@ impl<N: Net> fmt::Debug for AnyHost<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OctoPrint(host) => host.fmt(f),
+            Self::PrusaLink(host) => host.fmt(f),
         }
     }
 }

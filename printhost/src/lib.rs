@@ -29,3 +29,4 @@ pub use printhost_net::{self as net, BaseUrl, Net, Trust};
 #[cfg(feature = "tokio")]
 pub use printhost_net_tokio::{self as net_tokio, HyperNet};
 pub use printhost_octoprint as octoprint;
+pub use printhost_prusalink as prusalink;

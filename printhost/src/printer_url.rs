@@ -9,10 +9,12 @@ use printhost_net::{BaseUrl, Trust};
 pub enum Protocol {
     /// OctoPrint: `octoprint://`.
     OctoPrint,
+    /// PrusaLink: `prusalink://`.
+    PrusaLink,
 }
 
 impl Protocol {
-    const ALL: [(&'static str, Self); 1] = [("octoprint", Self::OctoPrint)];
+    const ALL: [(&'static str, Self); 2] = [("octoprint", Self::OctoPrint), ("prusalink", Self::PrusaLink)];
 }
 
 /// Where a printer is and how it is spoken to: `octoprint://host[:port][/prefix]`, or `octoprint+https://…` for an
@@ -34,7 +36,7 @@ pub enum PrinterUrlError {
         rest: String,
     },
     /// There is no such kind.
-    #[error("{protocol:?} is not a kind of printer known here; known are: octoprint")]
+    #[error("{protocol:?} is not a kind of printer known here; known are: octoprint, prusalink")]
     UnknownProtocol {
         /// The kind.
         protocol: String,
@@ -104,9 +106,13 @@ mod tests {
 
     #[test]
     fn printer_url_survives_a_round_trip() {
-        for url in
-            ["octoprint://octopi.local", "octoprint://10.0.0.7:5000/octo", "octoprint+https://farm.example"]
-        {
+        for url in [
+            "octoprint://octopi.local",
+            "octoprint://10.0.0.7:5000/octo",
+            "octoprint+https://farm.example",
+            "prusalink://10.0.0.8",
+            "prusalink+https://mk4.example",
+        ] {
             assert_eq!(url.parse::<PrinterUrl>().unwrap().to_string(), url);
         }
     }

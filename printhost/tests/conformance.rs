@@ -8,5 +8,7 @@ mod conformance {
     pub(crate) mod mutants;
     #[cfg(feature = "real-peers")]
     pub(crate) mod real;
+    #[cfg(feature = "real-peers")]
+    pub(crate) mod real_prusalink;
     pub(crate) mod simulated;
 }

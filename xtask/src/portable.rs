@@ -6,11 +6,12 @@ use crate::steps::{Result, Steps};
 use crate::workspace;
 
 /// Packages that need nothing but `core` and `alloc`.
-const PACKAGES: [&str; 9] = [
+const PACKAGES: [&str; 10] = [
     "printhost-core",
     "printhost-net",
     "printhost-net-embassy",
     "printhost-octoprint",
+    "printhost-prusalink",
     "printhost",
     "hub-firmware",
     "printhost-testkit",

@@ -1,12 +1,15 @@
 //! What runs beside the cases on a computer.
 
 mod column;
+mod curl;
 mod fault_proxy;
 mod greedy;
 mod judge;
 mod octoprint;
 mod octoprint_bench;
 mod oracle_service;
+mod prusalink;
+mod prusalink_bench;
 
 pub use column::Column;
 pub use fault_proxy::FaultProxy;
@@ -15,3 +18,5 @@ pub use judge::{judge, short_limits};
 pub use octoprint::OctoPrintOracle;
 pub use octoprint_bench::OctoPrintBench;
 pub use oracle_service::{AskAnywhere, OracleService};
+pub use prusalink::PrusaLinkOracle;
+pub use prusalink_bench::PrusaLinkBench;

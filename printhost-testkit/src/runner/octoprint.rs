@@ -1,6 +1,5 @@
 use std::{
     format,
-    process::Stdio,
     string::{String, ToString as _},
     sync::Arc,
     time::{Duration, Instant},
@@ -10,9 +9,13 @@ use std::{
 
 use printhost_core::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
-use tokio::{io::AsyncWriteExt as _, process::Command, time::sleep};
+use tokio::time::sleep;
 
-use super::{FaultProxy, oracle_service::AskAnywhere};
+use super::{
+    FaultProxy,
+    curl::{Curl, encoded},
+    oracle_service::AskAnywhere,
+};
 use crate::{Activity, Answer, Content, Deed, Oracle, Question, Seen, Stored};
 
 /// How long OctoPrint may take for what it was told.
@@ -21,8 +24,7 @@ const SOON: Duration = Duration::from_secs(30);
 /// Knows the truth about an OctoPrint, real or simulated, by asking it with the program `curl`.
 #[derive(Debug)]
 pub struct OctoPrintOracle {
-    url: String,
-    key: String,
+    curl: Curl,
     proxy: Arc<FaultProxy>,
 }
 
@@ -30,33 +32,13 @@ impl OctoPrintOracle {
     /// Asks OctoPrint at `url` (`http://127.0.0.1:5000`, past the proxy) with a key that may do everything; faults
     /// happen in the proxy, through which the driver goes.
     pub fn new(url: impl Into<String>, key: impl Into<String>, proxy: Arc<FaultProxy>) -> Self {
-        Self { url: url.into(), key: key.into(), proxy }
+        Self { curl: Curl::new(url, key), proxy }
     }
 
     /// Status and JSON of a request.
     async fn curl(&self, path: &str, args: &[&str], stdin: Option<&[u8]>) -> Result<(u16, Value)> {
-        let failed = |what: String| Error::new(ErrorKind::HostFault, "oracle").with_detail(what);
-        let mut curl = Command::new("curl");
-        curl.args(["--silent", "--show-error", "--max-time", "30", "--write-out", "\n%{http_code}"])
-            .args(["--header", &format!("X-Api-Key: {}", self.key)])
-            .args(args)
-            .arg(format!("{}{path}", self.url))
-            .stdin(if stdin.is_some() { Stdio::piped() } else { Stdio::null() })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        let mut child = curl.spawn().map_err(|e| failed(format!("curl: {e}")))?;
-        if let (Some(bytes), Some(mut pipe)) = (stdin, child.stdin.take()) {
-            pipe.write_all(bytes).await.map_err(|e| failed(format!("curl: {e}")))?;
-        }
-        let output = child.wait_with_output().await.map_err(|e| failed(format!("curl: {e}")))?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        let (body, status) = text.rsplit_once('\n').unwrap_or_default();
-        let status = status.parse().unwrap_or_default();
-        if status == 0 {
-            return Err(failed(String::from_utf8_lossy(&output.stderr).into_owned()));
-        }
-        Ok((status, serde_json::from_str(body).unwrap_or(Value::Null)))
+        let (status, body) = self.curl.run(path, args, stdin).await?;
+        Ok((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
     }
 
     async fn get(&self, path: &str) -> Result<(u16, Value)> {
@@ -261,15 +243,6 @@ fn files(list: &Value) -> Vec<&Value> {
         }
     }
     all
-}
-
-fn encoded(path: &str) -> String {
-    path.bytes()
-        .map(|b| match b {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => char::from(b).to_string(),
-            _ => format!("%{b:02X}"),
-        })
-        .collect()
 }
 
 fn sha1(hex: &str) -> Option<[u8; 20]> {

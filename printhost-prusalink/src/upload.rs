@@ -1,0 +1,212 @@
+use core::{convert::Infallible, time::Duration};
+
+use embedded_io_async::{ErrorType, Read, Write};
+use printhost_core::{
+    Error, ErrorKind, IfExists, Result, Retry, Started, Then, Upload, Uploaded, Verified, Verify,
+};
+use printhost_net::{Body, Method, Net};
+use sha1::{Digest, Sha1};
+
+use crate::{
+    PrusaLink,
+    api::{Call, JSON},
+    folders::There,
+    host::Home,
+    names, wire,
+};
+
+/// PrusaLink counts in signed numbers.
+const MAX_LEN: u64 = i64::MAX as u64;
+
+/// What it takes on a Pi (0.8.1), where the type that is usual for bytes fails, and may cost the old file.
+const GCODE: (&str, &str) = ("Content-Type", "text/x.gcode");
+
+impl<N: Net> PrusaLink<N> {
+    /// Stores, verifies, and only then starts, by a request of its own: a damaged file never prints.
+    pub(crate) async fn store<R: Read + ?Sized>(&self, upload: Upload<'_, R>) -> Result<Uploaded> {
+        let operation = "upload";
+        let refuse = |kind, why: &str| Err(Error::new(kind, operation).with_detail(why));
+        let path = names::parse(operation, upload.path)?;
+        if upload.len == 0 {
+            return refuse(ErrorKind::InvalidInput, "PrusaLink takes no empty file");
+        }
+        if upload.len > MAX_LEN {
+            return refuse(ErrorKind::TooLarge, "no file is that long");
+        }
+        let home = self.home(operation).await?;
+        names::check_new_file(operation, home.family, path)?;
+        let path = path.as_str();
+        if !home.takes_files {
+            return refuse(ErrorKind::Unsupported, "this PrusaLink is too old to be sent files by PUT");
+        }
+        // Asked before the transfer, to spare it: the firmware finds out after it.
+        match (self.there(operation, &home, path).await?, upload.if_exists) {
+            (There::Nothing, _) => {}
+            (There::File, IfExists::Replace) => {
+                // The Pi (0.8.1) would replace it.
+                if self.read(operation, &home, None).await?.prints(home.family, path) {
+                    return refuse(ErrorKind::Conflict, "the file is being printed");
+                }
+            }
+            _ => return refuse(ErrorKind::Exists, path),
+        }
+        let digest = (upload.verify == Verify::ReadBack).then(Sha1::new);
+        let mut body = Sent { reader: upload.body, digest };
+        let sent = self.transfer(&home, path, upload.len, upload.if_exists, &mut body).await;
+        let sha1 = body.digest.map(|digest| <[u8; 20]>::from(digest.finalize()));
+        let verified = match sent {
+            Ok(()) => self.verify(&home, path, upload.len, sha1).await?,
+            Err(e) if e.retry() == Retry::ReadFirst => {
+                self.recover(e, &home, path, upload.len, upload.if_exists, sha1).await?
+            }
+            Err(e) if e.http_status() == Some(400) && is_unlucky(upload.len) => {
+                return Err(Error::new(ErrorKind::InvalidInput, operation).with_http(400).with_detail(
+                    "this PrusaLink loses the last byte of a file of just this length; add a line break to it",
+                ));
+            }
+            Err(e) => return Err(e),
+        };
+        let mut uploaded = Uploaded::new(path, upload.len, verified);
+        if upload.then == Then::Print {
+            uploaded.started = match self.start_file(path).await {
+                Ok(outcome) => Started::Yes(outcome.confirmation),
+                Err(e) => Started::No(e),
+            };
+        }
+        Ok(uploaded)
+    }
+
+    async fn transfer<R: Read + ?Sized>(
+        &self,
+        home: &Home,
+        path: &str,
+        len: u64,
+        if_exists: IfExists,
+        body: &mut Sent<'_, R>,
+    ) -> Result<()> {
+        let route = names::route(home, path);
+        let fields = [JSON, GCODE, ("Overwrite", "?1")];
+        // Anything but ?1 is no "no" to every version, so it is left out.
+        let fields = if if_exists == IfExists::Replace { &fields[..] } else { &fields[..2] };
+        let mut call = Call::new("upload", Method::Put, &route).headers(fields);
+        // A small host takes a while to write the file out: 4 MiB/s is what an SD card does.
+        call.answer = Some(self.net.parts().limits().answer + Duration::from_secs(len >> 22));
+        let response = self.request(home, call, Body::stream(&[], body, len, &[])).await?;
+        response.finish().await;
+        Ok(())
+    }
+
+    /// The host may have everything, and its answer is lost, or a failure. What was not there before and is as long as
+    /// what was sent is ours, and so is what has the same content.
+    async fn recover(
+        &self,
+        lost: Error,
+        home: &Home,
+        path: &str,
+        len: u64,
+        if_exists: IfExists,
+        sha1: Option<[u8; 20]>,
+    ) -> Result<Verified> {
+        let operation = "upload";
+        if if_exists == IfExists::Fail || sha1.is_some() {
+            let (mut patience, mut arrived) = (self.patience(), false);
+            while !arrived && patience.lasts().await {
+                let entry = self.entry(operation, home, path).await;
+                arrived = entry.is_ok_and(|file| file.size == Some(len));
+            }
+            if arrived && let Ok(verified) = self.verify(home, path, len, sha1).await {
+                return Ok(verified);
+            }
+        }
+        // The Pi (0.8.1) fails like that when it is sent another file.
+        if lost.http_status() == Some(500)
+            && let Ok(Some(wire::Transfer { .. })) = self.get(operation, home, "/api/v1/transfer").await
+            && self.there(operation, home, path).await == Ok(There::Nothing)
+        {
+            return Err(Error::new(ErrorKind::Busy, operation)
+                .with_http(500)
+                .with_detail("PrusaLink is being sent another file"));
+        }
+        Err(lost.unconfirmed())
+    }
+
+    /// Compares what the host says it has with what was sent. A damaged file is taken off the host again.
+    ///
+    /// The Pi (0.8.1) shows a file a fifth of a second after it has said that it is stored, and the old one until then.
+    async fn verify(&self, home: &Home, path: &str, len: u64, sha1: Option<[u8; 20]>) -> Result<Verified> {
+        let operation = "upload";
+        let (mut patience, mut differs) = (self.patience(), false);
+        while patience.lasts().await {
+            differs = match self.entry(operation, home, path).await {
+                Ok(file) => match (file.size, sha1) {
+                    (None, None) => return Ok(Verified::No),
+                    (Some(size), _) if size != len => true,
+                    (Some(_), None) => return Ok(Verified::Size),
+                    (_, Some(ours)) => {
+                        let mut content = HashOnly(Sha1::new());
+                        let read = self.fetch(operation, path, &mut content).await;
+                        read.map_err(Error::unconfirmed)?;
+                        if <[u8; 20]>::from(content.0.finalize()) == ours {
+                            return Ok(Verified::ReadBack(ours));
+                        }
+                        true
+                    }
+                },
+                Err(e) if e.kind() == ErrorKind::NotFound => false,
+                Err(e) => return Err(e.unconfirmed()),
+            };
+        }
+        if !differs {
+            return Err(Error::new(ErrorKind::Unconfirmed, operation)
+                .with_detail("the host says that it has stored the file, and does not show it"));
+        }
+        let detail = match self.remove(operation, home, path).await {
+            Ok(()) => "it has been deleted again",
+            Err(_) => "it could not be deleted again",
+        };
+        Err(Error::new(ErrorKind::Corrupted, operation).with_detail(detail))
+    }
+}
+
+/// The Pi (0.8.1) reads a file in blocks of 65365 bytes, and not the last one if it is a single byte.
+const fn is_unlucky(len: u64) -> bool {
+    len > 1 && len % 65_365 == 1
+}
+
+/// The caller's reader, hashed on its way if wanted: one type for both, so that the client exists once.
+struct Sent<'a, R: ?Sized> {
+    reader: &'a mut R,
+    digest: Option<Sha1>,
+}
+
+impl<R: ErrorType + ?Sized> ErrorType for Sent<'_, R> {
+    type Error = R::Error;
+}
+
+impl<R: Read + ?Sized> Read for Sent<'_, R> {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, R::Error> {
+        let n = self.reader.read(buf).await?;
+        if let Some(digest) = &mut self.digest {
+            digest.update(&buf[..n]);
+        }
+        Ok(n)
+    }
+}
+
+/// Keeps nothing of a download but its hash.
+struct HashOnly(Sha1);
+
+impl ErrorType for HashOnly {
+    type Error = Infallible;
+}
+
+impl Write for HashOnly {
+    async fn write(&mut self, buf: &[u8]) -> Result<usize, Infallible> {
+        self.0.update(buf);
+        Ok(buf.len())
+    }
+
+    async fn flush(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+}

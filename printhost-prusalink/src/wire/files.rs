@@ -1,0 +1,49 @@
+use alloc::string::String;
+
+use serde::Deserialize;
+
+use super::or_default;
+
+/// An entry of a folder, and `GET /api/v1/files/{storage}/{path}`. A folder's entries are taken one by one.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct File {
+    /// `FOLDER`, `PRINT_FILE`, `FIRMWARE`, `FILE`.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    /// The firmware: the short name.
+    pub name: Option<String>,
+    pub display_name: Option<String>,
+    /// The Pi tells one of folders, too.
+    pub size: Option<u64>,
+    /// Seconds since 1970.
+    pub m_timestamp: Option<u64>,
+    #[serde(deserialize_with = "or_default")]
+    pub refs: Refs,
+    #[serde(deserialize_with = "or_default")]
+    pub meta: Meta,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Refs {
+    /// Not percent-encoded.
+    pub download: Option<String>,
+    pub thumbnail: Option<String>,
+}
+
+/// What a slicer wrote into the file; the Pi only.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Meta {
+    /// Seconds.
+    pub estimated_print_time: Option<f64>,
+    #[serde(rename = "filament used [mm]")]
+    pub filament: Option<f32>,
+    #[serde(rename = "filament used [mm] per tool", deserialize_with = "or_default")]
+    pub filament_per_tool: alloc::vec::Vec<f32>,
+}
+
+/// `GET /api/v1/transfer`, which is 204 while no file is on its way.
+#[derive(Deserialize)]
+pub(crate) struct Transfer {}

@@ -1,0 +1,25 @@
+use alloc::string::String;
+
+use serde::Deserialize;
+
+use super::or_default;
+
+/// `GET /api/v1/job`, which is 204 without a job. Its `state` is not believed: a printer that waits for somebody is
+/// PAUSED there.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Job {
+    pub id: Option<u64>,
+    #[serde(deserialize_with = "or_default")]
+    pub file: JobFile,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct JobFile {
+    /// From the storage's shown name on: `/PrusaLink gcodes/sub/x.gcode`, `/usb/SUB/X~1.GCO`.
+    pub path: Option<String>,
+    /// The last element of the path, in full.
+    pub display_name: Option<String>,
+    pub size: Option<u64>,
+}

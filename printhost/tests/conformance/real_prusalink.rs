@@ -1,0 +1,50 @@
+//! By hand, until `cargo xtask peers` starts a PrusaLink: `PRINTHOST_PRUSALINK_URL=prusalink://127.0.0.1:8080`,
+//! `PRINTHOST_PRUSALINK_KEY` and `PRINTHOST_PRUSALINK_PASSWORD` (of `maker`) in the environment.
+
+use printhost::{
+    AnyHost, BaseUrl, PrinterUrl, Protocol, Secret,
+    net::Net,
+    net_tokio::TokioClock,
+    prusalink::{Config, PrusaLink},
+};
+use printhost_testkit::runner::{PrusaLinkBench, judge};
+
+use super::bench::{hyper, portable};
+
+fn get(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"))
+}
+
+fn address() -> String {
+    get("PRINTHOST_PRUSALINK_URL").trim_start_matches("prusalink://").trim_end_matches('/').into()
+}
+
+async fn with_the_key<N: Net + Clone>(net: N, column: &str) {
+    let key = get("PRINTHOST_PRUSALINK_KEY");
+    let make = move |url: &BaseUrl, key: Secret| {
+        AnyHost::new(net.clone(), &PrinterUrl::new(Protocol::PrusaLink, url.clone()), key)
+    };
+    let bench = PrusaLinkBench::start(&address(), &key, &key, TokioClock::default(), make).await.unwrap();
+    judge(&bench, column).await;
+}
+
+async fn with_the_password<N: Net + Clone>(net: N, column: &str) {
+    let (password, key) = (get("PRINTHOST_PRUSALINK_PASSWORD"), get("PRINTHOST_PRUSALINK_KEY"));
+    let make = move |url: &BaseUrl, password: Secret| {
+        PrusaLink::new(net.clone(), Config::with_password(url.clone(), "maker", password).unwrap())
+    };
+    let bench = PrusaLinkBench::start(&address(), &password, &key, TokioClock::default(), make).await;
+    judge(&bench.unwrap(), column).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PrusaLink of its own"]
+async fn prusalink_driver_passes_with_the_key_over_hyper() {
+    with_the_key(hyper(), "prusalink-0.8.1-key-hyper").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PrusaLink of its own"]
+async fn prusalink_driver_passes_with_the_password_over_the_portable_client() {
+    with_the_password(portable(), "prusalink-0.8.1-password-portable").await;
+}
