@@ -54,12 +54,11 @@ fn prints(server: &mut PrusaLink) -> Result {
     upload(server, "smoke.gcode", &gcode)?;
     server.wait_until("prints", "/api/v1/status", is("PRINTING"))?;
     server.wait_until("finishes", "/api/v1/status", is("FINISHED"))?;
-    let told = server.printer().tell("commands")?;
-    let commands: Vec<&str> =
-        told["commands"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
-    let printed = gcode.lines().filter(|line| commands.contains(line)).count();
-    ensure(printed == gcode.lines().count(), &format!("{printed} lines were carried out"))?;
-    let last = commands.iter().filter(|command| **command == LAST_MOVE).count();
+    let commands = commands(server)?;
+    let carried_out = |line: &&str| commands.iter().any(|command| command == line);
+    let missing = gcode.lines().filter(|line| !carried_out(line)).count();
+    ensure(missing == 0, &format!("{missing} lines were not carried out"))?;
+    let last = commands.iter().filter(|command| *command == LAST_MOVE).count();
     ensure(last == 1, &format!("the last move was made {last} times"))?;
     server.wait_until("is idle again", "/api/v1/status", is("IDLE")).map(drop)
 }
@@ -81,14 +80,31 @@ fn pauses_and_stops(server: &mut PrusaLink) -> Result {
     server.wait_until("is idle again", "/api/v1/status", is("IDLE")).map(drop)
 }
 
+/// In the middle of a print, which is not taken up again by anybody.
 fn loses_and_finds(server: &mut PrusaLink) -> Result {
+    upload(server, "lost.gcode", &moves(4000))?;
+    server.wait_until("prints", "/api/v1/status", is("PRINTING"))?;
     server.printer().tell("unplug")?;
     let lost = server.wait_until("misses its printer", "/api/v1/status", is("ERROR"))?;
     ensure(lost["printer"]["status_printer"]["ok"] == false, &lost)?;
+    let before = moves_made(server)?;
+    ensure(before > 0, &"nothing was printed before")?;
     server.printer().tell("plug-in")?;
     server.wait_until("is idle again", "/api/v1/status", is("IDLE"))?;
+    let after = moves_made(server)?;
+    ensure(after == before, &format!("{} moves were made after the loss", after - before))?;
     let report = server.printer().tell("report")?;
     ensure(report["printing"] == false, &report)
+}
+
+fn moves_made(server: &mut PrusaLink) -> Result<usize> {
+    Ok(commands(server)?.iter().filter(|command| command.starts_with("G1 ")).count())
+}
+
+/// What the printer has carried out.
+fn commands(server: &mut PrusaLink) -> Result<Vec<String>> {
+    let mut told = server.printer().tell("commands")?;
+    serde_json::from_value(told["commands"].take()).map_err(|error| format!("the simulated MK3S: {error}"))
 }
 
 fn upload(server: &PrusaLink, name: &str, gcode: &str) -> Result {
