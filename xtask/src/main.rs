@@ -18,6 +18,8 @@ mod package;
 mod part;
 mod peers;
 mod portable;
+mod prusalink;
+mod prusalink_smoke;
 mod qemu;
 mod setup;
 mod sizes;
@@ -32,11 +34,12 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
-  setup                 install what the other commands need (Debian packages, cargo-deny, OctoPrints)
+  setup                 install what the other commands need (Debian packages, cargo-deny, OctoPrints, PrusaLink)
   test                  everything a change must pass
   lane NAME             one of the parts of it that run side by side
   peers [-- ARGS...]    tests against real servers; ARGS go to the test programs
   peers --keep          start the real servers and keep them until Ctrl-C
+  prusalink             a real PrusaLink that prints on a simulated MK3S, tried out by curl
   octorest              a client that others wrote, against the simulator
   firmware [NAME...]    every firmware image that can be built here, or these: made, checked, measured
   qemu                  the hub on an emulated microcontroller, against a real OctoPrint
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         ["peers"] => peers::peers(&[]),
         ["peers", "--keep"] => peers::keep(),
         ["peers", "--", extra @ ..] => peers::peers(extra),
+        ["prusalink"] => prusalink_smoke::prusalink(),
         ["octorest"] => octorest::octorest(),
         ["firmware", names @ ..] => match firmware::firmware(names) {
             Some(passed) => passed,

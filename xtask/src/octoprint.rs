@@ -282,7 +282,7 @@ pub(crate) fn free_ports(count: usize) -> Result<Vec<u16>> {
 }
 
 /// Removes the data of earlier runs, which stays behind for their logs.
-fn remove_leftovers(peers: &Path) {
+pub(crate) fn remove_leftovers(peers: &Path) {
     if !Path::new("/proc/self").exists() {
         return; // no way to tell which runs are over
     }

@@ -4,7 +4,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::octoprint::{OctoPrint, RELEASES, Release, STABLE};
-use crate::steps::{Result, Steps};
+use crate::prusalink::{self, PrusaLink};
+use crate::steps::{self, Result, Steps};
 use crate::workspace::cargo_test_peers;
 use crate::{ledger, octorest};
 
@@ -72,23 +73,40 @@ fn run(steps: &mut Steps, what: &str, server: &OctoPrint, test: &mut Command) ->
 
 /// Starts the servers, prints how to reach them, and keeps them until Ctrl-C.
 pub(crate) fn keep() -> bool {
-    let result = OctoPrint::start_all(&RELEASES).and_then(watch);
+    let result = OctoPrint::start_all(&RELEASES).and_then(|servers| watch(servers, prusalink()?));
     if let Err(error) = &result {
         eprintln!("error: {error}");
     }
     result.is_ok()
 }
 
+/// PrusaLink needs Linux, as its simulated printer does.
+fn prusalink() -> Result<Option<PrusaLink>> {
+    if !cfg!(target_os = "linux") {
+        return Ok(None);
+    }
+    steps::run(&mut prusalink::build_printer())?;
+    PrusaLink::start().map(Some)
+}
+
 /// Returns when a server has ended by itself, which is an error.
-fn watch(mut servers: Vec<OctoPrint>) -> Result {
+fn watch(mut servers: Vec<OctoPrint>, mut prusalink: Option<PrusaLink>) -> Result {
     for server in &servers {
-        println!("\n# OctoPrint {}", server.version());
-        for (name, value) in server.environment() {
-            println!("export {name}='{value}'");
-        }
+        show(&format!("OctoPrint {}", server.version()), &server.environment());
+    }
+    if let Some(server) = &prusalink {
+        show(&format!("PrusaLink {}", prusalink::VERSION), &server.environment());
     }
     loop {
         servers.iter_mut().try_for_each(OctoPrint::check)?;
+        prusalink.as_mut().map_or(Ok(()), PrusaLink::check)?;
         std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+fn show(server: &str, environment: &[(&'static str, String)]) {
+    println!("\n# {server}");
+    for (name, value) in environment {
+        println!("export {name}='{value}'");
     }
 }

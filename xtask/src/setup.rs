@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use crate::steps::{self, Result, Steps};
 use crate::workspace::{self, command};
-use crate::{esptool, octoprint, octorest};
+use crate::{esptool, octoprint, octorest, prusalink};
 
 const CARGO_DENY: &str = "0.20.2";
 
-const DEBIAN_PACKAGES: [&str; 18] = [
+const DEBIAN_PACKAGES: [&str; 21] = [
     // downloads by the programs below
     "ca-certificates",
     // a compiler with the sources of `core` and `alloc`, for microcontrollers
@@ -29,6 +29,10 @@ const DEBIAN_PACKAGES: [&str; 18] = [
     "gcc",
     "libc6-dev",
     "curl",
+    // what PrusaLink is built with, and loads
+    "libcap-dev",
+    "libmagic1",
+    "libturbojpeg0",
     // a TLS front, and its certificates
     "nginx-light",
     "openssl",
@@ -54,6 +58,9 @@ fn run(steps: &mut Steps) -> Result {
     steps.run("rustfmt and clippy", rust_components)?;
     for release in octoprint::RELEASES {
         steps.run(format!("OctoPrint {}", release.version), || release.install())?;
+    }
+    if cfg!(target_os = "linux") {
+        steps.run(format!("PrusaLink {}", prusalink::VERSION), prusalink::install)?;
     }
     steps.run(format!("OctoRest {}", octorest::VERSION), octorest::install)?;
     steps.run(format!("esptool {}", esptool::VERSION), esptool::install)?;

@@ -1,6 +1,8 @@
 //! Simulated networked 3D printers, as servers on this machine.
 
 mod control;
+#[cfg(all(feature = "mk3s", target_os = "linux"))]
+mod mk3s;
 
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
@@ -23,6 +25,9 @@ struct Cli {
 enum Personality {
     /// Serves simulated OctoPrint servers until Ctrl-C.
     Octoprint(OctoPrint),
+    /// Simulates a Prusa MK3S on a pseudo terminal until its input ends; prints the port, and takes commands as lines.
+    #[cfg(all(feature = "mk3s", target_os = "linux"))]
+    Mk3s(mk3s::Mk3s),
 }
 
 #[derive(Args)]
@@ -78,12 +83,19 @@ struct OctoPrint {
 }
 
 fn main() -> ExitCode {
-    let Personality::Octoprint(args) = Cli::parse().personality;
+    let personality = Cli::parse().personality;
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format!("cannot start: {error}")),
     };
-    match runtime.block_on(run(args)) {
+    let result = runtime.block_on(async {
+        match personality {
+            Personality::Octoprint(args) => run(args).await,
+            #[cfg(all(feature = "mk3s", target_os = "linux"))]
+            Personality::Mk3s(args) => mk3s::run(args).await,
+        }
+    });
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }
