@@ -69,15 +69,13 @@ fn relay_from(port: u16, more: &[(&str, &str)]) -> Result<Report> {
     board::run(&config)
 }
 
-/// The same by way of nginx: TLS 1.2 with a pinned key, or TLS 1.3 with an authority.
+/// The same by way of nginx: TLS 1.2 or 1.3, the key pinned.
 fn encrypted_relay(port: u16, is_new: bool, more: &[(&str, &str)]) -> Result<Report> {
     let front = TlsFront::start(port)?;
-    let (tls, name, trust) = match is_new {
-        true => (front.signed, "printer_ca", front.certificate("ca")?),
-        false => (front.printer, "printer_pin", front.pin("printer")?),
-    };
+    let (tls, name) = if is_new { (front.signed, "signed") } else { (front.printer, "printer") };
+    let pin = front.pin(name)?;
     let url = format!("octoprint+https://{HOST}:{tls}");
-    let mut config = vec![("printer", &*url), (name, &*trust)];
+    let mut config = vec![("printer", &*url), ("printer_pin", &*pin)];
     config.extend_from_slice(more);
     relay_from(port, &config)
 }
