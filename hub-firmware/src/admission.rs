@@ -27,10 +27,10 @@ impl Budget {
         Self { bytes: Some(bytes), promised: Mutex::new(Cell::new(0)) }
     }
 
-    /// Seven eighths of a heap. The rest is for what the allocator loses between allocations, and for the last statuses
-    /// that drivers keep between two operations.
+    /// Fifteen sixteenths of a heap. The rest is for what the allocator loses between allocations, and for the last
+    /// statuses that drivers keep between two operations.
     pub const fn of_heap(bytes: usize) -> Self {
-        Self::new(bytes - bytes / 8)
+        Self::new(bytes - bytes / 16)
     }
 
     /// For a machine with memory enough: everything is admitted, and nothing counted.
@@ -146,9 +146,9 @@ mod tests {
     #[test]
     fn what_can_never_fit_is_not_worth_another_try() {
         let budget = Budget::of_heap(80);
-        assert_eq!(budget.admit("relay", 71).unwrap_err().retry(), Retry::Never);
+        assert_eq!(budget.admit("relay", 76).unwrap_err().retry(), Retry::Never);
         assert_eq!(budget.admit("relay", usize::MAX).unwrap_err().kind(), ErrorKind::Busy);
-        drop(budget.admit("relay", 70).unwrap());
+        drop(budget.admit("relay", 75).unwrap());
         assert!(Budget::unlimited().admit("relay", usize::MAX).is_ok());
     }
 }

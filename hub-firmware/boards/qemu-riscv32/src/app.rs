@@ -11,8 +11,7 @@ use embassy_net::Stack;
 use embassy_time::Instant;
 use hub_firmware::{Budget, Relay, RelayEvent, SMALL, relay, status_memory, status_of};
 use printhost::{
-    AnyHost, ErrorKind, Event, JobEnd, JobEvent, Net, PrintHost, Started, Upload, Verified,
-    net::BaseUrl,
+    AnyHost, ErrorKind, Event, JobEnd, JobEvent, Net, PrintHost, Started, Upload, Verified, net::BaseUrl,
 };
 use printhost_net_embassy::{Sockets, embassy_net_with_tls};
 use static_cell::ConstStaticCell;
