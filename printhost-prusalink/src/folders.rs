@@ -21,16 +21,21 @@ pub(crate) enum There {
 }
 
 impl<N: Net> PrusaLink<N> {
-    /// One folder after the other, where there is none yet.
     pub(crate) async fn make_folder(&self, path: &str) -> Result<String> {
         let operation = "create folder";
         let path = names::parse(operation, path)?;
         let home = self.home(operation).await?;
         names::check_new(operation, home.family, path)?;
-        let ends = path.as_str().match_indices('/').map(|(end, _)| end);
-        for end in ends.chain([path.as_str().len()]) {
-            let folder = &path.as_str()[..end];
-            match self.there(operation, &home, folder).await? {
+        self.make_folders(operation, &home, path.as_str()).await?;
+        Ok(path.as_str().into())
+    }
+
+    /// One folder after the other, where there is none yet; each is waited for.
+    pub(crate) async fn make_folders(&self, operation: &'static str, home: &Home, path: &str) -> Result<()> {
+        let ends = path.match_indices('/').map(|(end, _)| end);
+        for end in ends.chain([path.len()]) {
+            let folder = &path[..end];
+            match self.there(operation, home, folder).await? {
                 There::Folder => continue,
                 There::File => {
                     return Err(Error::new(ErrorKind::Exists, operation)
@@ -38,9 +43,9 @@ impl<N: Net> PrusaLink<N> {
                 }
                 There::Nothing => {}
             }
-            let route = names::route(&home, folder);
+            let route = names::route(home, folder);
             let create = Call::new(operation, Method::Put, &route).headers(&[JSON, ("Create-Folder", "?1")]);
-            let lost = match self.send(&home, create).await {
+            let lost = match self.send(home, create).await {
                 Ok(()) => None,
                 // Somebody else was faster.
                 Err(e) if e.kind() == ErrorKind::Exists => None,
@@ -50,7 +55,7 @@ impl<N: Net> PrusaLink<N> {
             // The Pi (0.8.1) shows it a fifth of a second after it has answered.
             let (mut patience, mut shows) = (self.patience(), false);
             while !shows && patience.lasts().await {
-                shows = self.there(operation, &home, folder).await == Ok(There::Folder);
+                shows = self.there(operation, home, folder).await == Ok(There::Folder);
             }
             if !shows {
                 let unseen = || {
@@ -60,7 +65,7 @@ impl<N: Net> PrusaLink<N> {
                 return Err(lost.map_or_else(unseen, Error::unconfirmed));
             }
         }
-        Ok(path.as_str().into())
+        Ok(())
     }
 
     /// A folder is refused by PrusaLink when there is something in it, as long as nobody forces it.

@@ -11,7 +11,7 @@ use crate::{
     PrusaLink,
     api::{Call, JSON},
     folders::There,
-    host::Home,
+    host::{Family, Home},
     names, wire,
 };
 
@@ -49,6 +49,12 @@ impl<N: Net> PrusaLink<N> {
                 }
             }
             _ => return refuse(ErrorKind::Exists, path),
+        }
+        // Into folders that it makes for an upload, the Pi (0.8.1) looks too late at times, and never finds the file.
+        if home.family == Family::Pi
+            && let Some((folder, _)) = path.rsplit_once('/')
+        {
+            self.make_folders(operation, &home, folder).await?;
         }
         let digest = (upload.verify == Verify::ReadBack).then(Sha1::new);
         let mut body = Sent { reader: upload.body, digest };
