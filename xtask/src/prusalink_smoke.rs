@@ -1,5 +1,7 @@
 //! That the real PrusaLink and the simulated MK3S are fit to test against: curl asks, and the printer tells what it did.
 
+use std::time::{Duration, Instant};
+
 use crate::prusalink::{self, PrusaLink};
 use crate::steps::{Result, Steps};
 
@@ -69,36 +71,72 @@ fn pauses_and_stops(server: &mut PrusaLink) -> Result {
     let job = server.wait_until("has a job", "/api/v1/job", |job| job["id"].is_u64())?["id"].clone();
     server.curl(&format!("/api/v1/job/{job}/pause"), &["--fail", "--request", "PUT"])?;
     server.wait_until("pauses", "/api/v1/status", is("PAUSED"))?;
-    let report = server.printer().tell("report")?;
-    ensure(report["paused"] == true, &report)?;
+    printer_is(server, |report| report["paused"] == true)?;
     server.curl(&format!("/api/v1/job/{job}/resume"), &["--fail", "--request", "PUT"])?;
     server.wait_until("resumes", "/api/v1/status", is("PRINTING"))?;
     server.curl(&format!("/api/v1/job/{job}"), &["--fail", "--request", "DELETE"])?;
     server.wait_until("stops", "/api/v1/status", is("STOPPED"))?;
-    let report = server.printer().tell("report")?;
-    ensure(report["printing"] == false && report["nozzle_target"] == 0.0, &report)?;
+    printer_is(server, |report| report["printing"] == false && report["nozzle_target"] == 0.0)?;
     server.wait_until("is idle again", "/api/v1/status", is("IDLE")).map(drop)
 }
 
-/// In the middle of a print, which is not taken up again by anybody.
+/// In the middle of a print, which is not taken up again by anybody. Lines that noise has damaged before were printed
+/// once each.
 fn loses_and_finds(server: &mut PrusaLink) -> Result {
-    upload(server, "lost.gcode", &moves(4000))?;
+    let gcode = moves(4000);
+    upload(server, "lost.gcode", &gcode)?;
+    let earlier = moves_made(server)?.len();
     server.wait_until("prints", "/api/v1/status", is("PRINTING"))?;
+    wait_for_moves(server, earlier + 20)?;
+    server.printer().tell("damage")?;
+    wait_for_moves(server, earlier + 60)?;
     server.printer().tell("unplug")?;
     let lost = server.wait_until("misses its printer", "/api/v1/status", is("ERROR"))?;
     ensure(lost["printer"]["status_printer"]["ok"] == false, &lost)?;
     let before = moves_made(server)?;
-    ensure(before > 0, &"nothing was printed before")?;
+    ensure(
+        gcode.lines().zip(&before[earlier..]).all(|(line, made)| line == made),
+        &"other moves than the file's",
+    )?;
     server.printer().tell("plug-in")?;
     server.wait_until("is idle again", "/api/v1/status", is("IDLE"))?;
     let after = moves_made(server)?;
-    ensure(after == before, &format!("{} moves were made after the loss", after - before))?;
+    ensure(after == before, &format!("{} moves were made after the loss", after.len() - before.len()))?;
     let report = server.printer().tell("report")?;
     ensure(report["printing"] == false, &report)
 }
 
-fn moves_made(server: &mut PrusaLink) -> Result<usize> {
-    Ok(commands(server)?.iter().filter(|command| command.starts_with("G1 ")).count())
+fn wait_for_moves(server: &mut PrusaLink, count: usize) -> Result {
+    poll(|| {
+        let made = moves_made(server)?.len();
+        Ok((made >= count).then_some(()).ok_or_else(|| format!("{made} moves of {count}")))
+    })
+}
+
+/// PrusaLink does not wait for its printer's timer.
+fn printer_is(server: &mut PrusaLink, so: impl Fn(&serde_json::Value) -> bool) -> Result {
+    poll(|| {
+        let report = server.printer().tell("report")?;
+        Ok(so(&report).then_some(()).ok_or_else(|| format!("the printer: {report}")))
+    })
+}
+
+/// Until what was asked for is there, or cannot be asked for; the last that was there instead is the error.
+fn poll(mut ask: impl FnMut() -> Result<Result>) -> Result {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let found = ask()?;
+        if found.is_ok() || Instant::now() > deadline {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn moves_made(server: &mut PrusaLink) -> Result<Vec<String>> {
+    let mut commands = commands(server)?;
+    commands.retain(|command| command.starts_with("G1 "));
+    Ok(commands)
 }
 
 /// What the printer has carried out.

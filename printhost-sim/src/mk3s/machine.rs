@@ -51,7 +51,7 @@ pub(super) struct Machine {
     pub(super) motion: Motion,
     pub(super) planner: Planner,
     pub(super) progress: Progress,
-    /// The print timer runs, or is paused.
+    /// The print timer has been started, which says nothing about a pause.
     pub(super) is_printing: bool,
     pub(super) is_paused: bool,
     /// The display's lowest line.
@@ -136,8 +136,8 @@ impl Machine {
                 self.progress.set(words);
                 Reply { before: self.progress.report(), ..at(now) }
             }
-            "M75" => done(now, || (self.is_printing, self.is_paused) = (true, false)),
-            "M77" => done(now, || (self.is_printing, self.is_paused) = (false, false)),
+            "M75" => done(now, || self.is_printing = true),
+            "M77" => done(now, || self.is_printing = false),
             "M82" => done(now, || self.motion.set_relative_e(false)),
             "M83" => done(now, || self.motion.set_relative_e(true)),
             "M104" | "M109" | "M140" | "M190" => self.heat(name, words, now),

@@ -83,7 +83,7 @@ pub struct Mk3sReport {
     pub bed: f64,
     /// °C; 0 is off.
     pub bed_target: f64,
-    /// The print timer runs, or is paused.
+    /// The host has started the print timer and not stopped it. A pause changes nothing about that.
     pub is_printing: bool,
     /// The host has paused the print.
     pub is_paused: bool,

@@ -125,7 +125,8 @@ fn a_pause_waits_for_the_moves_and_a_stop_does_not() {
     bench.ask("M75\nM104 S200\nG1 X100 F6000");
     assert_eq!(bench.ask("M601"), Vec::<String>::new());
     assert_eq!(bench.listen(Duration::from_secs(1)), ["ok", "// action:paused"]);
-    assert_eq!(bench.ask("M27 P"), ["Print saved", "ok"]);
+    // A host that pauses right after the start may start the timer later.
+    assert_eq!(bench.ask("M75\nM27 P"), ["ok", "Print saved", "ok"]);
     assert_eq!(bench.ask("M602"), ["ok", "// action:resumed"]);
     bench.ask("G1 X0 F600");
     assert_eq!(bench.ask("M603"), ["ok", "// action:cancel"]);
