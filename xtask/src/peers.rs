@@ -7,7 +7,7 @@ use crate::octoprint::{OctoPrint, RELEASES, Release, STABLE};
 use crate::prusalink::{self, PrusaLink};
 use crate::steps::{self, Result, Steps};
 use crate::workspace::cargo_test_peers;
-use crate::{ledger, octorest};
+use crate::{ledger, octorest, prusalink_smoke};
 
 /// How many uploads are cut on a release that is not [`STABLE`], which has them all: three of each kind, since most
 /// of what differs between two cuts is on our side.
@@ -25,6 +25,7 @@ pub(crate) fn peers(test_args: &[&str]) -> bool {
         .try_for_each(|release| {
             driver(&mut steps, release, test_args).and_then(|()| suite(&mut steps, release, test_args))
         })
+        .and_then(|()| prusalink_suite(&mut steps, test_args))
         .and_then(|()| announcers(&mut steps, test_args));
     steps.summary(&result)
 }
@@ -51,6 +52,22 @@ pub(crate) fn suite(steps: &mut Steps, release: &'static Release, test_args: &[&
     run(steps, "the tutorial's driver on", &server, &mut suite("on_a_real_octoprint"))?;
     let mut same = octorest::same_printer(&["real_octoprint"]);
     run(steps, "OctoRest and the driver see the same", &server, same.args(test_args))
+}
+
+/// PrusaLink with a simulated MK3S, tried out, and what judges any driver, with each way to log in.
+pub(crate) fn prusalink_suite(steps: &mut Steps, test_args: &[&str]) -> Result {
+    prusalink_smoke::run(steps)?;
+    for login in ["with_the_key", "with_the_password"] {
+        let server = steps.run(format!("PrusaLink {} starts", prusalink::VERSION), PrusaLink::start)?;
+        let only = format!("prusalink_driver_passes_{login}");
+        let mut suite =
+            cargo_test_peers(["--test=conformance", "--", "--ignored", "--test-threads=1", &only]);
+        suite.args(test_args).envs(server.environment());
+        steps
+            .command(format!("conformance on PrusaLink {}, {login}", prusalink::VERSION), &mut suite)
+            .map_err(|error| format!("{error}\n{}", server.log_hint()))?;
+    }
+    Ok(())
 }
 
 /// Discovery, against announcers that are not ours.

@@ -17,7 +17,8 @@ pub(crate) fn prusalink() -> bool {
     steps.summary(&result)
 }
 
-fn run(steps: &mut Steps) -> Result {
+/// The steps of [`prusalink`], with PrusaLink installed.
+pub(crate) fn run(steps: &mut Steps) -> Result {
     steps.command("the simulated MK3S", &mut prusalink::build_printer())?;
     let mut server = steps.run(format!("PrusaLink {} starts", prusalink::VERSION), PrusaLink::start)?;
     let result = steps
