@@ -5,8 +5,8 @@ use crate::octoprint::{NEXT, STABLE};
 use crate::steps::{Result, Steps, output};
 use crate::workspace::{self, cargo, cargo_test, cargo_test_peers, command};
 use crate::{
-    bench, board, endurance, features, firmware, fuzz, ledger, octorest, package, peers, portable,
-    prusalink_smoke, qemu, setup,
+    bench, board, endurance, features, firmware, fuzz, ledger, octorest, package, peers, portable, qemu,
+    setup,
 };
 
 /// Where the last full run is kept.
@@ -47,13 +47,11 @@ fn record(steps: &Steps) -> Result {
 
 /// The parts of [`test`] that run side by side. What takes long to build is built before, or in a folder that no other
 /// lane builds in: cargo lets one build at a time into a folder.
-pub(crate) const LANES: [Lane; 9] = [
+pub(crate) const LANES: [Lane; 7] = [
     Lane { name: "tests", gives_way: false, run: tests },
     Lane { name: "stable", gives_way: false, run: |steps| peers::driver(steps, &STABLE, &[]) },
     Lane { name: "stable-suite", gives_way: false, run: |steps| peers::suite(steps, &STABLE, &[]) },
     Lane { name: "next", gives_way: false, run: |steps| peers::driver(steps, &NEXT, &[]) },
-    Lane { name: "next-suite", gives_way: false, run: |steps| peers::suite(steps, &NEXT, &[]) },
-    Lane { name: "prusalink", gives_way: false, run: prusalink_smoke::run },
     Lane { name: "qemu", gives_way: false, run: qemu::run },
     Lane { name: "firmware", gives_way: true, run: |steps| firmware::run(steps, &[]) },
     Lane { name: "builds", gives_way: true, run: builds },
@@ -89,6 +87,8 @@ fn run(steps: &mut Steps) -> Result {
     steps.command("test programs for servers", programs.args(peers::PROGRAMS))?;
     ledger::clear()?;
     lanes::run(steps, &LANES)?;
+    // Alone: with much else going on, 2.0.0rc7 now and then does not get from "Starting" to "Printing".
+    peers::suite(steps, &NEXT, &[])?;
     // Alone, since a few seconds of silence count as a fault, and the seconds of a target are to be spent on it.
     endurance::run(steps, endurance::FEW, 1)?;
     fuzz::short(steps)?;

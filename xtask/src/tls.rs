@@ -99,7 +99,7 @@ fn refusals(server: &OctoPrint, front: &TlsFront) -> Result {
     let report = qemu::start_relay(server, &url, Some(("printer_pin", &swapped)), path)?;
     ensure(report.code == 1, &format!("the board ended with code {}", report.code))?;
     ensure(
-        report.said("error: connect: untrusted"),
+        report.said("error: run: certificate not trusted"),
         "the board does not say that it does not trust the printer",
     )?;
     ensure(front.connections(front.printer)?.len() == requests, "nginx was sent a request")?;

@@ -48,7 +48,7 @@ use crate::{
 /// One for the server, one for requests to the printer, one for what it pushes.
 const CONNECTIONS: usize = 3;
 /// Each connection has so much for receiving and as much for sending, in bytes.
-const BUFFER: usize = 4096;
+const BUFFER: usize = 3072;
 /// The application's connections, DHCP and DNS.
 const SOCKETS: usize = CONNECTIONS + 2;
 
