@@ -204,11 +204,7 @@ pub(crate) fn sha1(hex: &str) -> Option<[u8; 20]> {
 
 fn from_state(state: wire::State, file: wire::JobFile, progress: &wire::Progress) -> PrinterStatus {
     let mut status = PrinterStatus::default();
-    status.phase = match phase(state.flags, &state.text) {
-        // 2.0.0rc7 may go on saying "Starting" through the whole print.
-        Phase::Preparing if progress.completion.is_some_and(|percent| percent > 0.0) => Phase::Printing,
-        phase => phase,
-    };
+    status.phase = phase(state.flags, &state.text);
     status.fault = state.error.filter(|error| !error.is_empty());
     status.state_text = state.text;
     status.job = file.path.map(|path| job(path, file.size, progress));
@@ -287,20 +283,6 @@ mod tests {
         assert!((job.progress.unwrap() - 0.1835).abs() < 1e-6);
         assert_eq!(status.tools, [Heater::new(Some(30.0), Some(31.0))]);
         assert_eq!((status.bed, status.chamber), (Some(Heater::new(Some(35.5), Some(0.0))), None));
-    }
-
-    #[test]
-    fn print_that_goes_on_is_not_starting_any_more() {
-        let starting = |completion: &str| {
-            let state = r#"{"text":"Starting","flags":{"operational":true,"printing":true,"sdReady":true},"error":""}"#;
-            let progress = alloc::format!(r#"{{"completion":{completion},"filepos":72690,"printTime":918}}"#);
-            let job = r#"{"file":{"path":"x.gcode","size":316800,"origin":"local"}}"#;
-            let message = r#"{"current":{"state":STATE,"job":JOB,"progress":PROGRESS}}"#;
-            let message = message.replace("STATE", state).replace("JOB", job).replace("PROGRESS", &progress);
-            current_of(&message, None).phase
-        };
-        assert_eq!(starting("22.945075757575758"), Phase::Printing);
-        assert_eq!((starting("0.0"), starting("null")), (Phase::Preparing, Phase::Preparing));
     }
 
     #[test]

@@ -50,7 +50,7 @@ fn judge(error: &Error, reads: bool, status: u16, kind: &str, wait: &str, body: 
         // Neither an object with that text nor without it: an array would pass too.
         Some(_) if kind.contains("json") => return,
         _ if kind.contains("json") || page => String::new(),
-        Some(_) | None => String::from_utf8_lossy(start).into_owned(),
+        Some(_) | None => String::from_utf8_lossy(start).replace('\u{FFFD}', "?"),
     };
     let said = said.replace(KEY, "***");
     let lost = !reads && (status >= 500 && status != 507 || status == 408);
