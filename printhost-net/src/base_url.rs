@@ -2,7 +2,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::fmt;
+use core::{fmt, net::Ipv6Addr};
 
 use printhost_core::{Error, ErrorKind, Result};
 
@@ -144,6 +144,10 @@ impl BaseUrl {
         if host.is_empty() || host.len() > 253 {
             return Err(refuse("the address has no host name, or one that is too long"));
         }
+        let bracketed = authority.starts_with('[');
+        if bracketed && !is_ipv6(host) || !bracketed && host.contains(['[', ']', '%']) {
+            return Err(refuse("only an IPv6 address stands in [ ], and nothing else"));
+        }
         let port = match port.strip_prefix(':') {
             Some(port) => {
                 port.parse().ok().filter(|p| *p != 0).ok_or_else(|| refuse("the port is no number"))?
@@ -196,6 +200,13 @@ impl fmt::Display for BaseUrl {
     }
 }
 
+/// With or without the zone of a link-local address.
+fn is_ipv6(host: &str) -> bool {
+    let (address, zone) = host.split_once('%').unwrap_or((host, "0"));
+    let in_zone = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '~' | '-');
+    address.parse::<Ipv6Addr>().is_ok() && !zone.is_empty() && zone.chars().all(in_zone)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -236,6 +247,10 @@ mod tests {
             "http://h/#f",
             "http://[::1",
             "http://[::1]x",
+            "http://[[2]",
+            "http://[octopi]",
+            "http://[fe80::7%]",
+            "http://a]b",
         ] {
             let error = BaseUrl::parse(url).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{url}");
