@@ -107,12 +107,6 @@ impl<F: Processor> Board<F> {
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut F, Duration) -> T) -> T {
         self.running.change(|state, now| change(&mut state.firmware, now))
     }
-
-    /// Looks at the firmware.
-    pub(crate) fn look<T>(&self, look: impl FnOnce(&F, Duration) -> T) -> T {
-        let now = self.running.now();
-        look(&self.running.lock().firmware, now)
-    }
 }
 
 impl<F: Processor> Drop for Board<F> {

@@ -156,7 +156,7 @@ impl Mk3sSim {
 
     /// What the printer is like now.
     pub fn report(&self) -> Mk3sReport {
-        self.board.look(|firmware, now| {
+        self.board.change(|firmware, now| {
             let machine = &firmware.machine;
             Mk3sReport {
                 nozzle: machine.nozzle.actual(now),
@@ -173,7 +173,7 @@ impl Mk3sSim {
 
     /// What the printer has carried out, oldest first, without line numbers: the last 20 000 commands.
     pub fn commands(&self) -> Vec<String> {
-        self.board.look(|firmware, _| firmware.commands.iter().cloned().collect())
+        self.board.change(|firmware, _| firmware.commands.iter().cloned().collect())
     }
 }
 
