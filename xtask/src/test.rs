@@ -5,8 +5,8 @@ use crate::octoprint::{NEXT, STABLE};
 use crate::steps::{Result, Steps, output};
 use crate::workspace::{self, cargo, cargo_test, cargo_test_peers, command};
 use crate::{
-    bench, board, endurance, features, firmware, fuzz, ledger, moonraker_smoke, octorest, package, peers, portable, qemu,
-    setup,
+    bench, board, endurance, features, firmware, fuzz, ledger, moonraker_smoke, octorest, package, peers,
+    portable, qemu, setup,
 };
 
 /// Where the last full run is kept.
