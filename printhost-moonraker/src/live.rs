@@ -23,7 +23,8 @@ pub(crate) struct Live {
     /// Klipper was there on this connection. Before that its absence means nothing: Moonraker itself may have restarted.
     pub seen: bool,
     pub objects: Objects,
-    pub known: Known,
+    /// Which objects there are, as long as Klipper has not restarted.
+    pub known: Option<Known>,
     /// Changes come.
     pub subscribed: bool,
     /// The call whose answer brings all the objects.
@@ -50,9 +51,14 @@ impl Live {
         if klippy != Klippy::Up {
             self.subscribed = false;
             self.ready_told = false;
+            self.known = None;
             self.objects.clear();
         }
         self.klippy = klippy;
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.klippy == Klippy::Up && self.objects.klippy == "ready"
     }
 
     pub(crate) fn status(&self) -> PrinterStatus {
@@ -144,7 +150,6 @@ impl Jobs {
                 self.settle(end, out);
             }
         }
-        self.give_up(out);
     }
 
     fn give_up(&mut self, out: &mut Vec<JobEvent>) {
@@ -283,8 +288,9 @@ mod tests {
         assert_eq!(all.1, [JobEvent::Finished]);
         let mut all = printing();
         all.observe(Phase::Idle, "");
-        all.0.explain(&[], &mut all.1);
-        assert_eq!(all.1, [JobEvent::Ended]);
+        all.0.explain(&[row("1", "a", "in_progress")], &mut all.1);
+        assert_eq!(all.1, []);
+        assert_eq!(all.catch_up(&[], Phase::Idle, ""), [JobEvent::Ended]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use alloc::{format, string::String, vec::Vec};
 use core::time::Duration;
 
 use printhost_core::{
-    Camera, FileEntry, FileInfo, Heater, Job, JobEvent, Phase, PrinterStatus, Thumbnail,
+    Camera, Fan, FileEntry, FileInfo, Heater, Job, JobEvent, Phase, Position, PrinterStatus, Thumbnail,
 };
 
 use crate::{
@@ -73,7 +73,34 @@ pub(crate) fn status(objects: &Objects) -> PrinterStatus {
     status.tools = objects.tools.iter().map(heater).collect();
     status.bed = objects.bed.as_ref().map(heater);
     status.chamber = objects.chamber.as_ref().map(heater);
+    status.fans = objects.fans.iter().filter_map(fan).collect();
+    status.position = position(&objects.motion);
+    status.speed_factor = objects.motion.speed_factor.map(percent);
+    status.flow_factor = objects.motion.extrude_factor.map(percent);
     status
+}
+
+/// `heater_fan hotend` is called `hotend`, and the one that cools the print nothing.
+fn fan((name, told): &(String, wire::Fan)) -> Option<Fan> {
+    told.speed.or(told.rpm)?;
+    let mut fan = Fan::default();
+    fan.name = name.split_once(' ').map_or("", |(_, name)| name).into();
+    fan.speed = told.speed.map(|speed| speed.clamp(0.0, 1.0) as f32);
+    fan.rpm = told.rpm.map(|rpm| rpm as u32);
+    Some(fan)
+}
+
+/// Of axes that were not homed Klipper tells where they would be.
+fn position(motion: &wire::Motion) -> Option<Position> {
+    let axis = |n: usize, name| motion.position[n].filter(|_| motion.homed_axes.contains(name)).map(|mm| mm as f32);
+    let mut position = Position::default();
+    (position.x, position.y, position.z) = (axis(0, 'x'), axis(1, 'y'), axis(2, 'z'));
+    (position != Position::default()).then_some(position)
+}
+
+/// 1.0 is 100 %.
+pub(crate) fn percent(factor: f64) -> u16 {
+    (factor * 100.0 + 0.5) as u16
 }
 
 /// `print_stats.state`
@@ -300,6 +327,9 @@ mod tests {
         assert_eq!(job.elapsed, Some(Duration::from_millis(66_550)));
         assert_eq!(status.tools, [Heater::new(Some(205.2), Some(205.0))]);
         assert_eq!(status.bed, Some(Heater::new(Some(60.1), Some(60.0))));
+        let position = status.position.unwrap();
+        assert_eq!((position.x, position.y, position.z), (Some(110.5), Some(90.0), None));
+        assert_eq!((status.speed_factor, status.flow_factor), (Some(110), Some(95)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use alloc::{string::String, vec::Vec};
 
 use super::{
-    MAX_TOOLS, PATH, TEXT,
+    Known, MAX_TOOLS, PATH, TEXT,
     json::{Read, Reader},
 };
 
@@ -19,8 +19,8 @@ pub(crate) struct Objects {
     pub bed: Option<Heater>,
     pub chamber: Option<Heater>,
     pub motion: Motion,
-    /// 0 to 1.
-    pub fan: Option<f64>,
+    /// Fans by their whole names, `fan` or `heater_fan hotend`; only those that are named here are taken.
+    pub fans: Vec<(String, Fan)>,
     /// The name under which the chamber goes.
     pub chamber_name: Option<String>,
 }
@@ -46,6 +46,13 @@ pub(crate) struct Heater {
     pub can_extrude: Option<bool>,
 }
 
+/// `speed` from 0 to 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Fan {
+    pub speed: Option<f64>,
+    pub rpm: Option<f64>,
+}
+
 /// `toolhead` and `gcode_move`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Motion {
@@ -57,9 +64,17 @@ pub(crate) struct Motion {
 }
 
 impl Objects {
+    /// Nothing is known yet of these objects.
+    pub(crate) fn of(known: &Known) -> Self {
+        let fans = known.fans.iter().map(|name| (name.clone(), Fan::default()));
+        Self { fans: fans.collect(), chamber_name: known.chamber.clone(), ..Self::default() }
+    }
+
     /// Forgets what the objects are like, and not how they are called.
     pub(crate) fn clear(&mut self) {
-        *self = Self { chamber_name: self.chamber_name.take(), ..Self::default() };
+        let (chamber_name, mut fans) = (self.chamber_name.take(), core::mem::take(&mut self.fans));
+        fans.iter_mut().for_each(|(_, fan)| *fan = Fan::default());
+        *self = Self { chamber_name, fans, ..Self::default() };
     }
 
     /// Merges `{"object": {"field": …}}`; tells whether that changed anything.
@@ -77,7 +92,6 @@ impl Objects {
                 b"heater_bed" => merge_heater(self.bed.get_or_insert_default(), r)?,
                 b"toolhead" => self.motion.merge_toolhead(r)?,
                 b"gcode_move" => self.motion.merge_gcode_move(r)?,
-                b"fan" => merge_fan(&mut self.fan, r)?,
                 _ => match tool(name) {
                     Some(n) => {
                         if self.tools.len() <= n {
@@ -88,10 +102,10 @@ impl Objects {
                     None if self.chamber_name.as_ref().is_some_and(|chamber| chamber.as_bytes() == name) => {
                         merge_heater(self.chamber.get_or_insert_default(), r)?
                     }
-                    None => {
-                        r.skip()?;
-                        false
-                    }
+                    None => match self.fans.iter_mut().find(|(fan, _)| fan.as_bytes() == name) {
+                        Some((_, fan)) => merge_fan(fan, r)?,
+                        None => pass(r)?,
+                    },
                 },
             };
         }
@@ -178,9 +192,10 @@ fn merge_heater(heater: &mut Heater, r: &mut Reader<'_>) -> Read<bool> {
     })
 }
 
-fn merge_fan(fan: &mut Option<f64>, r: &mut Reader<'_>) -> Read<bool> {
+fn merge_fan(fan: &mut Fan, r: &mut Reader<'_>) -> Read<bool> {
     fields(r, |field, r| match field {
-        b"speed" => number(fan, r),
+        b"speed" => number(&mut fan.speed, r),
+        b"rpm" => number(&mut fan.rpm, r),
         _ => pass(r),
     })
 }
@@ -232,7 +247,12 @@ mod tests {
     use super::*;
 
     fn objects_of(json: &str) -> Objects {
-        let mut objects = Objects { chamber_name: Some("heater_generic chamber".into()), ..Objects::default() };
+        let known = Known {
+            chamber: Some("heater_generic chamber".into()),
+            fans: vec!["fan".into(), "heater_fan hotend".into()],
+            ..Known::default()
+        };
+        let mut objects = Objects::of(&known);
         objects.merge(&mut Reader::new(json.as_bytes())).unwrap();
         objects
     }
@@ -265,7 +285,7 @@ mod tests {
         let mut merge = |json: &str| objects.merge(&mut Reader::new(json.as_bytes())).map(|_| objects.clone());
         let after = merge(r#"{"extruder": {"target": null}, "fan": null}"#).unwrap();
         assert_eq!(after.tools, [Heater { temperature: Some(21.5), ..Heater::default() }]);
-        assert_eq!(after.fan, Some(0.5));
+        assert_eq!(after.fans[0].1, Fan { speed: Some(0.5), rpm: None });
         let after = merge(r#"{"extruder": {"temperature": {"odd": [1]}}, "extruder2": {"target": 7}}"#).unwrap();
         assert_eq!(after.tools, [
             Heater::default(),
@@ -274,6 +294,9 @@ mod tests {
         ]);
         let after = merge(r#"{"heater_generic chamber": {"temperature": 40}, "extruder_stepper x": {}}"#).unwrap();
         assert_eq!(after.chamber.unwrap().temperature, Some(40.0));
+        let after = merge(r#"{"heater_fan hotend": {"speed": 1.0, "rpm": 4000}, "heater_fan x": {}}"#).unwrap();
+        assert_eq!(after.fans[1].1, Fan { speed: Some(1.0), rpm: Some(4000.0) });
+        assert_eq!(after.fans.len(), 2);
     }
 
     #[test]

@@ -45,7 +45,8 @@ pub(crate) struct Known {
     /// Which hot ends, a bit for each.
     pub tools: u16,
     pub bed: bool,
-    pub fan: bool,
+    /// By their whole names, the one that cools the print first.
+    pub fans: Vec<String>,
     pub chamber: Option<String>,
     /// Which macros `T0`, `T1`, … there are, a bit for each.
     pub tool_macros: u16,
@@ -81,11 +82,16 @@ impl Known {
         };
         match name {
             "heater_bed" => self.bed = true,
-            "fan" => self.fan = true,
+            "fan" => self.fans.insert(0, name.into()),
+            _ if is_fan(name) => {
+                if name.len() < MAX_NAME && self.fans.len() < MAX_FANS {
+                    self.fans.push(name.into());
+                }
+            }
             _ if is_chamber(name) => {
                 // One that heats is the chamber before one that only measures.
                 let heats = name.starts_with("heater_generic ");
-                if name.len() < 64 && (heats || self.chamber.is_none()) {
+                if name.len() < MAX_NAME && (heats || self.chamber.is_none()) {
                     self.chamber = Some(name.into());
                 }
             }
@@ -112,6 +118,16 @@ pub(crate) fn tool_name(n: u8) -> String {
         0 => "extruder".into(),
         n => alloc::format!("extruder{n}"),
     }
+}
+
+/// More fans than this are not listed, besides the one that cools the print.
+pub(crate) const MAX_FANS: usize = 6;
+/// Objects with longer names are passed over, in bytes.
+pub(crate) const MAX_NAME: usize = 64;
+
+fn is_fan(name: &str) -> bool {
+    let kinds = ["fan_generic ", "heater_fan ", "controller_fan "];
+    kinds.iter().any(|kind| name.starts_with(kind))
 }
 
 /// Klipper knows no chamber; those who have one call it that.
