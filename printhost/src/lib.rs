@@ -7,12 +7,14 @@
 #![no_std]
 extern crate alloc;
 
+#[cfg(any(feature = "octoprint", feature = "prusalink"))]
 mod any_host;
 mod follow;
 mod printer_url;
 
+#[cfg(any(feature = "octoprint", feature = "prusalink"))]
 pub use any_host::AnyHost;
-#[cfg(feature = "tokio")]
+#[cfg(all(feature = "tokio", any(feature = "octoprint", feature = "prusalink")))]
 pub use any_host::{DynHost, Host};
 pub use follow::{JobEnd, follow};
 pub use printer_url::{PrinterUrl, PrinterUrlError, Protocol};
@@ -28,5 +30,7 @@ pub use printhost_core::{
 pub use printhost_net::{self as net, BaseUrl, Net, Trust};
 #[cfg(feature = "tokio")]
 pub use printhost_net_tokio::{self as net_tokio, HyperNet};
+#[cfg(feature = "octoprint")]
 pub use printhost_octoprint as octoprint;
+#[cfg(feature = "prusalink")]
 pub use printhost_prusalink as prusalink;
