@@ -47,7 +47,8 @@ usage: cargo xtask <command>
   peers [-- ARGS...]    tests against real servers; ARGS go to the test programs
   peers --keep          start the real servers and keep them until Ctrl-C
   prusalink             a real PrusaLink that prints on a simulated MK3S, tried out by curl
-  moonraker             a real Moonraker and Klipper that print on a simulated micro-controller, tried out by curl
+  moonraker [--suite]   a real Moonraker and Klipper that print on a simulated micro-controller, tried out by curl,
+                        or judged by the conformance suite
   octorest              a client that others wrote, against the simulator
   firmware [NAME...]    every firmware image that can be built here, or these: made, checked, measured
   qemu                  the hub on an emulated microcontroller, against a real OctoPrint
@@ -83,6 +84,7 @@ fn main() -> ExitCode {
         ["peers", "--", extra @ ..] => peers::peers(extra),
         ["prusalink"] => prusalink_smoke::prusalink(),
         ["moonraker"] => moonraker_smoke::moonraker(),
+        ["moonraker", "--suite"] => peers::moonraker(),
         ["octorest"] => octorest::octorest(),
         ["firmware", names @ ..] => match firmware::firmware(names) {
             Some(passed) => passed,

@@ -32,6 +32,13 @@ pub(crate) fn peers(test_args: &[&str]) -> bool {
     steps.summary(&result)
 }
 
+/// The part of [`peers`] that is Moonraker's.
+pub(crate) fn moonraker() -> bool {
+    let mut steps = Steps::new();
+    let result = moonraker_suite(&mut steps, &[]);
+    steps.summary(&result)
+}
+
 /// The driver's own tests against one server. They share its one printer, which prints one job at a time.
 pub(crate) fn driver(steps: &mut Steps, release: &'static Release, test_args: &[&str]) -> Result {
     let server = start(steps, release)?;
@@ -113,8 +120,8 @@ fn run(steps: &mut Steps, what: &str, server: &OctoPrint, test: &mut Command) ->
 
 /// Starts the servers, prints how to reach them, and keeps them until Ctrl-C.
 pub(crate) fn keep() -> bool {
-    let result =
-        OctoPrint::start_all(&RELEASES).and_then(|servers| watch(servers, prusalink()?, moonraker()?));
+    let result = OctoPrint::start_all(&RELEASES)
+        .and_then(|servers| watch(servers, prusalink()?, moonraker_with_klipper()?));
     if let Err(error) = &result {
         eprintln!("error: {error}");
     }
@@ -131,7 +138,7 @@ fn prusalink() -> Result<Option<PrusaLink>> {
 }
 
 /// Klipper needs Linux too, and is not always to be had.
-fn moonraker() -> Result<Option<Moonraker>> {
+fn moonraker_with_klipper() -> Result<Option<Moonraker>> {
     if !cfg!(target_os = "linux") || klipper::impossible().is_some() {
         return Ok(None);
     }

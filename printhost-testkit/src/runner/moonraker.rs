@@ -1,7 +1,7 @@
 use std::{
     format, fs,
     path::{Path, PathBuf},
-    string::{String, ToString as _},
+    string::String,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -163,7 +163,7 @@ impl MoonrakerOracle {
 
     async fn files(&self) -> Result<Vec<String>> {
         let (_, list) = self.get("/server/files/list?root=gcodes").await?;
-        let path = |file: &Value| file["path"].as_str().map(ToString::to_string);
+        let path = |file: &Value| file["path"].as_str().map(String::from);
         let mut paths: Vec<String> = list.as_array().into_iter().flatten().filter_map(path).collect();
         paths.sort();
         Ok(paths)
