@@ -34,7 +34,7 @@ pub use job_tracker::JobTracker;
 pub use reader::{Hashed, Progress, Throttle};
 pub use reconnect::Reconnect;
 pub use secret::Secret;
-pub use status::{Heater, Job, Phase, PrinterStatus};
+pub use status::{Fan, Heater, Job, Phase, Position, PrinterStatus};
 pub use upload::{IfExists, Started, Then, Upload, Uploaded, Verified, Verify};
 
 #[doc(hidden)]
