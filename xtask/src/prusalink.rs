@@ -112,6 +112,11 @@ impl PrusaLink {
         ]
     }
 
+    /// Its address.
+    pub(crate) fn http(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
     /// An error if it or its printer has ended by itself.
     pub(crate) fn check(&mut self) -> Result {
         let ended = |process: &mut Child| process.try_wait().map_err(|error| format!("PrusaLink: {error}"));

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::prusalink::{self, PrusaLink};
+use crate::pyprusalink;
 use crate::steps::{Result, Steps};
 
 /// What is printed: some seconds of the printer's time, and a move that nothing else makes.
@@ -25,6 +26,7 @@ pub(crate) fn run(steps: &mut Steps) -> Result {
         .run("it knows its printer, and who may ask", || knows_its_printer(&server))
         .and_then(|()| steps.run("it prints a file to its end", || prints(&mut server)))
         .and_then(|()| steps.run("it pauses, resumes and stops", || pauses_and_stops(&mut server)))
+        .and_then(|()| pyprusalink::real(steps, &server))
         .and_then(|()| steps.run("it loses a printer and finds it again", || loses_and_finds(&mut server)));
     result.map_err(|error| format!("{error}\n{}", server.log_hint()))
 }
