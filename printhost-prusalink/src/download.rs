@@ -4,7 +4,12 @@ use embedded_io_async::{Read as _, Write};
 use printhost_core::{Error, ErrorKind, Result};
 use printhost_net::{Method, NO_BODY, Net, http::ResponseOf, proto::percent::encode_path, rest::unexpected};
 
-use crate::{PrusaLink, api::call, host::Home, names};
+use crate::{
+    PrusaLink,
+    api::call,
+    host::{Family, Home},
+    names,
+};
 
 impl<N: Net> PrusaLink<N> {
     pub(crate) async fn fetch<W: Write + ?Sized>(
@@ -19,8 +24,7 @@ impl<N: Net> PrusaLink<N> {
         let Some(source) = &file.refs.download else {
             return Err(Error::new(ErrorKind::NotFound, operation).with_detail("this is no file to be had"));
         };
-        let response = self.open(operation, &home, source).await?;
-        let total = self.copy(operation, response, to).await?;
+        let total = self.pull(operation, &home, source, "", to).await?;
         if file.size.is_some_and(|size| size != total) {
             return Err(Error::new(ErrorKind::Disconnected, operation).with_detail("the file ended early"));
         }
@@ -31,13 +35,36 @@ impl<N: Net> PrusaLink<N> {
     pub(crate) async fn picture<W: Write + ?Sized>(&self, source: &str, to: &mut W) -> Result<u64> {
         let operation = "thumbnail";
         let home = self.home(operation).await?;
-        let response = self.open(operation, &home, source).await?;
-        let kind = response.header("content-type").unwrap_or_default();
-        if !kind.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("image/")) {
-            let what = format_args!("a picture was expected, not {kind:?}");
+        self.pull(operation, &home, source, "image/", to).await
+    }
+
+    /// What PrusaLink keeps at a path of its own, if it says that it is of this kind. On the firmware nobody asks anything
+    /// else meanwhile.
+    pub(crate) async fn pull<W: Write + ?Sized>(
+        &self,
+        operation: &'static str,
+        home: &Home,
+        source: &str,
+        kind: &str,
+        to: &mut W,
+    ) -> Result<u64> {
+        let mut turn = Some(self.turn(operation).await?);
+        let response = self.open(operation, home, source).await?;
+        if response.status() == 204 {
+            response.finish().await;
+            return Err(Error::new(ErrorKind::NotFound, operation).with_detail("there is none yet"));
+        }
+        let told = response.header("content-type").unwrap_or_default();
+        if !told.get(..kind.len()).is_some_and(|start| start.eq_ignore_ascii_case(kind)) {
+            let what = format_args!("a picture was expected, not {told:?}");
             return Err(unexpected(&self.config.login, operation, what));
         }
-        self.copy(operation, response, to).await
+        if home.family == Family::Pi {
+            turn = None;
+        }
+        let copied = self.copy(operation, response, to).await;
+        drop(turn);
+        copied
     }
 
     /// What PrusaLink keeps at a path of its own, which it does not encode. Never anywhere else: the path is taken below

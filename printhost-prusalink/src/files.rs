@@ -65,6 +65,7 @@ impl<N: Net> PrusaLink<N> {
     ) -> Result<()> {
         let operation = "files";
         let route = names::route(home, folder);
+        let _turn = self.turn(operation).await?;
         let mut response = self.request(home, call(operation, Method::Get, &route), NO_BODY).await?;
         self.rest().uncompressed(operation, &response)?;
         let limits = self.net.parts().limits();
