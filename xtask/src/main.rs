@@ -20,6 +20,7 @@ mod peers;
 mod portable;
 mod prusalink;
 mod prusalink_smoke;
+mod pyprusalink;
 mod qemu;
 mod setup;
 mod sizes;
@@ -41,6 +42,7 @@ usage: cargo xtask <command>
   peers --keep          start the real servers and keep them until Ctrl-C
   prusalink             a real PrusaLink that prints on a simulated MK3S, tried out by curl
   octorest              a client that others wrote, against the simulator
+  pyprusalink           likewise for PrusaLink
   firmware [NAME...]    every firmware image that can be built here, or these: made, checked, measured
   qemu                  the hub on an emulated microcontroller, against a real OctoPrint
   endure [--rounds N] [--seed S]
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
         ["peers", "--", extra @ ..] => peers::peers(extra),
         ["prusalink"] => prusalink_smoke::prusalink(),
         ["octorest"] => octorest::octorest(),
+        ["pyprusalink"] => pyprusalink::pyprusalink(),
         ["firmware", names @ ..] => match firmware::firmware(names) {
             Some(passed) => passed,
             None => {

@@ -3,6 +3,7 @@
 mod control;
 #[cfg(all(feature = "mk3s", target_os = "linux"))]
 mod mk3s;
+mod prusalink;
 
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
@@ -25,6 +26,8 @@ struct Cli {
 enum Personality {
     /// Serves simulated OctoPrint servers until Ctrl-C.
     Octoprint(OctoPrint),
+    /// Serves simulated PrusaLinks until Ctrl-C.
+    Prusalink(prusalink::PrusaLink),
     /// Simulates a Prusa MK3S on a pseudo terminal until its input ends; prints the port, and takes commands as lines.
     #[cfg(all(feature = "mk3s", target_os = "linux"))]
     Mk3s(mk3s::Mk3s),
@@ -91,6 +94,7 @@ fn main() -> ExitCode {
     let result = runtime.block_on(async {
         match personality {
             Personality::Octoprint(args) => run(args).await,
+            Personality::Prusalink(args) => prusalink::run(args).await,
             #[cfg(all(feature = "mk3s", target_os = "linux"))]
             Personality::Mk3s(args) => mk3s::run(args).await,
         }
