@@ -25,11 +25,8 @@ use crate::{
 };
 
 /// What is Moonraker's own in its interface.
-pub(crate) const DIALECT: Dialect = Dialect::new(
-    "/server/info",
-    |body| wire::rpc::refusal(body).map(|failure| failure.message),
-    judge,
-);
+pub(crate) const DIALECT: Dialect =
+    Dialect::new("/server/info", |body| wire::rpc::refusal(body).map(|failure| failure.message), judge);
 
 /// Who waits decides for how long.
 const NO_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
