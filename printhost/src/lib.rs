@@ -22,10 +22,10 @@ pub use printer_url::{PrinterUrl, PrinterUrlError, Protocol};
 pub use printhost_core::dynamic::{DynPrintHost, DynRead, DynWrite};
 pub use printhost_core::{
     Axes, Backoff, Camera, Capabilities, Clock, Command, Confirmation, Entropy, Error, ErrorKind, Event,
-    EventBus, Events, Fan, FileEntry, FileInfo, FilePage, Hashed, Heater, HeaterId, HostInfo, IfExists, Job,
-    JobEvent, JobTracker, Memory, Outcome, Page, Phase, Position, PrintHost, PrinterStatus, Progress,
-    RemotePath, Result, Retry, SUBSCRIBERS, Secret, Started, Then, Throttle, Thumbnail, Upload, Uploaded,
-    Verified, Verify, beside,
+    EventBus, Events, Fan, FileEntry, FileInfo, FilePage, HashOnly, Hashed, Heater, HeaterId, HostInfo,
+    IfExists, Job, JobEvent, JobTracker, Memory, Outcome, Page, Phase, Position, PrintHost, PrinterStatus,
+    Progress, RemotePath, Result, Retry, SUBSCRIBERS, Secret, Started, Then, Throttle, Thumbnail, Upload,
+    Uploaded, Verified, Verify, beside,
 };
 #[cfg(feature = "moonraker")]
 pub use printhost_moonraker as moonraker;
