@@ -10,7 +10,10 @@ use crate::{
     Moonraker,
     api::{Call, DIALECT},
     config::Means,
-    wire::{self, rpc::{Answer, quoted}},
+    wire::{
+        self,
+        rpc::{Answer, quoted},
+    },
 };
 
 const LOGIN: &str = "/access/login";
@@ -48,8 +51,7 @@ impl<N: Net> Moonraker<N> {
                 Err(e) => return Err(e),
             }
         }
-        let body =
-            format!(r#"{{"username":{},"password":{}}}"#, quoted(name), quoted(password.expose()));
+        let body = format!(r#"{{"username":{},"password":{}}}"#, quoted(name), quoted(password.expose()));
         // A wrong password is 400.
         let tokens = self.tokens(operation, base, LOGIN, password, &body).await.map_err(|e| {
             match e.http_status() {
@@ -107,9 +109,8 @@ impl<N: Net> Moonraker<N> {
             )),
             Means::Key(_) => refused
                 .with_detail(format_args!("Moonraker does not accept the API key; it also takes {users}")),
-            Means::User { .. } => {
-                refused.with_detail("Moonraker does not accept the user or the password; it also takes an API key")
-            }
+            Means::User { .. } => refused
+                .with_detail("Moonraker does not accept the user or the password; it also takes an API key"),
         }
     }
 }

@@ -25,11 +25,8 @@ use crate::{
 };
 
 /// What is Moonraker's own in its interface.
-pub(crate) const DIALECT: Dialect = Dialect::new(
-    "/server/info",
-    |body| wire::rpc::refusal(body).map(|failure| failure.message),
-    |refusal| judge(refusal),
-);
+pub(crate) const DIALECT: Dialect =
+    Dialect::new("/server/info", |body| wire::rpc::refusal(body).map(|failure| failure.message), judge);
 
 /// Who waits decides for how long.
 const NO_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -80,12 +77,7 @@ impl<N: Net> Moonraker<N> {
         }
     }
 
-    async fn request_once(
-        &self,
-        base: &BaseUrl,
-        call: Call<'_>,
-        body: &[u8],
-    ) -> Result<ResponseOf<'_, N>> {
+    async fn request_once(&self, base: &BaseUrl, call: Call<'_>, body: &[u8]) -> Result<ResponseOf<'_, N>> {
         let body = if call.method.is_safe() || body.is_empty() { NO_BODY } else { Body::bytes(body) };
         self.rest().exchange(base, call, body).await
     }
@@ -283,7 +275,12 @@ mod tests {
             ("start", 400, "Unable to open file", ErrorKind::NotFound),
             ("start", 400, "SD busy", ErrorKind::Conflict),
             ("gcode", 400, "Extrude below minimum temp\nSee the", ErrorKind::Conflict),
-            ("set temperature", 400, "Requested temperature (999.0) out of range (5.0:280.0)", ErrorKind::InvalidInput),
+            (
+                "set temperature",
+                400,
+                "Requested temperature (999.0) out of range (5.0:280.0)",
+                ErrorKind::InvalidInput,
+            ),
             ("file info", -32601, "Metadata not available for <nope.gcode>", ErrorKind::NotFound),
             ("create folder", 400, "[Errno 17] File exists: '/x'", ErrorKind::Exists),
             ("delete", 400, "[Errno 39] Directory not empty: '/x'", ErrorKind::Conflict),

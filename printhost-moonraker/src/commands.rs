@@ -80,7 +80,9 @@ impl<N: Net> Moonraker<N> {
                 HeaterId::Bed => objects.bed.as_ref(),
                 _ => objects.chamber.as_ref(),
             };
-            heater.and_then(|h: &wire::Heater| h.target).is_some_and(|t| (t - f64::from(celsius)).abs() < 0.05)
+            heater
+                .and_then(|h: &wire::Heater| h.target)
+                .is_some_and(|t| (t - f64::from(celsius)).abs() < 0.05)
         })
         .await
     }

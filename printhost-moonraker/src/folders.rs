@@ -5,12 +5,7 @@ use alloc::{format, string::String};
 use printhost_core::{Clock as _, Error, ErrorKind, RemotePath, Result, Retry};
 use printhost_net::Net;
 
-use crate::{
-    Moonraker,
-    files::There,
-    jobs::ours,
-    wire::rpc::quoted,
-};
+use crate::{Moonraker, files::There, jobs::ours, wire::rpc::quoted};
 
 /// Before the host is read after an answer was lost: what was sent may still be on its way through it.
 const SETTLES: core::time::Duration = core::time::Duration::from_millis(400);
@@ -96,9 +91,7 @@ impl<N: Net> Moonraker<N> {
         );
         match self.there(operation, from.as_str()).await? {
             There::Nothing => {
-                return Err(
-                    Error::new(ErrorKind::NotFound, operation).with_detail("there is no such file")
-                );
+                return Err(Error::new(ErrorKind::NotFound, operation).with_detail("there is no such file"));
             }
             There::Folder | There::File(_) => {}
         }

@@ -63,11 +63,8 @@ pub struct HistoryTotals {
 impl<N: Net> Moonraker<N> {
     /// The history, the newest job first. `GET /server/history/list`
     pub async fn history(&self, page: Page) -> Result<Vec<HistoryEntry>> {
-        let route = format!(
-            "/server/history/list?order=desc&start={}&limit={}",
-            page.offset,
-            page.limit.max(1)
-        );
+        let route =
+            format!("/server/history/list?order=desc&start={}&limit={}", page.offset, page.limit.max(1));
         let mut entries = Vec::new();
         if page.limit > 0 {
             self.each_job("history", &route, &mut |job| entries.push(map::history(job))).await?;

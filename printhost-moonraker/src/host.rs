@@ -73,7 +73,8 @@ impl<N: Net> Moonraker<N> {
         let base = match self.takes_tokens() {
             // Needs no login, so that the login itself goes to where Moonraker lives.
             true => {
-                let asked = self.rest().settle(&self.config.url, Call::get(operation, "/access/info")).await?;
+                let asked =
+                    self.rest().settle(&self.config.url, Call::get(operation, "/access/info")).await?;
                 asked.1.finish().await;
                 asked.0
             }

@@ -103,7 +103,8 @@ impl<N: Net> Moonraker<N> {
             };
             // Of a short print only the end may be left to see, which is not that of an earlier one if it is younger.
             let is_new = job.elapsed.is_none_or(|e| e <= clock.now().saturating_sub(at) + SLACK);
-            let was_over = before.job.as_ref().is_some_and(|b| b.path == job.path && b.elapsed == job.elapsed);
+            let was_over =
+                before.job.as_ref().is_some_and(|b| b.path == job.path && b.elapsed == job.elapsed);
             is_new && (status.phase.has_job() || status.phase == Phase::Finished && !was_over)
         };
         self.steer(operation, "printer.print.start", &params, |look| started(&look.status)).await
@@ -189,7 +190,12 @@ impl<N: Net> Moonraker<N> {
     }
 
     /// Sends what cannot be read back; without its answer it counts as taken when Moonraker goes on answering.
-    pub(crate) async fn send_or_take(&self, operation: &'static str, method: &str, params: &str) -> Result<()> {
+    pub(crate) async fn send_or_take(
+        &self,
+        operation: &'static str,
+        method: &str,
+        params: &str,
+    ) -> Result<()> {
         let sent = pin!(self.send_and_wait(operation, method, params));
         match select(sent, self.shows_or_is_taken(operation, &|_| false)).await {
             Either::First(answered) => answered.map(drop),
@@ -221,8 +227,10 @@ pub(crate) fn ours<'a>(operation: &'static str, path: &'a str) -> Result<RemoteP
     let path = RemotePath::parse(path).map_err(|e| e.in_operation(operation))?;
     match path.as_str().len() <= wire::PATH {
         true => Ok(path),
-        false => Err(Error::new(ErrorKind::InvalidInput, operation)
-            .with_detail("the path is longer than 512 bytes")),
+        false => {
+            Err(Error::new(ErrorKind::InvalidInput, operation)
+                .with_detail("the path is longer than 512 bytes"))
+        }
     }
 }
 

@@ -93,7 +93,9 @@ impl<N: Net> Moonraker<N> {
                 if token.is_some() {
                     // It has expired: the next connection shows another one, or finds out why there is none.
                     self.renew("run", base, token.as_ref()).await?;
-                    return Err(Error::new(ErrorKind::Disconnected, "run").with_detail("the login has expired"));
+                    return Err(
+                        Error::new(ErrorKind::Disconnected, "run").with_detail("the login has expired")
+                    );
                 }
                 Err(self.explain(base, e).await)
             }

@@ -92,7 +92,8 @@ fn fan((name, told): &(String, wire::Fan)) -> Option<Fan> {
 
 /// Of axes that were not homed Klipper tells where they would be.
 fn position(motion: &wire::Motion) -> Option<Position> {
-    let axis = |n: usize, name| motion.position[n].filter(|_| motion.homed_axes.contains(name)).map(|mm| mm as f32);
+    let axis =
+        |n: usize, name| motion.position[n].filter(|_| motion.homed_axes.contains(name)).map(|mm| mm as f32);
     let mut position = Position::default();
     (position.x, position.y, position.z) = (axis(0, 'x'), axis(1, 'y'), axis(2, 'z'));
     (position != Position::default()).then_some(position)
@@ -334,7 +335,8 @@ mod tests {
 
     #[test]
     fn temperature_that_was_not_measured_yet_is_none() {
-        let status = status_of(r#"{"webhooks":{"state":"ready"},"extruder":{"temperature":0.0,"target":0.0}}"#);
+        let status =
+            status_of(r#"{"webhooks":{"state":"ready"},"extruder":{"temperature":0.0,"target":0.0}}"#);
         assert_eq!(status.tools, [Heater::new(None, Some(0.0))]);
     }
 

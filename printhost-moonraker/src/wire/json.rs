@@ -312,8 +312,20 @@ mod tests {
     #[test]
     fn numbers_are_those_of_another_reader() {
         for text in [
-            "0", "-0", "7", "23.49", "-1.5e-3", "1E5", "0.05654900457321248", "36353.913220565", "1e400",
-            "123456789012345", "1234567890123456789", "0.000000000000001", "16000380", "-16.0",
+            "0",
+            "-0",
+            "7",
+            "23.49",
+            "-1.5e-3",
+            "1E5",
+            "0.05654900457321248",
+            "36353.913220565",
+            "1e400",
+            "123456789012345",
+            "1234567890123456789",
+            "0.000000000000001",
+            "16000380",
+            "-16.0",
         ] {
             let mut ends = String::from(text);
             ends.push(',');
@@ -330,7 +342,11 @@ mod tests {
     #[test]
     fn texts_are_those_of_another_reader() {
         for text in [
-            r#""""#, r#""plain ü""#, r#""a\"b\\c\/\n\r\t\b\f""#, r#""\u00fc\ud83d\ude00""#, r#""// a\n!! b""#,
+            r#""""#,
+            r#""plain ü""#,
+            r#""a\"b\\c\/\n\r\t\b\f""#,
+            r#""\u00fc\ud83d\ude00""#,
+            r#""// a\n!! b""#,
         ] {
             let mut ours = String::from("before");
             Reader::new(text.as_bytes()).text(&mut ours, 256).unwrap();
@@ -349,7 +365,9 @@ mod tests {
 
     #[test]
     fn what_is_passed_over_may_be_anything() {
-        for text in ["{\"a\": [1, {\"b\": \"}]\\\"\"}], \"c\": {}}", "[]", "true", "-1e5", "\"x\\\\\"", "null"] {
+        for text in
+            ["{\"a\": [1, {\"b\": \"}]\\\"\"}], \"c\": {}}", "[]", "true", "-1e5", "\"x\\\\\"", "null"]
+        {
             let mut ends = String::from(text);
             ends.push_str(" , 5,");
             let mut reader = Reader::new(ends.as_bytes());

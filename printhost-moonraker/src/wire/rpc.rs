@@ -47,7 +47,12 @@ pub(crate) fn told(text: &[u8]) -> Read<Told<'_>> {
     let mut first = true;
     while let Some(key) = r.key(&mut first)? {
         match key {
-            b"method" => method = if r.peek()? == b'"' { Some(r.raw_string()?) } else { None },
+            b"method" => {
+                method = match r.raw()? {
+                    [b'"', name @ .., b'"'] => Some(name),
+                    _ => None,
+                }
+            }
             b"params" if method == Some(b"notify_status_update") => {
                 return Ok(first_of(r)?.map_or(Told::Other, Told::Changes));
             }

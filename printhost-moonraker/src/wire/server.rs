@@ -168,4 +168,3 @@ pub(crate) struct QueuedJob {
     pub job_id: Text,
     pub time_added: Option<f64>,
 }
-
