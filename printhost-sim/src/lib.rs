@@ -8,12 +8,9 @@ mod klipper_mcu;
 #[cfg(all(feature = "mk3s", target_os = "linux"))]
 mod mk3s;
 mod octoprint;
-<<<<<<< HEAD
+mod prusalink;
 #[cfg(all(any(feature = "klipper-mcu", feature = "mk3s"), target_os = "linux"))]
 mod pty;
-=======
-mod prusalink;
->>>>>>> main
 mod wire;
 
 pub use fault::{Fault, FaultId, Injected, On};

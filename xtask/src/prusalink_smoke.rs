@@ -2,11 +2,8 @@
 
 use crate::expect::{ensure, poll};
 use crate::prusalink::{self, PrusaLink};
-<<<<<<< HEAD
-use crate::simulated;
-=======
 use crate::pyprusalink;
->>>>>>> main
+use crate::simulated;
 use crate::steps::{Result, Steps};
 use crate::workspace::cargo_test_peers;
 

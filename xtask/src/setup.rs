@@ -4,11 +4,7 @@ use std::path::PathBuf;
 
 use crate::steps::{self, Result, Steps};
 use crate::workspace::{self, command};
-<<<<<<< HEAD
-use crate::{esptool, klipper, moonraker, octoprint, octorest, prusalink};
-=======
-use crate::{esptool, octoprint, octorest, prusalink, pyprusalink};
->>>>>>> main
+use crate::{esptool, klipper, moonraker, octoprint, octorest, prusalink, pyprusalink};
 
 const CARGO_DENY: &str = "0.20.2";
 
