@@ -1,13 +1,21 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(all(any(feature = "klipper-mcu", feature = "mk3s"), target_os = "linux"))]
+mod board;
 mod fault;
+#[cfg(all(feature = "klipper-mcu", target_os = "linux"))]
+mod klipper_mcu;
 #[cfg(all(feature = "mk3s", target_os = "linux"))]
 mod mk3s;
 mod octoprint;
 mod prusalink;
+#[cfg(all(any(feature = "klipper-mcu", feature = "mk3s"), target_os = "linux"))]
+mod pty;
 mod wire;
 
 pub use fault::{Fault, FaultId, Injected, On};
+#[cfg(all(feature = "klipper-mcu", target_os = "linux"))]
+pub use klipper_mcu::{KlipperMcuReport, KlipperMcuSim, KlipperMcuSteps};
 #[cfg(all(feature = "mk3s", target_os = "linux"))]
 pub use mk3s::{Mk3sButton, Mk3sConfig, Mk3sReport, Mk3sSim};
 pub use octoprint::{AppRequest, Group, OctoPrintSim, Request, SimConfig, StoredFile, User};
