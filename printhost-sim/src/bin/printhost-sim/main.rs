@@ -30,12 +30,12 @@ struct Cli {
 enum Personality {
     /// Serves simulated OctoPrint servers until Ctrl-C.
     Octoprint(OctoPrint),
+    /// Serves simulated PrusaLinks until Ctrl-C.
+    Prusalink(prusalink::PrusaLink),
     /// Simulates the micro-controller of a printer that Klipper drives, on a pseudo terminal until its input ends;
     /// prints the port, and takes commands as lines.
     #[cfg(all(feature = "klipper-mcu", target_os = "linux"))]
     KlipperMcu(klipper_mcu::KlipperMcu),
-    /// Serves simulated PrusaLinks until Ctrl-C.
-    Prusalink(prusalink::PrusaLink),
     /// Simulates a Prusa MK3S on a pseudo terminal until its input ends; prints the port, and takes commands as lines.
     #[cfg(all(feature = "mk3s", target_os = "linux"))]
     Mk3s(mk3s::Mk3s),
@@ -102,9 +102,9 @@ fn main() -> ExitCode {
     let result = runtime.block_on(async {
         match personality {
             Personality::Octoprint(args) => run(args).await,
+            Personality::Prusalink(args) => prusalink::run(args).await,
             #[cfg(all(feature = "klipper-mcu", target_os = "linux"))]
             Personality::KlipperMcu(args) => klipper_mcu::run(args).await,
-            Personality::Prusalink(args) => prusalink::run(args).await,
             #[cfg(all(feature = "mk3s", target_os = "linux"))]
             Personality::Mk3s(args) => mk3s::run(args).await,
         }
