@@ -64,6 +64,7 @@ impl<N: Net> PrusaLink<N> {
     ) -> Result<()> {
         let operation = "files";
         let route = names::route(home, folder);
+        let _turn = self.turn(operation).await?;
         let response = self.request(home, call(operation, Method::Get, &route), NO_BODY).await?;
         let items = JsonItems::new(self.net.parts().limits().json);
         self.rest().each_item(operation, response, items, take).await

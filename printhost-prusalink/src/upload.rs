@@ -12,8 +12,8 @@ use crate::{
     PrusaLink,
     api::{Call, JSON},
     folders::There,
-    host::{Family, Home},
-    names, wire,
+    host::{Family, Home, wait},
+    names,
 };
 
 /// PrusaLink counts in signed numbers.
@@ -36,6 +36,8 @@ impl<N: Net> PrusaLink<N> {
         }
         let home = self.home(operation).await?;
         names::check_new_file(operation, home.family, path)?;
+        // One file at a time is all that either family takes.
+        let _alone = wait(&self.files, operation).await?;
         let path = path.as_str();
         if !home.takes_files {
             return refuse(ErrorKind::Unsupported, "this PrusaLink is too old to be sent files by PUT");
@@ -57,8 +59,11 @@ impl<N: Net> PrusaLink<N> {
         {
             self.make_folders(operation, &home, folder).await?;
         }
+        if self.transfer(operation, &home).await?.is_some() {
+            return refuse(ErrorKind::Busy, "PrusaLink is being sent another file");
+        }
         let mut body = Hashed::<_, Sha1>::when(upload.verify == Verify::ReadBack, upload.body);
-        let sent = self.transfer(&home, path, upload.len, upload.if_exists, &mut body).await;
+        let sent = self.put(&home, path, upload.len, upload.if_exists, &mut body).await;
         let sha1 = body.finish().map(<[u8; 20]>::from);
         let verified = match sent {
             Ok(()) => self.verify(&home, path, upload.len, sha1).await?,
@@ -82,7 +87,7 @@ impl<N: Net> PrusaLink<N> {
         Ok(uploaded)
     }
 
-    async fn transfer<R: Read + ?Sized>(
+    async fn put<R: Read + ?Sized>(
         &self,
         home: &Home,
         path: &str,
@@ -97,6 +102,11 @@ impl<N: Net> PrusaLink<N> {
         let mut call = Call::new("upload", Method::Put, &route).headers(fields);
         // A small host takes a while to write the file out: 4 MiB/s is what an SD card does.
         call.answer = Some(self.net.parts().limits().answer + Duration::from_secs(len >> 22));
+        // The Pi has a thread for each request, so there a file holds nobody up.
+        let _turn = match home.family {
+            Family::Pi => None,
+            Family::Firmware => Some(self.turn("upload").await?),
+        };
         let response = self.request(home, call, Body::stream(&[], body, len, &[])).await?;
         response.finish().await;
         Ok(())
@@ -126,7 +136,7 @@ impl<N: Net> PrusaLink<N> {
         }
         // The Pi (0.8.1) fails like that when it is sent another file.
         if lost.http_status() == Some(500)
-            && let Ok(Some(wire::Transfer { .. })) = self.get(operation, home, "/api/v1/transfer").await
+            && let Ok(Some(_)) = self.transfer(operation, home).await
             && self.there(operation, home, path).await == Ok(There::Nothing)
         {
             return Err(Error::new(ErrorKind::Busy, operation)

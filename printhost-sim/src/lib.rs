@@ -8,6 +8,7 @@ mod klipper_mcu;
 #[cfg(all(feature = "mk3s", target_os = "linux"))]
 mod mk3s;
 mod octoprint;
+mod prusalink;
 #[cfg(all(any(feature = "klipper-mcu", feature = "mk3s"), target_os = "linux"))]
 mod pty;
 mod wire;
@@ -18,3 +19,4 @@ pub use klipper_mcu::{KlipperMcuReport, KlipperMcuSim, KlipperMcuSteps};
 #[cfg(all(feature = "mk3s", target_os = "linux"))]
 pub use mk3s::{Mk3sButton, Mk3sConfig, Mk3sReport, Mk3sSim};
 pub use octoprint::{AppRequest, Group, OctoPrintSim, Request, SimConfig, StoredFile, User};
+pub use prusalink::{PrusaLinkConfig, PrusaLinkFamily, PrusaLinkSim};

@@ -24,6 +24,7 @@ mod peers;
 mod portable;
 mod prusalink;
 mod prusalink_smoke;
+mod pyprusalink;
 mod qemu;
 mod service;
 mod setup;
@@ -50,6 +51,7 @@ usage: cargo xtask <command>
   moonraker [--suite]   a real Moonraker and Klipper that print on a simulated micro-controller, tried out by curl,
                         or judged by the conformance suite
   octorest              a client that others wrote, against the simulator
+  pyprusalink           likewise for PrusaLink
   firmware [NAME...]    every firmware image that can be built here, or these: made, checked, measured
   qemu                  the hub on an emulated microcontroller, against a real OctoPrint
   endure [--rounds N] [--seed S]
@@ -86,6 +88,7 @@ fn main() -> ExitCode {
         ["moonraker"] => moonraker_smoke::moonraker(),
         ["moonraker", "--suite"] => peers::moonraker(),
         ["octorest"] => octorest::octorest(),
+        ["pyprusalink"] => pyprusalink::pyprusalink(),
         ["firmware", names @ ..] => match firmware::firmware(names) {
             Some(passed) => passed,
             None => {

@@ -15,8 +15,13 @@ use crate::{klipper, ledger, moonraker_smoke, octorest, prusalink_smoke, simulat
 const FEWER_CUTS: &str = "39";
 
 /// The test programs that have something for servers.
-pub(crate) const PROGRAMS: [&str; 4] =
-    ["--test=real_octoprint", "--test=conformance", "--test=same_printer", "--test=real_announcers"];
+pub(crate) const PROGRAMS: [&str; 5] = [
+    "--test=real_octoprint",
+    "--test=real_prusalink",
+    "--test=conformance",
+    "--test=same_printer",
+    "--test=real_announcers",
+];
 
 /// Every test that needs a server, each group with a server of its own.
 pub(crate) fn peers(test_args: &[&str]) -> bool {
@@ -71,7 +76,7 @@ pub(crate) fn prusalink_suite(steps: &mut Steps, test_args: &[&str]) -> Result {
         let only = format!("prusalink_driver_passes_{login}");
         let mut suite =
             cargo_test_peers(["--test=conformance", "--", "--ignored", "--test-threads=1", &only]);
-        suite.args(test_args).envs(server.environment());
+        suite.args(test_args).envs(server.environment()).env("PRINTHOST_LEDGER", ledger::columns());
         steps
             .command(format!("conformance on PrusaLink {}, {login}", prusalink::VERSION), &mut suite)
             .map_err(|error| format!("{error}\n{}", server.log_hint()))?;

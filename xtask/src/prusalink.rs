@@ -104,12 +104,18 @@ impl PrusaLink {
     }
 
     /// What the tests need to know, as environment variables.
-    pub(crate) fn environment(&self) -> [(&'static str, String); 3] {
+    pub(crate) fn environment(&self) -> [(&'static str, String); 4] {
         [
             ("PRINTHOST_PRUSALINK_URL", format!("prusalink://127.0.0.1:{}", self.port)),
             ("PRINTHOST_PRUSALINK_KEY", API_KEY.to_owned()),
             ("PRINTHOST_PRUSALINK_PASSWORD", PASSWORD.to_owned()),
+            ("PRINTHOST_PRUSALINK_SUPERVISOR", self.process.id().to_string()),
         ]
+    }
+
+    /// Its address.
+    pub(crate) fn http(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 
     /// An error if it or its printer has ended by itself.
@@ -201,8 +207,9 @@ fn serve(config: &Path, log: &Path) -> Result<Child> {
     let errors = console.try_clone().map_err(|error| format!("{}: {error}", log.display()))?;
     // The kernel ends it when this process dies in whatever way.
     let mut setpriv = workspace::command("setpriv");
-    setpriv.args(["--pdeathsig", "KILL", "--"]).arg(python());
-    setpriv.arg(workspace::root().join("xtask/prusalink/run.py"));
+    let scripts = workspace::root().join("xtask/prusalink");
+    setpriv.args(["--pdeathsig", "KILL", "--"]).arg(python()).arg(scripts.join("supervise.py"));
+    setpriv.arg(python()).arg(scripts.join("run.py"));
     setpriv.args(["--foreground", "--info", "--config"]).arg(config);
     setpriv
         .stdin(Stdio::null())

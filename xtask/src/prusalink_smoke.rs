@@ -2,8 +2,10 @@
 
 use crate::expect::{ensure, poll};
 use crate::prusalink::{self, PrusaLink};
+use crate::pyprusalink;
 use crate::simulated;
 use crate::steps::{Result, Steps};
+use crate::workspace::cargo_test_peers;
 
 /// What is printed: some seconds of the printer's time, and a move that nothing else makes.
 const LAST_MOVE: &str = "G1 X123.25 Y77.5 F6000";
@@ -25,8 +27,23 @@ pub(crate) fn run(steps: &mut Steps) -> Result {
         .run("it knows its printer, and who may ask", || knows_its_printer(&server))
         .and_then(|()| steps.run("it prints a file to its end", || prints(&mut server)))
         .and_then(|()| steps.run("it pauses, resumes and stops", || pauses_and_stops(&mut server)))
+        .and_then(|()| pyprusalink::real(steps, &server))
+        .and_then(|()| driver(steps, &server, &["busy_transfer", "file_is_stored_and_not_started"]))
         .and_then(|()| steps.run("it loses a printer and finds it again", || loses_and_finds(&mut server)));
+    let result = result.and_then(|()| {
+        server.printer().tell("unplug")?;
+        server.wait_until("misses its printer", "/api/v1/status", is("ERROR"))?;
+        driver(steps, &server, &["unplugged_printer"])?;
+        server.printer().tell("plug-in")?;
+        driver(steps, &server, &["printer_that_is_plugged_in_again"])
+    });
     result.map_err(|error| format!("{error}\n{}", server.log_hint()))
+}
+
+/// The driver's own tests of what is arranged here.
+fn driver(steps: &mut Steps, server: &PrusaLink, tests: &[&str]) -> Result {
+    let mut test = cargo_test_peers(["--test=real_prusalink", "--", "--test-threads=1"]);
+    steps.command(format!("the driver: {}", tests.join(", ")), test.args(tests).envs(server.environment()))
 }
 
 fn knows_its_printer(server: &PrusaLink) -> Result {

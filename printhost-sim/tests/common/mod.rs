@@ -1,6 +1,8 @@
 //! Clients that share no code with the simulator's users: curl, and tungstenite for the push channel.
 #![allow(dead_code, reason = "every test binary uses another part")]
 
+pub(crate) mod shape;
+
 use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};

@@ -135,8 +135,11 @@ impl MoonrakerOracle {
 
     /// How many prints there have ever been, and the last one.
     async fn history(&self) -> Result<(u64, Value)> {
-        let (_, mut history) = self.get("/server/history/list?limit=1&order=desc").await?;
-        Ok((history["count"].as_u64().unwrap_or_default(), history["jobs"][0].take()))
+        let (_, history) = self.get("/server/history/list?limit=1&order=desc").await?;
+        Ok((
+            history["count"].as_u64().unwrap_or_default(),
+            history["jobs"].get(0).cloned().unwrap_or_default(),
+        ))
     }
 
     async fn printer(&self) -> Result<Seen> {

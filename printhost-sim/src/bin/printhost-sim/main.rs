@@ -7,6 +7,7 @@ mod input;
 mod klipper_mcu;
 #[cfg(all(feature = "mk3s", target_os = "linux"))]
 mod mk3s;
+mod prusalink;
 
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
@@ -29,6 +30,8 @@ struct Cli {
 enum Personality {
     /// Serves simulated OctoPrint servers until Ctrl-C.
     Octoprint(OctoPrint),
+    /// Serves simulated PrusaLinks until Ctrl-C.
+    Prusalink(prusalink::PrusaLink),
     /// Simulates the micro-controller of a printer that Klipper drives, on a pseudo terminal until its input ends;
     /// prints the port, and takes commands as lines.
     #[cfg(all(feature = "klipper-mcu", target_os = "linux"))]
@@ -99,6 +102,7 @@ fn main() -> ExitCode {
     let result = runtime.block_on(async {
         match personality {
             Personality::Octoprint(args) => run(args).await,
+            Personality::Prusalink(args) => prusalink::run(args).await,
             #[cfg(all(feature = "klipper-mcu", target_os = "linux"))]
             Personality::KlipperMcu(args) => klipper_mcu::run(args).await,
             #[cfg(all(feature = "mk3s", target_os = "linux"))]
