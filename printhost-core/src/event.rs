@@ -238,6 +238,7 @@ mod tests {
     #[test]
     fn slow_listener_sees_newest_status_and_every_job_event() {
         let bus = EventBus::new();
+        bus.publish_resynced(status(Phase::Idle));
         let mut events = bus.subscribe().unwrap();
         bus.publish_status(status(Phase::Idle));
         bus.publish_job(JobEvent::Paused);
@@ -257,6 +258,7 @@ mod tests {
     #[test]
     fn overflowing_queue_says_how_many_were_missed() {
         let bus = EventBus::new();
+        bus.publish_resynced(status(Phase::Idle));
         let mut events = bus.subscribe().unwrap();
         for _ in 0..EVENT_QUEUE + 3 {
             bus.publish_job(JobEvent::Paused);

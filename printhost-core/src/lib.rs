@@ -31,7 +31,7 @@ pub use event::{EVENT_QUEUE, Event, EventBus, Events, JobEvent, SUBSCRIBERS};
 pub use file::{FileEntry, FileInfo, FilePage, Page, RemotePath, Thumbnail};
 pub use host::{HostInfo, Memory, PrintHost, beside};
 pub use job_tracker::JobTracker;
-pub use reader::{Hashed, Progress, Throttle};
+pub use reader::{HashOnly, Hashed, Progress, Throttle};
 pub use reconnect::Reconnect;
 pub use secret::Secret;
 pub use status::{Fan, Heater, Job, Phase, Position, PrinterStatus};

@@ -31,6 +31,6 @@ impl<N: Net> PrusaLink<N> {
         let none = || Error::new(ErrorKind::NotFound, operation).with_detail("the camera has no picture");
         let source = camera.snapshot.as_deref().ok_or_else(none)?;
         let home = self.home(operation).await?;
-        self.pull(operation, &home, source, "image/", to).await
+        self.pull(operation, &home, source, true, to).await
     }
 }

@@ -1,11 +1,12 @@
-use core::{convert::Infallible, time::Duration};
+use core::time::Duration;
 
-use embedded_io_async::{ErrorType, Read, Write};
+use embedded_io_async::Read;
 use printhost_core::{
-    Error, ErrorKind, IfExists, Result, Retry, Started, Then, Upload, Uploaded, Verified, Verify,
+    Error, ErrorKind, HashOnly, Hashed, IfExists, Result, Retry, Started, Then, Upload, Uploaded, Verified,
+    Verify,
 };
 use printhost_net::{Body, Method, Net};
-use sha1::{Digest, Sha1};
+use sha1::Sha1;
 
 use crate::{
     PrusaLink,
@@ -61,10 +62,9 @@ impl<N: Net> PrusaLink<N> {
         if self.transfer(operation, &home).await?.is_some() {
             return refuse(ErrorKind::Busy, "PrusaLink is being sent another file");
         }
-        let digest = (upload.verify == Verify::ReadBack).then(Sha1::new);
-        let mut body = Sent { reader: upload.body, digest };
+        let mut body = Hashed::<_, Sha1>::when(upload.verify == Verify::ReadBack, upload.body);
         let sent = self.put(&home, path, upload.len, upload.if_exists, &mut body).await;
-        let sha1 = body.digest.map(|digest| <[u8; 20]>::from(digest.finalize()));
+        let sha1 = body.finish().map(<[u8; 20]>::from);
         let verified = match sent {
             Ok(()) => self.verify(&home, path, upload.len, sha1).await?,
             Err(e) if e.retry() == Retry::ReadFirst => {
@@ -93,7 +93,7 @@ impl<N: Net> PrusaLink<N> {
         path: &str,
         len: u64,
         if_exists: IfExists,
-        body: &mut Sent<'_, R>,
+        body: &mut Hashed<&mut R, Sha1>,
     ) -> Result<()> {
         let route = names::route(home, path);
         let fields = [JSON, GCODE, ("Overwrite", "?1")];
@@ -159,10 +159,10 @@ impl<N: Net> PrusaLink<N> {
                     (Some(size), _) if size != len => true,
                     (Some(_), None) => return Ok(Verified::Size),
                     (_, Some(ours)) => {
-                        let mut content = HashOnly(Sha1::new());
+                        let mut content = HashOnly::<Sha1>::new();
                         let read = self.fetch(operation, path, &mut content).await;
                         read.map_err(Error::unconfirmed)?;
-                        if <[u8; 20]>::from(content.0.finalize()) == ours {
+                        if <[u8; 20]>::from(content.finish()) == ours {
                             return Ok(Verified::ReadBack(ours));
                         }
                         true
@@ -187,42 +187,4 @@ impl<N: Net> PrusaLink<N> {
 /// The Pi (0.8.1) reads a file in blocks of 65365 bytes, and not the last one if it is a single byte.
 const fn is_unlucky(len: u64) -> bool {
     len > 1 && len % 65_365 == 1
-}
-
-/// The caller's reader, hashed on its way if wanted: one type for both, so that the client exists once.
-struct Sent<'a, R: ?Sized> {
-    reader: &'a mut R,
-    digest: Option<Sha1>,
-}
-
-impl<R: ErrorType + ?Sized> ErrorType for Sent<'_, R> {
-    type Error = R::Error;
-}
-
-impl<R: Read + ?Sized> Read for Sent<'_, R> {
-    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, R::Error> {
-        let n = self.reader.read(buf).await?;
-        if let Some(digest) = &mut self.digest {
-            digest.update(&buf[..n]);
-        }
-        Ok(n)
-    }
-}
-
-/// Keeps nothing of a download but its hash.
-struct HashOnly(Sha1);
-
-impl ErrorType for HashOnly {
-    type Error = Infallible;
-}
-
-impl Write for HashOnly {
-    async fn write(&mut self, buf: &[u8]) -> Result<usize, Infallible> {
-        self.0.update(buf);
-        Ok(buf.len())
-    }
-
-    async fn flush(&mut self) -> Result<(), Infallible> {
-        Ok(())
-    }
 }

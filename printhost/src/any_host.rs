@@ -2,33 +2,36 @@ use core::fmt;
 
 use printhost_core::Secret;
 use printhost_net::Net;
+#[cfg(feature = "octoprint")]
 use printhost_octoprint::OctoPrint;
+#[cfg(feature = "prusalink")]
 use printhost_prusalink::PrusaLink;
 
 use crate::{PrinterUrl, Protocol};
 
 printhost_core::any_host! {
-    /// A printer of any supported protocol.
+    /// A printer of any supported protocol: of those whose features are on.
     #[non_exhaustive]
     pub enum AnyHost<N: Net> {
         /// OctoPrint.
-        OctoPrint(OctoPrint<N>),
+        OctoPrint(OctoPrint<N>) if "octoprint",
         /// PrusaLink.
-        PrusaLink(PrusaLink<N>),
+        PrusaLink(PrusaLink<N>) if "prusalink",
     }
 }
 
 impl<N: Net> AnyHost<N> {
     /// The printer at a URL, with its key. Nothing is sent before the first call.
     ///
-    /// For a PrusaLink with a user and a password, make an [`AnyHost::PrusaLink`] of its own
-    /// [`printhost_prusalink::Config::with_password`].
+    /// For a PrusaLink with a user and a password, make an `AnyHost::PrusaLink` of its own `Config::with_password`.
     pub fn new(net: N, url: &PrinterUrl, secret: impl Into<Secret>) -> Self {
         let base = url.base().clone();
         match url.protocol() {
+            #[cfg(feature = "octoprint")]
             Protocol::OctoPrint => {
                 Self::OctoPrint(OctoPrint::new(net, printhost_octoprint::Config::new(base, secret)))
             }
+            #[cfg(feature = "prusalink")]
             Protocol::PrusaLink => {
                 Self::PrusaLink(PrusaLink::new(net, printhost_prusalink::Config::new(base, secret)))
             }
@@ -39,7 +42,9 @@ impl<N: Net> AnyHost<N> {
 impl<N: Net> fmt::Debug for AnyHost<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            #[cfg(feature = "octoprint")]
             Self::OctoPrint(host) => host.fmt(f),
+            #[cfg(feature = "prusalink")]
             Self::PrusaLink(host) => host.fmt(f),
         }
     }

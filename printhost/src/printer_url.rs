@@ -1,20 +1,31 @@
-use alloc::{format, string::String};
+use alloc::{format, string::String, vec::Vec};
 use core::{fmt, str::FromStr};
 
 use printhost_net::{BaseUrl, Trust};
 
-/// Which driver.
+/// Which driver: one whose feature is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Protocol {
     /// OctoPrint: `octoprint://`.
+    #[cfg(feature = "octoprint")]
     OctoPrint,
     /// PrusaLink: `prusalink://`.
+    #[cfg(feature = "prusalink")]
     PrusaLink,
 }
 
 impl Protocol {
-    const ALL: [(&'static str, Self); 2] = [("octoprint", Self::OctoPrint), ("prusalink", Self::PrusaLink)];
+    const ALL: &[(&'static str, Self)] = &[
+        #[cfg(feature = "octoprint")]
+        ("octoprint", Self::OctoPrint),
+        #[cfg(feature = "prusalink")]
+        ("prusalink", Self::PrusaLink),
+    ];
+
+    fn names() -> String {
+        Self::ALL.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Where a printer is and how it is spoken to: `octoprint://host[:port][/prefix]`, or `octoprint+https://…` for an
@@ -36,7 +47,7 @@ pub enum PrinterUrlError {
         rest: String,
     },
     /// There is no such kind.
-    #[error("{protocol:?} is not a kind of printer known here; known are: octoprint, prusalink")]
+    #[error("{protocol:?} is not a kind of printer known here; known are: {}", Protocol::names())]
     UnknownProtocol {
         /// The kind.
         protocol: String,
@@ -79,11 +90,11 @@ impl FromStr for PrinterUrl {
         if name.eq_ignore_ascii_case("http") || name.eq_ignore_ascii_case("https") {
             return Err(no_protocol(rest));
         }
-        let known = Protocol::ALL.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        let known = Protocol::ALL.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         let (_, protocol) =
             known.ok_or_else(|| PrinterUrlError::UnknownProtocol { protocol: name.into() })?;
         let base = BaseUrl::parse(&format!("{transport}://{rest}")).map_err(PrinterUrlError::Address)?;
-        Ok(Self { protocol, base })
+        Ok(Self { protocol: *protocol, base })
     }
 }
 

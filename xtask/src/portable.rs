@@ -30,9 +30,11 @@ pub(crate) fn run(steps: &mut Steps) -> Result {
     for target in TARGETS.into_iter().chain([TYPES_ONLY]) {
         for package in PACKAGES {
             let mut check = check(package, target);
-            if package == "printhost-examples" {
-                check.args(["--features", "embassy"]); // what a firmware calls
-            }
+            match package {
+                "printhost" => check.args(["--features", "octoprint,prusalink"]),
+                "printhost-examples" => check.args(["--features", "embassy"]), // what a firmware calls
+                _ => &mut check,
+            };
             steps.command(format!("{package} alone for {target}"), &mut check)?;
         }
         let tls = "printhost-net-embassy";
