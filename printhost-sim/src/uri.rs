@@ -1,11 +1,11 @@
-//! Percent-encoding, query strings and hexadecimal.
+//! Percent-encoding, query strings, hexadecimal, and JSON without anything but ASCII.
 
 use std::fmt::Write;
 
 use sha1::{Digest, Sha1};
 
 /// Decodes `%XX`; a malformed escape stays as it is.
-pub(super) fn percent_decode(text: &str) -> String {
+pub(crate) fn percent_decode(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, tail)) = rest.split_first() {
@@ -21,7 +21,7 @@ pub(super) fn percent_decode(text: &str) -> String {
 }
 
 /// Encodes everything but unreserved characters and slashes.
-pub(super) fn percent_encode_path(path: &str) -> String {
+pub(crate) fn percent_encode_path(path: &str) -> String {
     let mut out = String::with_capacity(path.len());
     for byte in path.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
@@ -34,7 +34,7 @@ pub(super) fn percent_encode_path(path: &str) -> String {
 }
 
 /// The decoded value of `name` in a query string.
-pub(super) fn query_value(query: Option<&str>, name: &str) -> Option<String> {
+pub(crate) fn query_value(query: Option<&str>, name: &str) -> Option<String> {
     query?.split('&').find_map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         (key == name).then(|| percent_decode(&value.replace('+', " ")))
@@ -42,19 +42,34 @@ pub(super) fn query_value(query: Option<&str>, name: &str) -> Option<String> {
 }
 
 /// Whether OctoPrint takes the text for true.
-pub(super) fn is_true(value: &str) -> bool {
+pub(crate) fn is_true(value: &str) -> bool {
     ["true", "yes", "y", "1", "on"].contains(&value.to_ascii_lowercase().as_str())
 }
 
-pub(super) fn sha1_hex(data: &[u8]) -> String {
+pub(crate) fn sha1_hex(data: &[u8]) -> String {
     hex(&Sha1::digest(data))
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
         let _ = write!(out, "{byte:02x}");
         out
     })
+}
+
+/// Escapes everything outside ASCII as JSON does, which is only legal inside strings.
+pub(crate) fn json_ascii(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_ascii() {
+            out.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -74,5 +89,10 @@ mod tests {
     fn a_query_value_is_found_by_its_whole_name() {
         assert_eq!(query_value(Some("xa=1&a=b%2Cc"), "a").as_deref(), Some("b,c"));
         assert_eq!(query_value(Some("xa=1"), "a"), None);
+    }
+
+    #[test]
+    fn json_escapes_everything_outside_ascii() {
+        assert_eq!(json_ascii(r#"{"ü":"🖨"}"#), r#"{"\u00fc":"\ud83d\udda8"}"#);
     }
 }

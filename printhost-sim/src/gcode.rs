@@ -3,31 +3,31 @@
 /// The longest move in seconds; a wrong feed rate must not stall a print.
 const LONGEST_MOVE: f64 = 10.0;
 /// Seconds taken by anything that is neither a move nor a wait.
-pub(super) const SHORT: f64 = 0.001;
+pub(crate) const SHORT: f64 = 0.001;
 
 /// Reads lines and remembers position and modes.
 #[derive(Debug, Clone)]
-pub(super) struct Interpreter {
-    pub(super) position: Position,
+pub(crate) struct Interpreter {
+    pub(crate) position: Position,
     /// The active extruder.
-    pub(super) tool: usize,
+    pub(crate) tool: usize,
     relative: bool,
     relative_e: bool,
 }
 
 /// Where the tool is, in mm and mm/min.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Position {
-    pub(super) x: f64,
-    pub(super) y: f64,
-    pub(super) z: f64,
-    pub(super) e: f64,
-    pub(super) f: f64,
+pub(crate) struct Position {
+    pub(crate) x: f64,
+    pub(crate) y: f64,
+    pub(crate) z: f64,
+    pub(crate) e: f64,
+    pub(crate) f: f64,
 }
 
 /// What one line asks of the printer.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Effect {
+pub(crate) enum Effect {
     /// Nothing at all: blank or a comment.
     None,
     /// It takes so many seconds.
@@ -45,19 +45,19 @@ pub(super) enum Effect {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum HeaterId {
+pub(crate) enum HeaterId {
     Tool(usize),
     Bed,
     Chamber,
 }
 
 impl Interpreter {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let position = Position { f: 3000.0, ..Position::default() };
         Self { position, tool: 0, relative: false, relative_e: false }
     }
 
-    pub(super) fn line(&mut self, line: &str) -> Effect {
+    pub(crate) fn line(&mut self, line: &str) -> Effect {
         let code = without_comment(line);
         let words = Words(code);
         let Some(command) = words.command() else { return Effect::None };
@@ -133,20 +133,20 @@ impl Interpreter {
 }
 
 /// The line as it is sent: without comment and outer blanks.
-pub(super) fn without_comment(line: &str) -> &str {
+pub(crate) fn without_comment(line: &str) -> &str {
     line.split(';').next().unwrap_or_default().trim()
 }
 
 /// A command and its parameters, such as `G1 X10 F3000`.
-pub(super) struct Words<'a>(pub(super) &'a str);
+pub(crate) struct Words<'a>(pub(crate) &'a str);
 
 impl Words<'_> {
     /// The command in upper case.
-    pub(super) fn command(&self) -> Option<String> {
+    pub(crate) fn command(&self) -> Option<String> {
         self.0.split_ascii_whitespace().next().map(str::to_ascii_uppercase)
     }
 
-    pub(super) fn number(&self, letter: char) -> Option<f64> {
+    pub(crate) fn number(&self, letter: char) -> Option<f64> {
         self.parameters(letter).find_map(|value| value.parse().ok().filter(|number: &f64| number.is_finite()))
     }
 

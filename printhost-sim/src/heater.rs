@@ -3,15 +3,15 @@
 use tokio::time::Instant;
 
 /// Temperature of the room in °C; no heater gets colder.
-pub(super) const ROOM: f64 = 21.3;
+pub(crate) const ROOM: f64 = 21.3;
 /// °C per second, as the Virtual Printer heats.
-pub(super) const HEATING: f64 = 10.0;
+pub(crate) const HEATING: f64 = 10.0;
 /// °C per second.
 const COOLING: f64 = 1.0;
 
 /// A heater with its sensor.
 #[derive(Debug)]
-pub(super) struct Heater {
+pub(crate) struct Heater {
     target: f64,
     /// The temperature when the target was set, and when that was.
     from: (f64, Instant),
@@ -19,20 +19,20 @@ pub(super) struct Heater {
 }
 
 impl Heater {
-    pub(super) fn new(time_scale: f64) -> Self {
+    pub(crate) fn new(time_scale: f64) -> Self {
         Self { target: 0.0, from: (ROOM, Instant::now()), time_scale }
     }
 
-    pub(super) fn target(&self) -> f64 {
+    pub(crate) fn target(&self) -> f64 {
         self.target
     }
 
-    pub(super) fn set_target(&mut self, celsius: f64) {
+    pub(crate) fn set_target(&mut self, celsius: f64) {
         self.from = (self.actual(), Instant::now());
         self.target = celsius.max(0.0);
     }
 
-    pub(super) fn actual(&self) -> f64 {
+    pub(crate) fn actual(&self) -> f64 {
         let (start, since) = self.from;
         let seconds = since.elapsed().as_secs_f64() * self.time_scale;
         let goal = self.goal();
@@ -44,7 +44,7 @@ impl Heater {
     }
 
     /// Seconds of the printer's time until the target is reached from below; 0 when it is warmer.
-    pub(super) fn seconds_to_heat(&self) -> f64 {
+    pub(crate) fn seconds_to_heat(&self) -> f64 {
         ((self.goal() - self.actual()) / HEATING).max(0.0)
     }
 
