@@ -1,14 +1,22 @@
 #![doc = include_str!("../README.md")]
 
+mod clock;
 mod fault;
+mod gcode;
+mod heater;
+mod http;
+mod lives;
 #[cfg(all(feature = "mk3s", target_os = "linux"))]
 mod mk3s;
+mod multipart;
 mod octoprint;
 mod prusalink;
+mod uri;
 mod wire;
 
 pub use fault::{Fault, FaultId, Injected, On};
+pub use http::Request;
 #[cfg(all(feature = "mk3s", target_os = "linux"))]
 pub use mk3s::{Mk3sButton, Mk3sConfig, Mk3sReport, Mk3sSim};
-pub use octoprint::{AppRequest, Group, OctoPrintSim, Request, SimConfig, StoredFile, User};
+pub use octoprint::{AppRequest, Group, OctoPrintSim, SimConfig, StoredFile, User};
 pub use prusalink::{PrusaLinkConfig, PrusaLinkFamily, PrusaLinkSim};

@@ -1,6 +1,5 @@
 //! What the firmware of Prusa's printers does otherwise than a Pi, as its source says; asked by curl and by sockets.
 
-#[allow(dead_code, reason = "of the OctoPrint tests")]
 mod common;
 
 use std::time::Duration;

@@ -1,7 +1,6 @@
 //! The requests that were recorded on a real PrusaLink 0.8.1 on a Pi, sent to the simulated one: the same status, the same
 //! fields that matter, the same keys and types.
 
-#[allow(dead_code, reason = "of the OctoPrint tests")]
 mod common;
 
 use std::collections::BTreeMap;
