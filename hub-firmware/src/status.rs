@@ -188,6 +188,9 @@ fn verified(verified: Verified) -> String {
         Verified::Sha1(hash) | Verified::ReadBack(hash) => {
             hash.iter().fold("SHA-1 ".into(), |text, byte| format!("{text}{byte:02x}"))
         }
+        Verified::Sha256(hash) => {
+            hash.iter().fold("SHA-256 ".into(), |text, byte| format!("{text}{byte:02x}"))
+        }
         Verified::Size => "size verified".into(),
         _ => "not verified".into(),
     }

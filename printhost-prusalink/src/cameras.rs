@@ -6,7 +6,7 @@ use embedded_io_async::Write;
 use printhost_core::{Camera, Error, ErrorKind, Result};
 use printhost_net::Net;
 
-use crate::{PrusaLink, host::Family, map, wire};
+use crate::{PrusaLink, download::Kind, host::Family, map, wire};
 
 const ROUTE: &str = "/api/v1/cameras";
 
@@ -31,6 +31,6 @@ impl<N: Net> PrusaLink<N> {
         let none = || Error::new(ErrorKind::NotFound, operation).with_detail("the camera has no picture");
         let source = camera.snapshot.as_deref().ok_or_else(none)?;
         let home = self.home(operation).await?;
-        self.pull(operation, &home, source, true, to).await
+        self.pull(operation, &home, source, Kind::Picture, to).await
     }
 }

@@ -11,6 +11,13 @@ use crate::{
     names,
 };
 
+/// What is expected of an answer.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    File,
+    Picture,
+}
+
 impl<N: Net> PrusaLink<N> {
     pub(crate) async fn fetch<W: Write + ?Sized>(
         &self,
@@ -24,7 +31,7 @@ impl<N: Net> PrusaLink<N> {
         let Some(source) = &file.refs.download else {
             return Err(Error::new(ErrorKind::NotFound, operation).with_detail("this is no file to be had"));
         };
-        let total = self.pull(operation, &home, source, false, to).await?;
+        let total = self.pull(operation, &home, source, Kind::File, to).await?;
         if file.size.is_some_and(|size| size != total) {
             return Err(Error::new(ErrorKind::Disconnected, operation).with_detail("the file ended early"));
         }
@@ -35,29 +42,34 @@ impl<N: Net> PrusaLink<N> {
     pub(crate) async fn picture<W: Write + ?Sized>(&self, source: &str, to: &mut W) -> Result<u64> {
         let operation = "thumbnail";
         let home = self.home(operation).await?;
-        self.pull(operation, &home, source, true, to).await
+        self.pull(operation, &home, source, Kind::Picture, to).await
     }
 
-    /// What PrusaLink keeps at a path of its own. On the firmware nobody asks anything else meanwhile.
+    /// What PrusaLink keeps at a path of its own, of this kind. On the firmware nobody asks anything
+    /// else meanwhile.
     pub(crate) async fn pull<W: Write + ?Sized>(
         &self,
         operation: &'static str,
         home: &Home,
         source: &str,
-        is_picture: bool,
+        kind: Kind,
         to: &mut W,
     ) -> Result<u64> {
-        let turn = self.turn(operation).await?;
+        let mut turn = Some(self.turn(operation).await?);
         let response = self.open(operation, home, source).await?;
         if response.status() == 204 {
             response.finish().await;
             return Err(Error::new(ErrorKind::NotFound, operation).with_detail("there is none yet"));
         }
-        let _turn = (home.family == Family::Firmware).then_some(turn);
-        match is_picture {
-            true => self.rest().copy_picture(operation, response, to).await,
-            false => self.rest().copy(operation, response, to).await,
+        if home.family == Family::Pi {
+            turn = None;
         }
+        let copied = match kind {
+            Kind::File => self.rest().copy(operation, response, to).await,
+            Kind::Picture => self.rest().copy_picture(operation, response, to).await,
+        };
+        drop(turn);
+        copied
     }
 
     /// What PrusaLink keeps at a path of its own, which it does not encode. Never anywhere else: the path is taken below

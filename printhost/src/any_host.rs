@@ -1,6 +1,8 @@
 use core::fmt;
 
 use printhost_core::Secret;
+#[cfg(feature = "moonraker")]
+use printhost_moonraker::Moonraker;
 use printhost_net::Net;
 #[cfg(feature = "octoprint")]
 use printhost_octoprint::OctoPrint;
@@ -17,6 +19,8 @@ printhost_core::any_host! {
         OctoPrint(OctoPrint<N>) if "octoprint",
         /// PrusaLink.
         PrusaLink(PrusaLink<N>) if "prusalink",
+        /// Moonraker, in front of Klipper.
+        Moonraker(Moonraker<N>) if "moonraker",
     }
 }
 
@@ -24,6 +28,8 @@ impl<N: Net> AnyHost<N> {
     /// The printer at a URL, with its key. Nothing is sent before the first call.
     ///
     /// For a PrusaLink with a user and a password, make an `AnyHost::PrusaLink` of its own `Config::with_password`.
+    /// A Moonraker takes an API key, or a user and a password as `user:password`; none (the empty text) where it trusts
+    /// this client's address.
     pub fn new(net: N, url: &PrinterUrl, secret: impl Into<Secret>) -> Self {
         let base = url.base().clone();
         match url.protocol() {
@@ -34,6 +40,18 @@ impl<N: Net> AnyHost<N> {
             #[cfg(feature = "prusalink")]
             Protocol::PrusaLink => {
                 Self::PrusaLink(PrusaLink::new(net, printhost_prusalink::Config::new(base, secret)))
+            }
+            #[cfg(feature = "moonraker")]
+            Protocol::Moonraker => {
+                let secret = secret.into();
+                // A key of Moonraker's has no colon in it.
+                let config = match secret.expose().split_once(':') {
+                    Some((user, password)) => {
+                        printhost_moonraker::Config::with_password(base, user, password)
+                    }
+                    None => printhost_moonraker::Config::with_key(base, secret),
+                };
+                Self::Moonraker(Moonraker::new(net, config))
             }
         }
     }
@@ -46,6 +64,8 @@ impl<N: Net> fmt::Debug for AnyHost<N> {
             Self::OctoPrint(host) => host.fmt(f),
             #[cfg(feature = "prusalink")]
             Self::PrusaLink(host) => host.fmt(f),
+            #[cfg(feature = "moonraker")]
+            Self::Moonraker(host) => host.fmt(f),
         }
     }
 }

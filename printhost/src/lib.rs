@@ -7,14 +7,14 @@
 #![no_std]
 extern crate alloc;
 
-#[cfg(any(feature = "octoprint", feature = "prusalink"))]
+#[cfg(any(feature = "moonraker", feature = "octoprint", feature = "prusalink"))]
 mod any_host;
 mod follow;
 mod printer_url;
 
-#[cfg(any(feature = "octoprint", feature = "prusalink"))]
+#[cfg(any(feature = "moonraker", feature = "octoprint", feature = "prusalink"))]
 pub use any_host::AnyHost;
-#[cfg(all(feature = "tokio", any(feature = "octoprint", feature = "prusalink")))]
+#[cfg(all(feature = "tokio", any(feature = "moonraker", feature = "octoprint", feature = "prusalink")))]
 pub use any_host::{DynHost, Host};
 pub use follow::{JobEnd, follow};
 pub use printer_url::{PrinterUrl, PrinterUrlError, Protocol};
@@ -27,6 +27,8 @@ pub use printhost_core::{
     Progress, RemotePath, Result, Retry, SUBSCRIBERS, Secret, Started, Then, Throttle, Thumbnail, Upload,
     Uploaded, Verified, Verify, beside,
 };
+#[cfg(feature = "moonraker")]
+pub use printhost_moonraker as moonraker;
 pub use printhost_net::{self as net, BaseUrl, Net, Trust};
 #[cfg(feature = "tokio")]
 pub use printhost_net_tokio::{self as net_tokio, HyperNet};

@@ -1,7 +1,7 @@
 use alloc::{format, string::String, vec::Vec};
 use core::{fmt, str::FromStr};
 
-use printhost_net::{BaseUrl, Trust};
+use printhost_net::{BaseUrl, Scheme, Trust};
 
 /// Which driver: one whose feature is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,6 +13,9 @@ pub enum Protocol {
     /// PrusaLink: `prusalink://`.
     #[cfg(feature = "prusalink")]
     PrusaLink,
+    /// Moonraker: `moonraker://`. Its port is 7125, unless another one is given.
+    #[cfg(feature = "moonraker")]
+    Moonraker,
 }
 
 impl Protocol {
@@ -21,7 +24,29 @@ impl Protocol {
         ("octoprint", Self::OctoPrint),
         #[cfg(feature = "prusalink")]
         ("prusalink", Self::PrusaLink),
+        #[cfg(feature = "moonraker")]
+        ("moonraker", Self::Moonraker),
     ];
+
+    /// Whether it may let somebody in who has no key.
+    pub const fn may_trust(self) -> bool {
+        match self {
+            #[cfg(feature = "moonraker")]
+            Self::Moonraker => true,
+            #[allow(unreachable_patterns)] // with one feature alone
+            _ => false,
+        }
+    }
+
+    /// Where it listens on a plain connection when nobody has said where.
+    const fn plain_port(self) -> u16 {
+        match self {
+            #[cfg(feature = "moonraker")]
+            Self::Moonraker => 7125,
+            #[allow(unreachable_patterns)]
+            _ => Scheme::Http.default_port(),
+        }
+    }
 
     fn names() -> String {
         Self::ALL.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
@@ -93,7 +118,10 @@ impl FromStr for PrinterUrl {
         let known = Protocol::ALL.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         let (_, protocol) =
             known.ok_or_else(|| PrinterUrlError::UnknownProtocol { protocol: name.into() })?;
-        let base = BaseUrl::parse(&format!("{transport}://{rest}")).map_err(PrinterUrlError::Address)?;
+        let mut base = BaseUrl::parse(&format!("{transport}://{rest}")).map_err(PrinterUrlError::Address)?;
+        if base.origin.scheme == Scheme::Http && !has_port(rest) {
+            base.origin.port = protocol.plain_port();
+        }
         Ok(Self { protocol: *protocol, base })
     }
 }
@@ -101,12 +129,23 @@ impl FromStr for PrinterUrl {
 impl fmt::Display for PrinterUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = Protocol::ALL.iter().find(|(_, p)| *p == self.protocol).map_or("", |(name, _)| name);
+        let usual = self.protocol.plain_port();
         let base = format!("{}", self.base);
-        match base.strip_prefix("http://") {
-            Some(rest) => write!(f, "{name}://{rest}"),
-            None => write!(f, "{name}+{base}"),
+        let Some(rest) = base.strip_prefix("http://") else { return write!(f, "{name}+{base}") };
+        let (host, prefix) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        match host.strip_suffix(&format!(":{usual}")) {
+            Some(host) => write!(f, "{name}://{host}{prefix}"),
+            // Where another port is usual, port 80 is not left out.
+            None if !has_port(host) && usual != 80 => write!(f, "{name}://{host}:80{prefix}"),
+            None => write!(f, "{name}://{rest}"),
         }
     }
+}
+
+/// Whether an address names a port. An IPv6 address has colons of its own.
+fn has_port(rest: &str) -> bool {
+    let authority = rest.split('/').next().unwrap_or_default();
+    authority.rsplit_once(']').map_or(authority, |(_, behind)| behind).contains(':')
 }
 
 #[cfg(test)]
@@ -123,9 +162,23 @@ mod tests {
             "octoprint+https://farm.example",
             "prusalink://10.0.0.8",
             "prusalink+https://mk4.example",
+            "moonraker://voron.local",
+            "moonraker://voron.local:80",
+            "moonraker://[fe80::1]:8080/printer2",
+            "moonraker://[fe80::1]/printer2",
+            "moonraker+https://voron.local",
         ] {
             assert_eq!(url.parse::<PrinterUrl>().unwrap().to_string(), url);
         }
+    }
+
+    #[test]
+    fn moonraker_listens_where_it_always_does_unless_told_otherwise() {
+        let port = |url: &str| url.parse::<PrinterUrl>().unwrap().base().origin.port;
+        assert_eq!((port("moonraker://h"), port("moonraker://[::1]/x")), (7125, 7125));
+        assert_eq!((port("moonraker://h:80"), port("moonraker+https://h")), (80, 443));
+        assert_eq!((port("octoprint://h"), port("octoprint://h:7125")), (80, 7125));
+        assert_eq!("moonraker://h:7125".parse::<PrinterUrl>().unwrap().to_string(), "moonraker://h");
     }
 
     #[test]

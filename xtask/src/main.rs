@@ -7,11 +7,15 @@ mod budgets;
 mod elf;
 mod endurance;
 mod esptool;
+mod expect;
 mod features;
 mod firmware;
 mod fuzz;
+mod klipper;
 mod lanes;
 mod ledger;
+mod moonraker;
+mod moonraker_smoke;
 mod octoprint;
 mod octorest;
 mod package;
@@ -22,7 +26,9 @@ mod prusalink;
 mod prusalink_smoke;
 mod pyprusalink;
 mod qemu;
+mod service;
 mod setup;
+mod simulated;
 mod sizes;
 mod steps;
 mod test;
@@ -35,12 +41,15 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
-  setup                 install what the other commands need (Debian packages, cargo-deny, OctoPrints, PrusaLink)
+  setup                 install what the other commands need (Debian packages, cargo-deny, OctoPrints, PrusaLink,
+                        Klipper, Moonraker)
   test                  everything a change must pass
   lane NAME             one of the parts of it that run side by side
   peers [-- ARGS...]    tests against real servers; ARGS go to the test programs
   peers --keep          start the real servers and keep them until Ctrl-C
   prusalink             a real PrusaLink that prints on a simulated MK3S, tried out by curl
+  moonraker [--suite]   a real Moonraker and Klipper that print on a simulated micro-controller, tried out by curl,
+                        or judged by the conformance suite
   octorest              a client that others wrote, against the simulator
   pyprusalink           likewise for PrusaLink
   firmware [NAME...]    every firmware image that can be built here, or these: made, checked, measured
@@ -76,6 +85,8 @@ fn main() -> ExitCode {
         ["peers", "--keep"] => peers::keep(),
         ["peers", "--", extra @ ..] => peers::peers(extra),
         ["prusalink"] => prusalink_smoke::prusalink(),
+        ["moonraker"] => moonraker_smoke::moonraker(),
+        ["moonraker", "--suite"] => peers::moonraker(),
         ["octorest"] => octorest::octorest(),
         ["pyprusalink"] => pyprusalink::pyprusalink(),
         ["firmware", names @ ..] => match firmware::firmware(names) {

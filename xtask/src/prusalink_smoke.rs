@@ -1,9 +1,9 @@
 //! That the real PrusaLink and the simulated MK3S are fit to test against: curl asks, and the printer tells what it did.
 
-use std::time::{Duration, Instant};
-
+use crate::expect::{ensure, poll};
 use crate::prusalink::{self, PrusaLink};
 use crate::pyprusalink;
+use crate::simulated;
 use crate::steps::{Result, Steps};
 use crate::workspace::cargo_test_peers;
 
@@ -21,7 +21,7 @@ pub(crate) fn prusalink() -> bool {
 
 /// The steps of [`prusalink`], with PrusaLink installed.
 pub(crate) fn run(steps: &mut Steps) -> Result {
-    steps.command("the simulated MK3S", &mut prusalink::build_printer())?;
+    steps.command("the simulated MK3S", &mut simulated::build())?;
     let mut server = steps.run(format!("PrusaLink {} starts", prusalink::VERSION), PrusaLink::start)?;
     let result = steps
         .run("it knows its printer, and who may ask", || knows_its_printer(&server))
@@ -139,18 +139,6 @@ fn printer_is(server: &mut PrusaLink, so: impl Fn(&serde_json::Value) -> bool) -
     })
 }
 
-/// Until what was asked for is there, or cannot be asked for; the last that was there instead is the error.
-fn poll(mut ask: impl FnMut() -> Result<Result>) -> Result {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    loop {
-        let found = ask()?;
-        if found.is_ok() || Instant::now() > deadline {
-            return found;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 fn moves_made(server: &mut PrusaLink) -> Result<Vec<String>> {
     let mut commands = commands(server)?;
     commands.retain(|command| command.starts_with("G1 "));
@@ -179,8 +167,4 @@ fn moves(count: usize) -> String {
 
 fn is(state: &'static str) -> impl Fn(&serde_json::Value) -> bool {
     move |status| status["printer"]["state"] == state
-}
-
-fn ensure(holds: bool, instead: &impl std::fmt::Display) -> Result {
-    if holds { Ok(()) } else { Err(format!("unexpected: {instead}")) }
 }

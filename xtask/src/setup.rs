@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use crate::steps::{self, Result, Steps};
 use crate::workspace::{self, command};
-use crate::{esptool, octoprint, octorest, prusalink, pyprusalink};
+use crate::{esptool, klipper, moonraker, octoprint, octorest, prusalink, pyprusalink};
 
 const CARGO_DENY: &str = "0.20.2";
 
-const DEBIAN_PACKAGES: [&str; 21] = [
+const DEBIAN_PACKAGES: [&str; 22] = [
     // downloads by the programs below
     "ca-certificates",
     // a compiler with the sources of `core` and `alloc`, for microcontrollers
@@ -33,6 +33,8 @@ const DEBIAN_PACKAGES: [&str; 21] = [
     "libcap-dev",
     "libmagic1",
     "libturbojpeg0",
+    // what Klipper is built with
+    "libusb-dev",
     // a TLS front, and its certificates
     "nginx-light",
     "openssl",
@@ -61,6 +63,8 @@ fn run(steps: &mut Steps) -> Result {
     }
     if cfg!(target_os = "linux") {
         steps.run(format!("PrusaLink {}", prusalink::VERSION), prusalink::install)?;
+        steps.run(format!("Klipper {}", klipper::VERSION), klipper::install)?;
+        steps.run(format!("Moonraker {}", moonraker::VERSION), moonraker::install)?;
     }
     steps.run(format!("OctoRest {}", octorest::VERSION), octorest::install)?;
     steps.run(format!("pyprusalink {}", pyprusalink::VERSION), pyprusalink::install)?;

@@ -5,8 +5,8 @@ use crate::octoprint::{NEXT, STABLE};
 use crate::steps::{Result, Steps, output};
 use crate::workspace::{self, cargo, cargo_test, cargo_test_peers, command};
 use crate::{
-    bench, board, endurance, features, firmware, fuzz, ledger, octorest, package, peers, portable,
-    pyprusalink, qemu, setup,
+    bench, board, endurance, features, firmware, fuzz, ledger, moonraker_smoke, octorest, package, peers,
+    portable, pyprusalink, qemu, setup,
 };
 
 /// Where the last full run is kept.
@@ -90,6 +90,10 @@ fn run(steps: &mut Steps) -> Result {
     lanes::run(steps, &LANES)?;
     // Alone: with much else going on, 2.0.0rc7 now and then does not get from "Starting" to "Printing".
     peers::suite(steps, &NEXT, &[])?;
+    if cfg!(target_os = "linux") {
+        // Alone: Klipper gives up homing when its micro-controller is silent for a quarter of a second.
+        moonraker_smoke::run(steps)?;
+    }
     // Alone, since a few seconds of silence count as a fault, and the seconds of a target are to be spent on it.
     endurance::run(steps, endurance::FEW, 1)?;
     fuzz::short(steps)?;

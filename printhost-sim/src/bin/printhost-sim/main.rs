@@ -1,6 +1,10 @@
 //! Simulated networked 3D printers, as servers on this machine.
 
 mod control;
+#[cfg(all(any(feature = "klipper-mcu", feature = "mk3s"), target_os = "linux"))]
+mod input;
+#[cfg(all(feature = "klipper-mcu", target_os = "linux"))]
+mod klipper_mcu;
 #[cfg(all(feature = "mk3s", target_os = "linux"))]
 mod mk3s;
 mod prusalink;
@@ -28,6 +32,10 @@ enum Personality {
     Octoprint(OctoPrint),
     /// Serves simulated PrusaLinks until Ctrl-C.
     Prusalink(prusalink::PrusaLink),
+    /// Simulates the micro-controller of a printer that Klipper drives, on a pseudo terminal until its input ends;
+    /// prints the port, and takes commands as lines.
+    #[cfg(all(feature = "klipper-mcu", target_os = "linux"))]
+    KlipperMcu(klipper_mcu::KlipperMcu),
     /// Simulates a Prusa MK3S on a pseudo terminal until its input ends; prints the port, and takes commands as lines.
     #[cfg(all(feature = "mk3s", target_os = "linux"))]
     Mk3s(mk3s::Mk3s),
@@ -95,6 +103,8 @@ fn main() -> ExitCode {
         match personality {
             Personality::Octoprint(args) => run(args).await,
             Personality::Prusalink(args) => prusalink::run(args).await,
+            #[cfg(all(feature = "klipper-mcu", target_os = "linux"))]
+            Personality::KlipperMcu(args) => klipper_mcu::run(args).await,
             #[cfg(all(feature = "mk3s", target_os = "linux"))]
             Personality::Mk3s(args) => mk3s::run(args).await,
         }
