@@ -6,7 +6,7 @@ use hyper::{Response, StatusCode, header};
 
 use super::reply::{self, Reply};
 use super::shared::Shared;
-use super::uri::query_value;
+use crate::uri::query_value;
 
 /// A picture of a printer that never moves: 64 × 48 pixels, drawn for this simulator.
 const SNAPSHOT: &[u8] = include_bytes!("../../assets/snapshot.jpg");
