@@ -8,13 +8,16 @@ mod http;
 mod lives;
 #[cfg(all(feature = "mk3s", target_os = "linux"))]
 mod mk3s;
+mod moonraker;
 mod multipart;
 mod octoprint;
 mod uri;
+mod webcam;
 mod wire;
 
 pub use fault::{Fault, FaultId, Injected, On};
 pub use http::Request;
 #[cfg(all(feature = "mk3s", target_os = "linux"))]
 pub use mk3s::{Mk3sButton, Mk3sConfig, Mk3sReport, Mk3sSim};
+pub use moonraker::{MoonrakerConfig, MoonrakerFile, MoonrakerSim};
 pub use octoprint::{AppRequest, Group, OctoPrintSim, SimConfig, StoredFile, User};
