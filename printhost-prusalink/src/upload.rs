@@ -2,8 +2,8 @@ use core::time::Duration;
 
 use embedded_io_async::Read;
 use printhost_core::{
-    Error, ErrorKind, HashOnly, Hashed, IfExists, Result, Retry, Started, Then, Upload, Uploaded, Verified,
-    Verify,
+    Clock as _, Entropy as _, Error, ErrorKind, HashOnly, Hashed, IfExists, Result, Retry, Started, Then,
+    Upload, Uploaded, Verified, Verify,
 };
 use printhost_net::{Body, Method, Net};
 use sha1::Sha1;
@@ -59,7 +59,7 @@ impl<N: Net> PrusaLink<N> {
         {
             self.make_folders(operation, &home, folder).await?;
         }
-        if self.transfer(operation, &home).await?.is_some() {
+        if !self.is_free(operation, &home).await? {
             return refuse(ErrorKind::Busy, "PrusaLink is being sent another file");
         }
         let mut body = Hashed::<_, Sha1>::when(upload.verify == Verify::ReadBack, upload.body);
@@ -85,6 +85,21 @@ impl<N: Net> PrusaLink<N> {
             };
         }
         Ok(uploaded)
+    }
+
+    /// Whether no other file is on its way: waits a while for the end of one, since the Pi (0.8.1) takes a moment to notice
+    /// that one was cut. Nobody else looks at the same moments.
+    async fn is_free(&self, operation: &'static str, home: &Home) -> Result<bool> {
+        let (parts, mut patience) = (self.net.parts(), self.patience());
+        while patience.lasts().await {
+            if self.transfer(operation, home).await?.is_none() {
+                return Ok(true);
+            }
+            let mut random = [0];
+            parts.entropy().fill(&mut random);
+            parts.clock().sleep(Duration::from_millis(random[0].into())).await;
+        }
+        Ok(false)
     }
 
     async fn put<R: Read + ?Sized>(

@@ -78,27 +78,27 @@ async fn file_is_stored_and_not_started_while_another_prints_and_none_is_started
     let (long, short) = (long(), "G28\n");
     let mut body = long.as_bytes();
     let done =
-        host.upload(Upload::new("long.gcode", long.len() as u64, &mut body).and_print()).await.unwrap();
+        host.upload(Upload::new("first.gcode", long.len() as u64, &mut body).and_print()).await.unwrap();
     assert!(matches!(done.started, Started::Yes(_)), "{done:?}");
     until(&host, Phase::Printing).await;
 
     let mut body = short.as_bytes();
     let done =
-        host.upload(Upload::new("short.gcode", short.len() as u64, &mut body).and_print()).await.unwrap();
+        host.upload(Upload::new("second.gcode", short.len() as u64, &mut body).and_print()).await.unwrap();
     assert_eq!(done.verified, Verified::Size);
     let Started::No(refused) = done.started else { panic!("{:?}", done.started) };
     assert_eq!((refused.kind(), refused.operation()), (ErrorKind::Conflict, "start"));
     let status = host.status().await.unwrap();
-    assert_eq!(status.job.unwrap().path.as_deref(), Some("long.gcode"));
+    assert_eq!(status.job.unwrap().path.as_deref(), Some("first.gcode"));
     let listed = host.files("", Page::first(99)).await.unwrap().entries;
-    assert!(listed.iter().any(|entry| entry.path == "short.gcode"), "{listed:?}");
+    assert!(listed.iter().any(|entry| entry.path == "second.gcode"), "{listed:?}");
 
     host.command(Command::Cancel).await.unwrap();
     until(&host, Phase::Cancelled).await;
-    let refused = host.start("short.gcode").await.unwrap_err();
+    let refused = host.start("second.gcode").await.unwrap_err();
     assert_eq!((refused.kind(), refused.http_status()), (ErrorKind::Conflict, Some(409)), "{refused}");
     until(&host, Phase::Idle).await;
-    for path in ["long.gcode", "short.gcode"] {
+    for path in ["first.gcode", "second.gcode"] {
         host.delete(path).await.unwrap();
     }
 }

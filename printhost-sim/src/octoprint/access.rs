@@ -6,8 +6,8 @@ use hyper::header::{self, HeaderMap};
 use tokio::time::{Duration, Instant};
 
 use super::appkeys::AppKeys;
-use super::uri::{query_value, sha1_hex};
 use super::{SimConfig, permissions};
+use crate::uri::{query_value, sha1_hex};
 
 /// The user a global API key stands for.
 pub(super) const GLOBAL_USER: &str = "_api";

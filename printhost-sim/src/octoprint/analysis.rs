@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use super::gcode::{Effect, HeaterId, Interpreter};
-use super::heater::{HEATING, ROOM};
+use crate::gcode::{Effect, HeaterId, Interpreter};
+use crate::heater::{HEATING, ROOM};
 
 /// A file may name any number.
 const MOST_TOOLS: usize = 16;

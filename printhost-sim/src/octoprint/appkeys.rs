@@ -12,8 +12,8 @@ use super::job::json_body;
 use super::reply::{self, Reply};
 use super::server::Incoming1;
 use super::shared::Shared;
-use super::uri::query_value;
 use super::{AppRequest, SimConfig};
+use crate::uri::query_value;
 
 /// A request that nobody polls for so long is dropped.
 const PATIENCE: Duration = Duration::from_secs(5);

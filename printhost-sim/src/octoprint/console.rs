@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::gcode::{Effect, HeaterId, Words, without_comment};
 use super::machine::Machine;
 use super::state::State;
+use crate::gcode::{Effect, HeaterId, Words, without_comment};
 
 const FIRMWARE: &str = "Virtual Marlin 1.0";
 const CAPABILITIES: [&str; 6] = [
@@ -103,7 +103,7 @@ impl Machine {
 
     /// All temperatures in one line.
     pub(super) fn temperature_report(&self) -> String {
-        let of = |name: &str, heater: &super::heater::Heater| {
+        let of = |name: &str, heater: &crate::heater::Heater| {
             format!("{name}:{:.2}/ {:.2} ", heater.actual(), heater.target())
         };
         let active = &self.tools[self.gcode.tool.min(self.tools.len() - 1)];
@@ -139,17 +139,17 @@ impl Machine {
             }
             Effect::Home => {
                 self.event("Home", Value::Null);
-                super::gcode::SHORT
+                crate::gcode::SHORT
             }
             Effect::Tool(new) => {
                 let old = std::mem::replace(&mut self.gcode.tool, new);
                 self.event("ToolChange", json!({ "old": old, "new": new }));
-                super::gcode::SHORT
+                crate::gcode::SHORT
             }
             Effect::Heat { heater, celsius, wait } => {
-                let Some(heater) = self.heater(heater) else { return super::gcode::SHORT };
+                let Some(heater) = self.heater(heater) else { return crate::gcode::SHORT };
                 heater.set_target(celsius);
-                if wait { heater.seconds_to_heat().max(super::gcode::SHORT) } else { super::gcode::SHORT }
+                if wait { heater.seconds_to_heat().max(crate::gcode::SHORT) } else { crate::gcode::SHORT }
             }
         }
     }

@@ -6,7 +6,6 @@ use hyper::StatusCode;
 use serde_json::{Value, json};
 
 use super::console::target_command;
-use super::gcode::HeaterId;
 use super::job::json_body;
 use super::machine::Machine;
 use super::printer::missing_heater;
@@ -14,6 +13,7 @@ use super::reply::{self, NOT_OPERATIONAL, Reply};
 use super::server::Incoming1;
 use super::shared::Shared;
 use super::state::State;
+use crate::gcode::HeaterId;
 
 const MISSING: &str = "Mandatory parameters missing";
 const NO_SUCH_COMMAND: &str = "command is invalid";

@@ -1,17 +1,17 @@
 //! Downloads of files and of the thumbnails in them.
 
-use std::ops::Range;
-
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{self, HeaderMap};
 use hyper::{Response, StatusCode};
 
+use super::analysis;
 use super::reply::{self, Reply};
 use super::shared::Shared;
 use super::store::leaf;
-use super::uri::percent_encode_path;
-use super::{analysis, webcam};
+use crate::http::byte_range;
+use crate::uri::percent_encode_path;
+use crate::webcam::picture;
 
 pub(super) fn download(shared: &Shared, path: &str, headers: &HeaderMap) -> Reply {
     let inner = shared.lock();
@@ -55,34 +55,6 @@ pub(super) fn thumbnail(shared: &Shared, path: &str) -> Reply {
         return reply::not_found();
     };
     let file = ["gcode", "gco", "g"].iter().find_map(|end| inner.store.file(&format!("{stem}.{end}")));
-    let picture = file.and_then(|file| analysis::thumbnail(file.data.as_ref()?));
-    picture.map_or_else(reply::not_found, |png| webcam::picture("image/png", png))
-}
-
-/// One range of bytes; none when the header is not understood, empty when it cannot be satisfied.
-fn byte_range(header: &str, length: usize) -> Option<Range<usize>> {
-    let (first, last) = header.strip_prefix("bytes=")?.split_once('-')?;
-    if first.is_empty() {
-        let suffix: usize = last.parse().ok()?;
-        return Some(length.saturating_sub(suffix)..length);
-    }
-    let first: usize = first.parse().ok()?;
-    let end =
-        if last.is_empty() { length } else { last.parse::<usize>().ok()?.saturating_add(1).min(length) };
-    Some(if first < end { first..end } else { 0..0 })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_range_is_first_to_last_inclusive_or_a_suffix() {
-        assert_eq!(byte_range("bytes=0-9", 598), Some(0..10));
-        assert_eq!(byte_range("bytes=590-", 598), Some(590..598));
-        assert_eq!(byte_range("bytes=-8", 598), Some(590..598));
-        assert_eq!(byte_range("bytes=0-9999", 598), Some(0..598));
-        assert!(byte_range("bytes=598-", 598).is_some_and(|range| range.is_empty()));
-        assert_eq!(byte_range("lines=1-2", 598), None);
-    }
+    let png = file.and_then(|file| analysis::thumbnail(file.data.as_ref()?));
+    png.map_or_else(reply::not_found, |png| picture("image/png", png))
 }

@@ -13,7 +13,7 @@ use super::server::Incoming1;
 use super::shared::Shared;
 use super::state::State;
 use super::store::{is_printable, leaf, parent, refs, resource};
-use super::uri::is_true;
+use crate::uri::is_true;
 
 const EXISTS: &str = "File or folder does already exist";
 

@@ -9,7 +9,7 @@ use super::reply::{self, Reply};
 use super::server::Incoming1;
 use super::shared::{Inner, Shared};
 use super::store::leaf;
-use super::uri::{is_true, query_value, sha1_hex};
+use crate::uri::{is_true, query_value, sha1_hex};
 
 /// `GET /api/files`, `/local` and `/sdcard`.
 pub(super) fn list(shared: &Shared, path: &str, request: &Incoming1) -> Reply {

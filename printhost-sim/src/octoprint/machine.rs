@@ -8,11 +8,11 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
 use super::SimConfig;
-use super::gcode::{HeaterId, Interpreter};
-use super::heater::Heater;
 use super::messages::{Message, Terminal};
 use super::sd::Sd;
 use super::state::State;
+use crate::gcode::{HeaterId, Interpreter};
+use crate::heater::Heater;
 
 /// Seconds each of the two steps of connecting takes.
 pub(super) const CONNECTING_STEP: f64 = 0.1;

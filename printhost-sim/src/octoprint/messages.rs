@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::gcode::Position;
 use super::machine::{Machine, Selected};
 use super::state::State;
+use crate::clock::unix_time;
+use crate::gcode::Position;
 
 const MARKINGS_KEPT: usize = 300;
 /// Lines of the terminal that a slow push channel can still get.
@@ -105,10 +105,6 @@ impl Machine {
         let Position { x, y, z, e, f } = self.gcode.position;
         json!({ "x": x, "y": y, "z": z, "e": e, "t": self.gcode.tool, "f": f })
     }
-}
-
-pub(super) fn unix_time() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
 }
 
 pub(super) fn file_payload(file: &Selected) -> Value {

@@ -11,8 +11,6 @@ mod download;
 mod file_commands;
 mod files;
 mod form;
-pub(crate) mod gcode;
-pub(crate) mod heater;
 mod job;
 mod login;
 mod machine;
@@ -33,7 +31,6 @@ mod state;
 mod store;
 mod subscription;
 mod upload;
-pub(crate) mod uri;
 mod users;
 mod view;
 mod webcam;
@@ -44,16 +41,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 
 use crate::fault::{Fault, FaultId, Injected, On};
+use crate::http::{self, BACKLOG, Request};
 pub use config::SimConfig;
 use messages::Message;
 use shared::Shared;
 pub use users::{Group, User};
-
-/// Connections that may wait to be accepted.
-const BACKLOG: u32 = 1024;
 
 /// A simulated OctoPrint server with one simulated printer behind it.
 ///
@@ -160,7 +155,7 @@ impl OctoPrintSim {
         self.shared.keep(async move {
             ended.shutdown().await;
             // The port stays ours, and nobody listens on it.
-            let Ok(socket) = reserve(shared.addr).await else { return };
+            let Ok(socket) = http::reserve(shared.addr).await else { return };
             tokio::time::sleep(down).await;
             let Ok(listener) = socket.listen(BACKLOG) else { return };
             begin_life(&shared, listener);
@@ -223,18 +218,6 @@ pub struct StoredFile {
     pub data: Option<Bytes>,
 }
 
-/// A request the simulator answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Request {
-    /// The method, for example `GET`.
-    pub method: String,
-    /// The path as sent, still percent-encoded and without the query.
-    pub path: String,
-    /// The status of the answer, also of one that a fault lost; 101 for a WebSocket.
-    pub status: u16,
-}
-
 /// An application that asks for a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -249,21 +232,6 @@ fn begin_life(shared: &Arc<Shared>, listener: TcpListener) {
     if !shared.begin_life() {
         return;
     }
-    shared.spawn(server::accept(Arc::clone(shared), listener));
+    shared.spawn(http::accept(Arc::clone(shared), listener));
     shared.spawn(Arc::clone(shared).chatter());
-}
-
-/// Binds without listening, so that connections are refused.
-async fn reserve(addr: SocketAddr) -> io::Result<TcpSocket> {
-    let mut attempts = 0;
-    loop {
-        let socket = TcpSocket::new_v4()?;
-        socket.set_reuseaddr(true)?;
-        match socket.bind(addr) {
-            Ok(()) => return Ok(socket),
-            Err(error) if attempts == 100 => return Err(error),
-            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-        }
-        attempts += 1;
-    }
 }

@@ -8,9 +8,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::console::Sent;
-use super::gcode::SHORT;
 use super::shared::Shared;
 use super::state::State;
+use crate::gcode::SHORT;
 
 // Seconds of the printer's time that each transitional state lasts.
 const STARTING: f64 = 0.1;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::machine::Machine;
 use super::reply::{self, NOT_OPERATIONAL, Reply};
 use super::shared::Shared;
-use super::uri::{is_true, query_value};
+use crate::uri::{is_true, query_value};
 
 pub(super) fn printer(shared: &Shared, query: Option<&str>) -> Reply {
     let machine = &shared.lock().machine;

@@ -7,8 +7,8 @@ use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Response, StatusCode, header};
 use serde_json::{Value, json};
 
-/// A complete answer.
-pub(super) type Reply = Response<Full<Bytes>>;
+pub(super) use crate::http::Reply;
+use crate::uri::json_ascii;
 
 const NOT_FOUND: &str = "The requested URL was not found on the server. \
     If you entered the URL manually please check your spelling and try again.";
@@ -18,7 +18,7 @@ pub(super) const NOT_OPERATIONAL: &str = "Printer is not operational";
 
 /// JSON as Flask prints it: indented, keys sorted, ASCII only.
 pub(super) fn json(status: StatusCode, body: &Value) -> Reply {
-    let text = ascii(&serde_json::to_string_pretty(body).expect("a Value always serialises")) + "\n";
+    let text = json_ascii(&serde_json::to_string_pretty(body).expect("a Value always serialises")) + "\n";
     let mut reply = flask(status, "application/json", text.into());
     reply.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=0"));
     reply
@@ -105,21 +105,6 @@ pub(super) fn set(reply: &mut Reply, name: HeaderName, value: &str) {
     reply.headers_mut().insert(name, value);
 }
 
-/// Escapes everything outside ASCII as JSON does, which is only legal inside strings.
-pub(super) fn ascii(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        if c.is_ascii() {
-            out.push(c);
-        } else {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                out.push_str(&format!("\\u{unit:04x}"));
-            }
-        }
-    }
-    out
-}
-
 fn flask(status: StatusCode, content_type: &'static str, body: Bytes) -> Reply {
     let mut reply = Response::new(Full::new(body));
     *reply.status_mut() = status;
@@ -138,14 +123,4 @@ fn flask(status: StatusCode, content_type: &'static str, body: Bytes) -> Reply {
         reply.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     reply
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn json_escapes_everything_outside_ascii() {
-        assert_eq!(ascii(r#"{"ü":"🖨"}"#), r#"{"\u00fc":"\ud83d\udda8"}"#);
-    }
 }

@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 
 use super::access::{Who, api_key};
 use super::reply::{self, Reply};
-use super::server::{Incoming1, LONGEST_BODY, LONGEST_UPLOAD, VERSION, drain};
+use super::server::{Incoming1, LONGEST_BODY, LONGEST_UPLOAD, VERSION};
 use super::shared::Shared;
-use super::uri::percent_decode;
 use super::{
     appkeys, connection, control, download, file_commands, files, job, login, printer, push, settings,
     upload, webcam,
 };
+use crate::http::drain;
+use crate::uri::percent_decode;
 
 pub(super) async fn answer(shared: &Arc<Shared>, mut request: Incoming1) -> Reply {
     let path = request.uri().path().to_owned();

@@ -12,13 +12,16 @@ use tokio::task::JoinSet;
 
 use super::access::Access;
 use super::machine::Machine;
-use super::messages::{Message, unix_time};
+use super::messages::Message;
 use super::print::Print;
 use super::reply::{self, Reply};
 use super::state::State;
 use super::store::Store;
-use super::{Request, SimConfig, analysis};
+use super::{SimConfig, analysis};
+use crate::clock::unix_time;
 use crate::fault::Faults;
+use crate::http::Request;
+use crate::lives::Lives;
 
 const LOGGED_REQUESTS: usize = 1024;
 /// Messages a slow push channel may fall behind before it loses the oldest.
@@ -38,10 +41,7 @@ pub(super) struct Shared {
     /// Marked whenever the machine's state changes.
     pub(super) changed: watch::Sender<()>,
     inner: Mutex<Inner>,
-    /// The tasks of this life of the server; unset between two lives and after the last.
-    tasks: Mutex<Option<JoinSet<()>>>,
-    /// The tasks that outlive it; unset once the simulator is dropped.
-    keepers: Mutex<Option<JoinSet<()>>>,
+    lives: Lives,
 }
 
 /// Everything mutable. One lock, never held across an await.
@@ -65,15 +65,7 @@ impl Shared {
             faults: Faults::default(),
             requests: VecDeque::new(),
         };
-        Self {
-            config,
-            addr,
-            push,
-            changed,
-            inner: Mutex::new(inner),
-            tasks: Mutex::new(None),
-            keepers: Mutex::new(Some(JoinSet::new())),
-        }
+        Self { config, addr, push, changed, inner: Mutex::new(inner), lives: Lives::new() }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -82,40 +74,31 @@ impl Shared {
 
     /// Runs `task` until it ends or this life of the server does.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        spawn_into(&self.tasks, task);
+        self.lives.spawn(task);
     }
 
     /// Runs `task` until it ends or the simulator is dropped.
     pub(super) fn keep(&self, task: impl Future<Output = ()> + Send + 'static) {
-        spawn_into(&self.keepers, task);
+        self.lives.keep(task);
     }
 
     /// Begins a life; false when the simulator was dropped.
     pub(super) fn begin_life(&self) -> bool {
-        let keepers = self.keepers.lock().unwrap_or_else(PoisonError::into_inner);
-        if keepers.is_none() {
-            return false;
-        }
-        *self.tasks.lock().unwrap_or_else(PoisonError::into_inner) = Some(JoinSet::new());
-        true
+        self.lives.begin()
     }
 
     /// Ends this life: gives its tasks, which must be shut down. They can start no others any more.
     pub(super) fn end_life(&self) -> JoinSet<()> {
-        let ended = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let ended = self.lives.end();
         let mut inner = self.lock();
         inner.access.forget();
         inner.machine = Machine::new(&self.config, false, self.push.clone(), self.changed.clone());
         let _ = self.push.send(Message::HangUp);
-        ended.unwrap_or_default()
+        ended
     }
 
     pub(super) fn stop(&self) {
-        // The keepers first, as they begin lives.
-        for tasks in [&self.keepers, &self.tasks] {
-            let tasks = tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
-            drop(tasks);
-        }
+        self.lives.stop();
     }
 
     /// Real time for so many seconds of the printer's time.
@@ -123,7 +106,7 @@ impl Shared {
         Duration::try_from_secs_f64(seconds / self.config.time_scale).unwrap_or(LONGEST).min(LONGEST)
     }
 
-    pub(super) fn log(&self, request: Request) {
+    pub(super) fn remember(&self, request: Request) {
         let requests = &mut self.lock().requests;
         if requests.len() == LOGGED_REQUESTS {
             requests.pop_front();
@@ -267,14 +250,6 @@ impl Shared {
             }
         });
         Ok(remote)
-    }
-}
-
-fn spawn_into(tasks: &Mutex<Option<JoinSet<()>>>, task: impl Future<Output = ()> + Send + 'static) {
-    let mut tasks = tasks.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(tasks) = tasks.as_mut() {
-        while tasks.try_join_next().is_some() {}
-        tasks.spawn(task);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::reply::ascii;
+use crate::uri::json_ascii;
 
 /// The endpoint a client has opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Framing {
     }
 
     pub(super) fn encode(self, message: &Value) -> String {
-        let text = ascii(&message.to_string());
+        let text = json_ascii(&message.to_string());
         match self {
             Self::Raw => text,
             Self::Framed => format!("a[{text}]"),

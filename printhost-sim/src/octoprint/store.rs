@@ -6,10 +6,10 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::machine::Selected;
-use super::messages::unix_time;
 use super::print::Source;
-use super::uri::percent_encode_path;
 use super::{StoredFile, analysis};
+use crate::clock::unix_time;
+use crate::uri::percent_encode_path;
 
 /// Total and free bytes the storage claims.
 pub(super) const TOTAL: u64 = 270_553_174_016;

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::machine::{Machine, Progress};
-use super::messages::unix_time;
 use super::state::State;
 use super::store::leaf;
+use crate::clock::unix_time;
 
 /// Seconds of printing before OctoPrint dares to estimate the rest.
 const ESTIMATE_AFTER: f64 = 10.0;

@@ -6,7 +6,7 @@ use hyper::header::{self, HeaderMap};
 use tokio::time::Instant;
 
 use super::config::{PrusaLinkConfig, PrusaLinkFamily};
-use crate::octoprint::uri::percent_decode;
+use crate::uri::percent_decode;
 
 /// Who may use the password.
 const USER: &str = "maker";

@@ -10,7 +10,7 @@ use super::shared::Shared;
 use super::short_names::full_path;
 use super::store::{Entry, children};
 use super::{reply, view};
-use crate::octoprint::uri::percent_decode;
+use crate::uri::percent_decode;
 
 /// Where a path below `/api/v1/files` leads.
 #[derive(Debug, Clone, PartialEq, Eq)]

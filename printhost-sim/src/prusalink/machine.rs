@@ -6,8 +6,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::config::{PrusaLinkConfig, PrusaLinkFamily};
-use crate::octoprint::gcode::{Effect, HeaterId, Interpreter, SHORT, Words, without_comment};
-use crate::octoprint::heater::Heater;
+use crate::gcode::{Effect, HeaterId, Interpreter, SHORT, Words, without_comment};
+use crate::heater::Heater;
 
 /// Seconds of the printer's time until an order shows.
 const TAKES_EFFECT: f64 = 0.3;

@@ -22,7 +22,8 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 
 use crate::fault::{Fault, FaultId, Injected, On};
-use crate::octoprint::{Request, StoredFile};
+use crate::http::Request;
+use crate::octoprint::StoredFile;
 pub use config::{PrusaLinkConfig, PrusaLinkFamily};
 use machine::State;
 use shared::Shared;
@@ -49,7 +50,7 @@ impl PrusaLinkSim {
     pub async fn start(config: PrusaLinkConfig) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.port)).await?;
         let shared = Arc::new(Shared::new(config, listener.local_addr()?));
-        shared.spawn(server::accept(Arc::clone(&shared), listener));
+        shared.begin(listener);
         Ok(Self { shared })
     }
 

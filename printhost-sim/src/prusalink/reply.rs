@@ -7,9 +7,7 @@ use hyper::{Response, StatusCode, Version};
 use serde_json::{Value, json};
 
 use super::config::PrusaLinkFamily;
-
-/// A complete answer.
-pub(super) type Reply = Response<Full<Bytes>>;
+pub(super) use crate::http::Reply;
 
 /// What is wrong, in a host's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,10 +10,10 @@ use super::config::PrusaLinkFamily;
 use super::files::Place;
 use super::machine::State;
 use super::reply::{Reply, Words, Wrong};
-use super::server::Incoming1;
 use super::shared::{Inner, Shared};
 use super::{files, legacy, upload, view};
-use crate::octoprint::uri::percent_decode;
+use crate::http::Incoming1;
+use crate::uri::percent_decode;
 
 const SNAPSHOT: &[u8] = include_bytes!("../../assets/snapshot.jpg");
 

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::StatusCode;
+use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::access::Access;
@@ -16,8 +17,10 @@ use super::config::{PrusaLinkConfig, PrusaLinkFamily};
 use super::machine::Machine;
 use super::print;
 use super::store::Store;
-use crate::fault::Faults;
-use crate::octoprint::Request;
+use super::{routes, server};
+use crate::fault::{Fault, Faults};
+use crate::http::{Incoming1, Reply, Request, Site};
+use crate::lives::Lives;
 
 const LOGGED_REQUESTS: usize = 1024;
 /// How many connections the firmware serves.
@@ -33,8 +36,7 @@ pub(super) struct Shared {
     pub(super) sockets: Semaphore,
     /// How many connections wait for one.
     pub(super) waiting: watch::Sender<usize>,
-    /// Unset once the simulator is dropped.
-    tasks: Mutex<Option<JoinSet<()>>>,
+    lives: Lives,
 }
 
 /// Everything mutable. One lock, never held across an await.
@@ -92,7 +94,7 @@ impl Shared {
             inner: Mutex::new(inner),
             sockets: Semaphore::new(sockets),
             waiting: watch::Sender::new(0),
-            tasks: Mutex::new(Some(JoinSet::new())),
+            lives: Lives::new(),
         }
     }
 
@@ -100,30 +102,20 @@ impl Shared {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs `task` until it ends or the simulator is dropped.
-    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(tasks) = tasks.as_mut() {
-            while tasks.try_join_next().is_some() {}
-            tasks.spawn(task);
+    /// Begins to serve.
+    pub(super) fn begin(self: &Arc<Self>, listener: TcpListener) {
+        if self.lives.begin() {
+            self.lives.spawn(server::accept(Arc::clone(self), listener));
         }
     }
 
     pub(super) fn stop(&self) {
-        drop(self.tasks.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.lives.stop();
     }
 
     /// Real time for so many seconds of the printer's time.
     pub(super) fn real(&self, seconds: f64) -> Duration {
         Duration::try_from_secs_f64(seconds / self.config.time_scale).unwrap_or(LONGEST).min(LONGEST)
-    }
-
-    pub(super) fn log(&self, request: Request) {
-        let requests = &mut self.lock().requests;
-        if requests.len() == LOGGED_REQUESTS {
-            requests.pop_front();
-        }
-        requests.push_back(request);
     }
 
     /// Prints a stored file; false when the printer is not in a state to.
@@ -139,6 +131,36 @@ impl Shared {
         drop(inner);
         self.spawn(print::run(Arc::clone(self), id, data.unwrap_or_else(Bytes::new)));
         true
+    }
+}
+
+impl Site for Shared {
+    const DATE: bool = true;
+
+    fn take_fault(&self, method: &str, path: &str) -> Option<Fault> {
+        self.lock().faults.take(method, path)
+    }
+
+    fn log(&self, request: Request) {
+        let requests = &mut self.lock().requests;
+        if requests.len() == LOGGED_REQUESTS {
+            requests.pop_front();
+        }
+        requests.push_back(request);
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.lives.spawn(task);
+    }
+
+    fn refusal(status: StatusCode) -> Reply {
+        let mut reply = Reply::default();
+        *reply.status_mut() = status;
+        reply
+    }
+
+    async fn answer(self: &Arc<Self>, request: Incoming1) -> Reply {
+        routes::answer(self, request).await
     }
 }
 

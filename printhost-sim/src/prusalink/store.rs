@@ -1,11 +1,12 @@
 //! Stored files and folders, and what is shown of them: the Pi looks at its disk again only after a while.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use crate::clock;
 use crate::octoprint::StoredFile;
 
 /// What there is at a path.
@@ -137,7 +138,7 @@ pub(super) fn leaf(path: &str) -> &str {
 }
 
 pub(super) fn unix_time() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+    clock::unix_time() as u64
 }
 
 /// Whether a name is that of G-code.

@@ -12,11 +12,11 @@ use tokio::time::{Instant, sleep, timeout};
 use super::config::PrusaLinkFamily;
 use super::files::Place;
 use super::reply::{Reply, Words, Wrong};
-use super::server::{FlippedByte, Incoming1};
 use super::shared::{Shared, Transfer};
 use super::short_names::full_path;
 use super::store::{Entry, File, is_gcode, leaf, parent, unix_time};
-use crate::octoprint::uri::hex;
+use crate::http::{FlippedByte, Incoming1};
+use crate::uri::hex;
 
 /// The Pi reads in blocks of so many bytes, and a last one of a single byte not at all.
 const PI_BLOCK: u64 = 65_365;

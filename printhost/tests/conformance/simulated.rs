@@ -31,7 +31,7 @@ async fn on_the_simulated_prusalink<N: Net + Clone>(
     key: bool,
 ) {
     // Nobody is there to confirm the end of a print, and eleven seconds are long.
-    let config = PrusaLinkConfig::new(family).end_shown_for(Duration::from_secs(3));
+    let config = PrusaLinkConfig::new(family).end_shown_for(Duration::from_secs(2));
     let sim = PrusaLinkSim::start(config).await.unwrap();
     let (address, config, clock) = (sim.addr().to_string(), sim.config(), TokioClock::default());
     if key {

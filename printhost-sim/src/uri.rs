@@ -1,4 +1,4 @@
-//! Percent-encoding, query strings and hexadecimal.
+//! Percent-encoding, query strings, hexadecimal, and JSON without anything but ASCII.
 
 use std::fmt::Write;
 
@@ -57,6 +57,21 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// Escapes everything outside ASCII as JSON does, which is only legal inside strings.
+pub(crate) fn json_ascii(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_ascii() {
+            out.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,5 +89,10 @@ mod tests {
     fn a_query_value_is_found_by_its_whole_name() {
         assert_eq!(query_value(Some("xa=1&a=b%2Cc"), "a").as_deref(), Some("b,c"));
         assert_eq!(query_value(Some("xa=1"), "a"), None);
+    }
+
+    #[test]
+    fn json_escapes_everything_outside_ascii() {
+        assert_eq!(json_ascii(r#"{"ü":"🖨"}"#), r#"{"\u00fc":"\ud83d\udda8"}"#);
     }
 }
