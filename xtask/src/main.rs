@@ -12,6 +12,7 @@ mod firmware;
 mod fuzz;
 mod lanes;
 mod ledger;
+mod moonraker_api;
 mod octoprint;
 mod octorest;
 mod package;
@@ -22,6 +23,7 @@ mod prusalink;
 mod prusalink_smoke;
 mod qemu;
 mod setup;
+mod simulator;
 mod sizes;
 mod steps;
 mod test;
@@ -40,7 +42,8 @@ usage: cargo xtask <command>
   peers [-- ARGS...]    tests against real servers; ARGS go to the test programs
   peers --keep          start the real servers and keep them until Ctrl-C
   prusalink             a real PrusaLink that prints on a simulated MK3S, tried out by curl
-  octorest              a client that others wrote, against the simulator
+  octorest              a client that others wrote, against the simulated OctoPrint
+  moonraker-api         a client that others wrote, against the simulated Moonraker
   firmware [NAME...]    every firmware image that can be built here, or these: made, checked, measured
   qemu                  the hub on an emulated microcontroller, against a real OctoPrint
   endure [--rounds N] [--seed S]
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         ["peers", "--", extra @ ..] => peers::peers(extra),
         ["prusalink"] => prusalink_smoke::prusalink(),
         ["octorest"] => octorest::octorest(),
+        ["moonraker-api"] => moonraker_api::moonraker_api(),
         ["firmware", names @ ..] => match firmware::firmware(names) {
             Some(passed) => passed,
             None => {

@@ -85,6 +85,7 @@ impl Inner {
             return Err(self.klippy.message.clone());
         }
         self.machine.busy.get_or_insert_with(Instant::now);
+        self.machine.was_busy = true;
         match name.as_str() {
             "G0" | "G1" | "G2" | "G3" => self.travel(line),
             "G28" => Ok(self.home(line)),
