@@ -52,7 +52,9 @@ pub async fn guard<H: PrintHost>(
             };
             match select3(&mut alarm, events.next(), clock.sleep(left)).await {
                 Either3::First(()) => return pause(host, clock, Guarded::PausedByAlarm).await,
-                Either3::Second(Event::Job(job)) if job.is_end() => return Ok(Guarded::Over(job)),
+                Either3::Second(Event::Job { event: job, .. }) if job.is_end() => {
+                    return Ok(Guarded::Over(job));
+                }
                 Either3::Second(Event::Status(status)) => {
                     let since = off.map_or_else(|| clock.now(), |(_, _, since)| since);
                     off = farthest(&status, limits.degrees).map(|(target, actual)| (target, actual, since));

@@ -19,7 +19,7 @@ pub async fn keep_line<H: PrintHost>(host: &H, mut show: impl FnMut(&str)) -> Re
                     in_words(&last)
                 }
                 Event::Lost(error) => format!("lost: {error}"),
-                Event::Resynced | Event::Skipped(_) | Event::Job(_) => continue,
+                Event::Resynced | Event::Skipped(_) | Event::Job { .. } => continue,
                 _ => continue,
             };
             if line != shown {

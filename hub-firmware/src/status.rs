@@ -53,7 +53,7 @@ impl Status {
                 let verified = verified(file.verified);
                 Some(format!("stored as {}, {} bytes, {verified}", file.path, file.len))
             }
-            RelayEvent::Printer(Event::Job(event)) => {
+            RelayEvent::Printer(Event::Job { event, .. }) => {
                 if let JobEvent::Started { .. } = event {
                     self.work = Work::Printing(0);
                 }
@@ -188,6 +188,9 @@ fn verified(verified: Verified) -> String {
         Verified::Sha1(hash) | Verified::ReadBack(hash) => {
             hash.iter().fold("SHA-1 ".into(), |text, byte| format!("{text}{byte:02x}"))
         }
+        Verified::Sha256(hash) => {
+            hash.iter().fold("SHA-256 ".into(), |text, byte| format!("{text}{byte:02x}"))
+        }
         Verified::Size => "size verified".into(),
         _ => "not verified".into(),
     }
@@ -219,7 +222,10 @@ mod tests {
         }
         assert_eq!(status.work, Work::Relaying(100));
         report(&mut status, RelayEvent::Uploaded(&Uploaded::new("hub/part.gcode", 1000, Verified::Size)));
-        report(&mut status, RelayEvent::Printer(&Event::Job(JobEvent::Started { path: None })));
+        report(
+            &mut status,
+            RelayEvent::Printer(&Event::Job { event: JobEvent::Started { path: None }, inferred: false }),
+        );
         assert_eq!(status.work, Work::Printing(0));
         let mut printer = PrinterStatus::default();
         let mut job = printhost::Job::default();
@@ -227,7 +233,7 @@ mod tests {
         printer.job = Some(job);
         report(&mut status, RelayEvent::Printer(&Event::Status(printer)));
         assert_eq!(status.work, Work::Printing(42));
-        report(&mut status, RelayEvent::Printer(&Event::Job(JobEvent::Finished)));
+        report(&mut status, RelayEvent::Printer(&Event::Job { event: JobEvent::Finished, inferred: false }));
         let expected = [
             "0 % relayed",
             "10 % relayed",

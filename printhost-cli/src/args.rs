@@ -7,7 +7,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
     camera, completions, config, connection, discover, emergency_stop, factor, files, gcode, job, login, man,
-    motion, print, start, status, temp, upload, watch,
+    motion, print, restart, start, status, temp, upload, watch,
 };
 
 const AFTER: &str = "\
@@ -113,6 +113,8 @@ pub(crate) enum Command {
     ///
     /// Every named printer is told at the same time. Most need a restart afterwards.
     EmergencyStop(emergency_stop::EmergencyStop),
+    /// Restart a printer's software (Klipper): what it needs after an emergency stop.
+    Restart(restart::Restart),
     /// Look for printers in the local network.
     Discover(discover::Discover),
     /// Get a key from a printer, with a confirmation in its web page, and keep it.

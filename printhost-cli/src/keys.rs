@@ -76,19 +76,24 @@ impl Keys {
         Ok(Self { given: given.transpose()?, environment, store, out, asking: Mutex::new(()) })
     }
 
+    /// The key for the printer of this URL, if one was given or is kept. Asks nobody.
+    pub(crate) fn known_for(&self, url: &str) -> Result<Option<Secret>, Failure> {
+        let given = self.given.as_ref().and_then(|keys| keys.named(url).or(keys.other.as_ref()));
+        if let Some(key) = given {
+            return Ok(Some(key.clone()));
+        }
+        if let Some(key) = self.store.read(&self.out)?.named(url) {
+            return Ok(Some(key.clone()));
+        }
+        Ok(self.environment.clone().filter(|_| self.given.is_none()))
+    }
+
     /// The key for the printer of this URL; asks for it when none was given and somebody is there. A key that names
     /// the printer goes before one that does not, so that no printer is shown another one's key. While it asks, what is
     /// done with other printers goes on.
     pub(crate) async fn for_printer(&self, url: &str) -> Result<Secret, Failure> {
-        let given = self.given.as_ref().and_then(|keys| keys.named(url).or(keys.other.as_ref()));
-        if let Some(key) = given {
-            return Ok(key.clone());
-        }
-        if let Some(key) = self.store.read(&self.out)?.named(url) {
-            return Ok(key.clone());
-        }
-        if let Some(key) = self.environment.as_ref().filter(|_| self.given.is_none()) {
-            return Ok(key.clone());
+        if let Some(key) = self.known_for(url)? {
+            return Ok(key);
         }
         if !self.out.json
             && stdin().is_terminal()

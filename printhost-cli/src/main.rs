@@ -22,7 +22,7 @@ use crate::{
     args::{Args, Client, Command},
     commands::{
         camera, completions, config as config_command, connection, discover, emergency_stop, factor, files,
-        gcode, job, login, man, motion, print, start as start_command, status, temp, upload, watch,
+        gcode, job, login, man, motion, print, restart, start as start_command, status, temp, upload, watch,
     },
     failure::{Code, Failure},
     output::Output,
@@ -89,6 +89,7 @@ async fn run<N: Net + Clone>(net: N, args: &Args, out: &Output) -> Result<Code, 
         Command::Connect(args) => connection::connect(session, args).await,
         Command::Disconnect(args) => connection::disconnect(session, args).await,
         Command::EmergencyStop(args) => emergency_stop::run(session, args).await,
+        Command::Restart(args) => restart::run(session, args).await,
         Command::Discover(args) => discover::run(session, args).await,
         Command::Login(args) => login::run(session, args).await,
         // They need no network and were run before.

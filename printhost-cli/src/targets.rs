@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use futures::future::join_all;
-use printhost::{AnyHost, Error, ErrorKind, Net, PrintHost as _, PrinterUrl, Trust};
+use printhost::{AnyHost, Error, ErrorKind, Net, PrintHost as _, PrinterUrl, Secret, Trust};
 use printhost_sim::{OctoPrintSim, SimConfig};
 use serde_json::json;
 
@@ -187,7 +187,11 @@ impl<N: Net + Clone> Session<N> {
     pub(crate) async fn open_place(&self, place: &Place) -> Result<Target<N>, Failure> {
         let Some(url) = &place.url else { return self.simulated(&place.name).await };
         let address = url.to_string();
-        let key = self.keys.for_printer(&address).await?;
+        // Most Moonrakers trust their own network, and say so otherwise.
+        let key = match url.protocol().may_trust() {
+            true => self.keys.known_for(&address)?.unwrap_or_else(|| Secret::new("")),
+            false => self.keys.for_printer(&address).await?,
+        };
         let host = AnyHost::new(self.net.clone(), url, key);
         Ok(Target { host, name: place.name.clone(), url: address, sim: None })
     }

@@ -98,6 +98,7 @@ pub(crate) async fn store<N: Net>(
 pub(crate) const fn verified_name(verified: Verified) -> &'static str {
     match verified {
         Verified::Sha1(_) => "sha1",
+        Verified::Sha256(_) => "sha256",
         Verified::Size => "size",
         Verified::ReadBack(_) => "read_back",
         _ => "no",
@@ -105,15 +106,20 @@ pub(crate) const fn verified_name(verified: Verified) -> &'static str {
 }
 
 fn tell<N: Net>(out: &Output, target: &Target<N>, label: Option<&str>, uploaded: &Uploaded) {
-    let (check, sha1) = match uploaded.verified {
-        Verified::Sha1(sha1) => ("SHA-1 verified", Some(hex(&sha1))),
-        Verified::Size => ("size verified", None),
-        _ => ("not verified: the host tells nothing about it", None),
+    let (check, sha1, sha256) = match uploaded.verified {
+        Verified::Sha1(sha1) => ("SHA-1 verified", Some(hex(&sha1)), None),
+        Verified::Sha256(sha256) => ("SHA-256 verified", None, Some(hex(&sha256))),
+        Verified::Size => ("size verified", None, None),
+        _ => ("not verified: the host tells nothing about it", None, None),
     };
     let at = label.map(|label| format!(" on {label}")).unwrap_or_default();
     out.say("Stored", format_args!("{}{at}, {}, {check}", uploaded.path, HumanBytes(uploaded.len)));
     let verified = verified_name(uploaded.verified);
-    let fields = json!({ "path": uploaded.path, "size": uploaded.len, "verified": verified, "sha1": sha1 });
+    let mut fields =
+        json!({ "path": uploaded.path, "size": uploaded.len, "verified": verified, "sha1": sha1 });
+    if let Some(sha256) = sha256 {
+        fields["sha256"] = sha256.into();
+    }
     out.event(&target.name, "stored", fields);
 }
 

@@ -74,6 +74,10 @@ capabilities! {
     /// [`crate::Command::ConnectPrinter`] and [`crate::Command::DisconnectPrinter`]: the host reaches its printer
     /// over a line that can be opened and closed.
     printer_connection,
+    /// [`crate::Command::RestartHost`].
+    restart_host,
+    /// [`crate::Command::RestartFirmware`].
+    restart_firmware,
     /// [`crate::PrintHost::cameras`] and [`crate::PrintHost::snapshot`].
     cameras,
     /// Changes are pushed while [`crate::PrintHost::run`] is polled; otherwise it polls.

@@ -82,6 +82,10 @@ pub enum Command<'a> {
     ConnectPrinter,
     /// Close that line. A running print is lost.
     DisconnectPrinter,
+    /// Restart the host's printing software and read its configuration again. A running print is lost.
+    RestartHost,
+    /// As [`Command::RestartHost`], and restart the printer's own boards, too: what most need after an emergency stop.
+    RestartFirmware,
 }
 
 impl Command<'_> {
@@ -102,6 +106,8 @@ impl Command<'_> {
             Self::EmergencyStop => "emergency stop",
             Self::ConnectPrinter => "connect printer",
             Self::DisconnectPrinter => "disconnect printer",
+            Self::RestartHost => "restart host",
+            Self::RestartFirmware => "restart firmware",
         }
     }
 }

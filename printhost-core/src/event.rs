@@ -3,7 +3,7 @@ use core::cell::Cell;
 
 use embassy_futures::select::{Either, select};
 use embassy_sync::{
-    blocking_mutex::raw::CriticalSectionRawMutex,
+    blocking_mutex::{Mutex, raw::CriticalSectionRawMutex},
     pubsub::{PubSubChannel, Subscriber, WaitResult},
     watch::{Receiver, Watch},
 };
@@ -23,7 +23,12 @@ pub enum Event {
     /// The printer's status, when it changed. Only the newest is kept: a slow listener skips intermediate ones.
     Status(PrinterStatus),
     /// A job started, paused, ended. Queued, in order; none is lost without [`Event::Skipped`].
-    Job(JobEvent),
+    Job {
+        /// What happened.
+        event: JobEvent,
+        /// It was worked out from what the host says after a gap, and not watched: when it happened is not known.
+        inferred: bool,
+    },
     /// The connection to the host is gone. What follows may have a gap, until [`Event::Resynced`].
     Lost(Error),
     /// The connection is there (again), and the whole status has been read: an [`Event::Status`] follows.
@@ -81,7 +86,7 @@ impl JobEvent {
 /// What is queued: an [`Event`] without the room for a status.
 #[derive(Clone)]
 enum Happening {
-    Job(JobEvent),
+    Job { event: JobEvent, inferred: bool },
     Lost(Error),
     Resynced,
 }
@@ -90,12 +95,14 @@ enum Happening {
 pub struct EventBus {
     status: Watch<CriticalSectionRawMutex, PrinterStatus, SUBSCRIBERS>,
     queue: PubSubChannel<CriticalSectionRawMutex, Happening, EVENT_QUEUE, SUBSCRIBERS, 0>,
+    /// No gap is open.
+    watched: Mutex<CriticalSectionRawMutex, Cell<bool>>,
 }
 
 impl EventBus {
     /// A bus without listeners.
     pub const fn new() -> Self {
-        Self { status: Watch::new(), queue: PubSubChannel::new() }
+        Self { status: Watch::new(), queue: PubSubChannel::new(), watched: Mutex::new(Cell::new(false)) }
     }
 
     /// Publishes a status, if it differs from the last one.
@@ -111,19 +118,23 @@ impl EventBus {
         });
     }
 
-    /// Publishes a job event.
+    /// Publishes a job event: as inferred, when it is not between [`Self::publish_resynced`] and
+    /// [`Self::publish_lost`]. So what a driver works out after a gap it publishes before it says that it is over.
     pub fn publish_job(&self, event: JobEvent) {
-        self.publish(Happening::Job(event));
+        let inferred = !self.watched.lock(Cell::get);
+        self.publish(Happening::Job { event, inferred });
     }
 
     /// Publishes that the connection is gone.
     pub fn publish_lost(&self, error: Error) {
+        self.watched.lock(|w| w.set(false));
         self.publish(Happening::Lost(error));
     }
 
     /// Publishes that the connection is there, and the status that was read on it, even if it is the last one again.
     /// What a driver hears before that is not the truth yet, and is not published.
     pub fn publish_resynced(&self, status: PrinterStatus) {
+        self.watched.lock(|w| w.set(true));
         self.publish(Happening::Resynced);
         self.status.sender().send(status);
     }
@@ -174,7 +185,9 @@ impl Events<'_> {
     /// [`crate::PrintHost::run`].
     pub async fn next(&mut self) -> Event {
         match select(self.queue.next_message(), self.status.changed()).await {
-            Either::First(WaitResult::Message(Happening::Job(job))) => Event::Job(job),
+            Either::First(WaitResult::Message(Happening::Job { event, inferred })) => {
+                Event::Job { event, inferred }
+            }
             Either::First(WaitResult::Message(Happening::Lost(error))) => Event::Lost(error),
             Either::First(WaitResult::Message(Happening::Resynced)) => Event::Resynced,
             Either::First(WaitResult::Lagged(missed)) => Event::Skipped(missed),
@@ -201,8 +214,31 @@ mod tests {
     }
 
     #[test]
+    fn job_event_that_comes_before_the_gap_is_over_is_inferred() {
+        let bus = EventBus::new();
+        let mut events = bus.subscribe().unwrap();
+        bus.publish_resynced(status(Phase::Printing));
+        bus.publish_job(JobEvent::Paused);
+        bus.publish_lost(Error::new(ErrorKind::Disconnected, "run"));
+        bus.publish_job(JobEvent::Finished);
+        bus.publish_resynced(status(Phase::Idle));
+        bus.publish_job(JobEvent::Started { path: None });
+        let jobs = core::iter::from_fn(|| match block_on(events.next()) {
+            Event::Status(_) => None,
+            event => Some(event),
+        });
+        let jobs = jobs.filter_map(|event| match event {
+            Event::Job { event, inferred } => Some((event.name(), inferred)),
+            _ => None,
+        });
+        let told: alloc::vec::Vec<_> = jobs.collect();
+        assert_eq!(told, [("paused", false), ("finished", true), ("started", false)]);
+    }
+
+    #[test]
     fn slow_listener_sees_newest_status_and_every_job_event() {
         let bus = EventBus::new();
+        bus.publish_resynced(status(Phase::Idle));
         let mut events = bus.subscribe().unwrap();
         bus.publish_status(status(Phase::Idle));
         bus.publish_job(JobEvent::Paused);
@@ -212,8 +248,8 @@ mod tests {
         assert_eq!(
             seen,
             [
-                Event::Job(JobEvent::Paused),
-                Event::Job(JobEvent::Resumed),
+                Event::Job { event: JobEvent::Paused, inferred: false },
+                Event::Job { event: JobEvent::Resumed, inferred: false },
                 Event::Status(status(Phase::Printing))
             ]
         );
@@ -222,12 +258,13 @@ mod tests {
     #[test]
     fn overflowing_queue_says_how_many_were_missed() {
         let bus = EventBus::new();
+        bus.publish_resynced(status(Phase::Idle));
         let mut events = bus.subscribe().unwrap();
         for _ in 0..EVENT_QUEUE + 3 {
             bus.publish_job(JobEvent::Paused);
         }
         assert_eq!(block_on(events.next()), Event::Skipped(3));
-        assert_eq!(block_on(events.next()), Event::Job(JobEvent::Paused));
+        assert_eq!(block_on(events.next()), Event::Job { event: JobEvent::Paused, inferred: false });
     }
 
     #[test]

@@ -31,10 +31,10 @@ pub use event::{EVENT_QUEUE, Event, EventBus, Events, JobEvent, SUBSCRIBERS};
 pub use file::{FileEntry, FileInfo, FilePage, Page, RemotePath, Thumbnail};
 pub use host::{HostInfo, Memory, PrintHost, beside};
 pub use job_tracker::JobTracker;
-pub use reader::{Hashed, Progress, Throttle};
+pub use reader::{HashOnly, Hashed, Progress, Throttle};
 pub use reconnect::Reconnect;
 pub use secret::Secret;
-pub use status::{Heater, Job, Phase, PrinterStatus};
+pub use status::{Fan, Heater, Job, Phase, Position, PrinterStatus};
 pub use upload::{IfExists, Started, Then, Upload, Uploaded, Verified, Verify};
 
 #[doc(hidden)]

@@ -1,9 +1,9 @@
 //! Adapters around the reader of an upload, and just as well around any other.
 
-use core::time::Duration;
+use core::{convert::Infallible, time::Duration};
 
 use digest::Digest;
-use embedded_io_async::{ErrorType, Read};
+use embedded_io_async::{ErrorType, Read, Write};
 
 use crate::Clock;
 
@@ -79,22 +79,28 @@ fn time_for(bytes: u64, rate: u64) -> Duration {
     Duration::from_secs(bytes / rate) + Duration::from_nanos(nanos)
 }
 
-/// Hashes what is read with any digest, for instance `sha1::Sha1`.
+/// Hashes what is read with any digest, for instance `sha1::Sha1`, if that is wanted: one type for both, so that what
+/// reads it exists once.
 #[derive(Debug)]
 pub struct Hashed<R, D> {
     reader: R,
-    digest: D,
+    digest: Option<D>,
 }
 
 impl<R, D: Digest> Hashed<R, D> {
     /// Starts with an empty digest.
     pub fn new(reader: R) -> Self {
-        Self { reader, digest: D::new() }
+        Self::when(true, reader)
     }
 
-    /// The digest of everything that has been read.
-    pub fn finish(self) -> digest::Output<D> {
-        self.digest.finalize()
+    /// Hashes only if wanted.
+    pub fn when(wanted: bool, reader: R) -> Self {
+        Self { reader, digest: wanted.then(D::new) }
+    }
+
+    /// The digest of everything that has been read, if it was wanted.
+    pub fn finish(self) -> Option<digest::Output<D>> {
+        self.digest.map(Digest::finalize)
     }
 }
 
@@ -105,8 +111,47 @@ impl<R: ErrorType, D> ErrorType for Hashed<R, D> {
 impl<R: Read, D: Digest> Read for Hashed<R, D> {
     async fn read(&mut self, buf: &mut [u8]) -> Result<usize, R::Error> {
         let n = self.reader.read(buf).await?;
-        self.digest.update(&buf[..n]);
+        if let Some(digest) = &mut self.digest {
+            digest.update(&buf[..n]);
+        }
         Ok(n)
+    }
+}
+
+/// Keeps nothing of what is written but its hash, for instance of a file that is read back.
+#[derive(Debug)]
+pub struct HashOnly<D>(D);
+
+impl<D: Digest> HashOnly<D> {
+    /// Starts with an empty digest.
+    pub fn new() -> Self {
+        Self(D::new())
+    }
+
+    /// The digest of everything that has been written.
+    pub fn finish(self) -> digest::Output<D> {
+        self.0.finalize()
+    }
+}
+
+impl<D: Digest> Default for HashOnly<D> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<D> ErrorType for HashOnly<D> {
+    type Error = Infallible;
+}
+
+impl<D: Digest> Write for HashOnly<D> {
+    async fn write(&mut self, buf: &[u8]) -> Result<usize, Infallible> {
+        self.0.update(buf);
+        Ok(buf.len())
+    }
+
+    async fn flush(&mut self) -> Result<(), Infallible> {
+        Ok(())
     }
 }
 
@@ -159,6 +204,11 @@ mod tests {
         let mut reader = Hashed::<_, sha1::Sha1>::new(&b"abc"[..]);
         drain(&mut reader);
         // FIPS 180-2, appendix A.1
-        assert_eq!(reader.finish()[..4], [0xa9, 0x99, 0x3e, 0x36]);
+        assert_eq!(reader.finish().unwrap()[..4], [0xa9, 0x99, 0x3e, 0x36]);
+        let mut sink = HashOnly::<sha1::Sha1>::new();
+        block_on(sink.write_all(b"abc")).unwrap();
+        assert_eq!(sink.finish()[..4], [0xa9, 0x99, 0x3e, 0x36]);
+        let unwanted = Hashed::<_, sha1::Sha1>::when(false, &b"abc"[..]);
+        assert_eq!(unwanted.finish(), None);
     }
 }

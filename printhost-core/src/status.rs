@@ -101,6 +101,30 @@ impl Heater {
     }
 }
 
+/// A fan. `None` is "the protocol did not say".
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Fan {
+    /// What it cools, in the protocol's words; empty for the one fan that cools the print.
+    pub name: String,
+    /// How fast it is set to blow, 0.0 to 1.0.
+    pub speed: Option<f32>,
+    /// Measured revolutions per minute.
+    pub rpm: Option<u32>,
+}
+
+/// Where the print head is, mm. `None` is "the protocol did not say", and an axis that was not homed has no position.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Position {
+    /// To the right.
+    pub x: Option<f32>,
+    /// To the back.
+    pub y: Option<f32>,
+    /// Up.
+    pub z: Option<f32>,
+}
+
 /// The job the printer has, or had last where the protocol keeps showing it.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
@@ -133,6 +157,14 @@ pub struct PrinterStatus {
     pub bed: Option<Heater>,
     /// The heated chamber.
     pub chamber: Option<Heater>,
+    /// Fans; the one that cools the print first.
+    pub fans: Vec<Fan>,
+    /// Where the print head is.
+    pub position: Option<Position>,
+    /// By how much all moves are scaled, percent: what [`crate::Command::SpeedFactor`] sets.
+    pub speed_factor: Option<u16>,
+    /// By how much filament is scaled, percent: what [`crate::Command::FlowFactor`] sets.
+    pub flow_factor: Option<u16>,
     /// Why the printer is [`Phase::Faulted`], in its own words.
     pub fault: Option<String>,
 }

@@ -102,6 +102,8 @@ pub enum Verified {
     Size,
     /// The host reports the same SHA-1, given here.
     Sha1([u8; 20]),
+    /// The host has compared the SHA-256, given here, of what it stored with that of what was sent.
+    Sha256([u8; 32]),
     /// The host hands out the same content again; its SHA-1.
     ReadBack([u8; 20]),
 }

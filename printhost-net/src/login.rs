@@ -41,6 +41,8 @@ enum Means {
     },
     /// The session is part of the state.
     Digest,
+    /// The token is part of the state.
+    Bearer,
 }
 
 struct State {
@@ -49,6 +51,7 @@ struct State {
     /// It has let us in.
     proved: bool,
     session: Option<Box<dyn Answers>>,
+    token: Option<Secret>,
     /// Changes with every challenge that is taken or dropped, so that a request knows whose answer it carried.
     generation: u32,
 }
@@ -112,6 +115,23 @@ impl Login {
         Ok(Self::with(Means::Digest, Some(Box::new(Session::new(user, password.into())?))))
     }
 
+    /// A token that a host hands out and that expires (`Authorization: Bearer …`): none until [`Login::renew`] brings one.
+    /// Whoever makes one renews it when a request is refused with 401, and decides what is sent again.
+    pub const fn bearer() -> Self {
+        Self::with(Means::Bearer, None)
+    }
+
+    /// From now on this token is shown to this origin; `None` forgets the one there was. For [`Login::bearer`].
+    pub fn renew(&self, origin: &Origin, token: Option<Secret>) {
+        self.at(origin, |state| (state.token, state.proved) = (token, false));
+    }
+
+    /// The token that is shown to this origin, to be shown to it in another way. `None` for every kind but
+    /// [`Login::bearer`].
+    pub fn token(&self, origin: &Origin) -> Option<Secret> {
+        self.at(origin, |state| state.token.clone())
+    }
+
     /// Keeps a further secret out of errors: one that stands in a path, or that this host must not see.
     pub fn hiding(mut self, secret: impl Into<Secret>) -> Self {
         self.hidden = Some(secret.into());
@@ -127,14 +147,18 @@ impl Login {
         if let Some(hidden) = &self.hidden {
             text = hidden.redact(&text);
         }
-        self.state.lock(|state| match &state.borrow().session {
-            Some(session) => session.redact(&text),
-            None => text,
+        self.state.lock(|state| {
+            let state = state.borrow();
+            match (&state.session, &state.token) {
+                (Some(session), _) => session.redact(&text),
+                (_, Some(token)) => token.redact(&text),
+                _ => text,
+            }
         })
     }
 
     const fn with(means: Means, session: Option<Box<dyn Answers>>) -> Self {
-        let state = State { origin: None, proved: false, session, generation: 0 };
+        let state = State { origin: None, proved: false, session, token: None, generation: 0 };
         Self { means, hidden: None, state: Mutex::new(RefCell::new(state)) }
     }
 
@@ -143,7 +167,7 @@ impl Login {
     pub(crate) fn wants_proof(&self, origin: &Origin) -> bool {
         match self.means {
             Means::Nothing => false,
-            Means::Key { .. } => self.at(origin, |state| !state.proved),
+            Means::Key { .. } | Means::Bearer => self.at(origin, |state| !state.proved),
             Means::Digest => true,
         }
     }
@@ -210,7 +234,7 @@ impl Login {
         }
         let names = asked[..asked.len().min(4)].join(" or ");
         Some(match self.means {
-            Means::Nothing => format!("the host asks for {names}"),
+            Means::Nothing | Means::Bearer => format!("the host asks for {names}"),
             Means::Key { .. } if asks_for("ApiKey") => "the host does not accept the key".into(),
             Means::Key { .. } if asks_for("Digest") => {
                 format!("the host asks for {names}, which takes a user and a password, not for a key")
@@ -235,8 +259,11 @@ impl Login {
 
     fn show(&self, request: &Request<'_>) -> Shown {
         self.at(request.origin, |state| {
-            let session = state.session.as_mut();
-            let authorization = session.and_then(|session| session.authorization(request));
+            let authorization = match (&mut state.session, &state.token) {
+                (Some(session), _) => session.authorization(request),
+                (_, Some(token)) => Some(format!("Bearer {}", token.expose())),
+                _ => None,
+            };
             Shown { authorization, generation: state.generation }
         })
     }
@@ -285,6 +312,7 @@ impl Login {
             if state.origin.as_ref() != Some(origin) {
                 state.origin = Some(origin.clone());
                 state.proved = false;
+                state.token = None;
                 state.generation = state.generation.wrapping_add(1);
                 if let Some(session) = &mut state.session {
                     session.forget();
@@ -301,6 +329,7 @@ impl fmt::Debug for Login {
             Means::Nothing => "Login(none)",
             Means::Key { .. } => "Login(key)",
             Means::Digest => "Login(digest)",
+            Means::Bearer => "Login(bearer)",
         })
     }
 }

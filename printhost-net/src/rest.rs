@@ -1,6 +1,11 @@
 //! What drivers of REST hosts have in common: requests with credentials, refusals as typed errors with the host's own
 //! words, and JSON within limits.
 
+mod answers;
+mod pictures;
+
+pub use pictures::has_scheme;
+
 use alloc::{format, string::String, vec::Vec};
 use core::{fmt::Display, time::Duration};
 
@@ -188,32 +193,6 @@ impl<'a, N: Net> Rest<'a, N> {
             }
         }
         Err(Error::new(ErrorKind::Redirected, call.operation).with_detail("the host redirects in a circle"))
-    }
-
-    /// The body of an answer, bounded by [`crate::Limits::json`]: [`ErrorKind::TooLarge`] beyond, and
-    /// [`ErrorKind::Protocol`] when it is compressed.
-    pub async fn json_body(
-        &self,
-        operation: &'static str,
-        mut response: ResponseOf<'_, N>,
-    ) -> Result<Vec<u8>> {
-        self.uncompressed(operation, &response)?;
-        let max = self.net.parts().limits().json;
-        response.read_to_end(max).await.map_err(|e| e.in_operation(operation))
-    }
-
-    /// Refuses an answer that a proxy has compressed although nobody asked for that.
-    pub fn uncompressed(&self, operation: &'static str, response: &ResponseOf<'_, N>) -> Result<()> {
-        match response.header("content-encoding") {
-            Some(coding) if !coding.is_empty() && !coding.eq_ignore_ascii_case("identity") => {
-                Err(unexpected(
-                    self.login,
-                    operation,
-                    format_args!("the answer is compressed ({coding}) unasked"),
-                ))
-            }
-            _ => Ok(()),
-        }
     }
 
     async fn once<R: Read + ?Sized>(

@@ -4,9 +4,9 @@ use alloc::{format, string::String, vec, vec::Vec};
 
 use embedded_io_async::Read as _;
 use printhost_core::{Camera, Error, ErrorKind, Result};
-use printhost_net::{BaseUrl, NO_BODY, Net};
+use printhost_net::{BaseUrl, NO_BODY, Net, rest::has_scheme};
 
-use crate::{OctoPrint, api::Call, map, member::Member, pictures::has_scheme};
+use crate::{OctoPrint, api::Call, map, member::Member};
 
 impl<N: Net> OctoPrint<N> {
     pub(crate) async fn webcams(&self) -> Result<Vec<Camera>> {

@@ -1,11 +1,10 @@
-use alloc::{string::String, vec};
+use alloc::string::String;
 
-use embedded_io_async::{Read, Write};
+use embedded_io_async::Write;
 use printhost_core::{Error, ErrorKind, FileEntry, FileInfo, FilePage, Page, RemotePath, Result, Retry};
 use printhost_net::{
     Method, NO_BODY, Net,
     proto::{json_items::JsonItems, percent::encode_path},
-    rest::not_json,
 };
 
 use crate::{
@@ -100,48 +99,21 @@ impl<N: Net> OctoPrint<N> {
         path: &str,
         take: &mut (dyn FnMut(&[u8]) -> Result<bool> + Send),
     ) -> Result<()> {
-        let mut response = self.request(Call::get(operation, path), NO_BODY).await?;
-        self.uncompressed(operation, &response)?;
-        let limits = self.net.parts().limits();
-        let mut items = JsonItems::new(limits.json);
-        let mut buf = vec![0; limits.chunk];
-        let mut first = true;
-        loop {
-            let n = response.read(&mut buf).await.map_err(|e| e.in_operation(operation))?;
-            if n == 0 {
-                return items.finish().map_err(|e| e.in_operation(operation));
-            }
-            if core::mem::take(&mut first) && buf[..n].trim_ascii_start().starts_with(b"<") {
-                return Err(not_json(&self.login, operation, &buf[..n], ""));
-            }
-            if !items.feed(&buf[..n], &mut *take).map_err(|e| e.in_operation(operation))? {
-                return Ok(());
-            }
-        }
+        let response = self.request(Call::get(operation, path), NO_BODY).await?;
+        let items = JsonItems::new(self.net.parts().limits().json);
+        self.rest().each_item(operation, response, items, take).await
     }
 
     pub(crate) async fn fetch<W: Write + ?Sized>(&self, path: &str, to: &mut W) -> Result<u64> {
         let file = RemotePath::parse(path)?;
         let path = route("/downloads/files/local/", file);
-        let mut response = self.request(Call::get("download", &path), NO_BODY).await?;
-        self.uncompressed("download", &response)?;
+        let response = self.request(Call::get("download", &path), NO_BODY).await?;
         let told_length = response.content_length().is_some();
-        let mut buf = vec![0; self.net.parts().limits().chunk];
-        let mut total = 0;
-        loop {
-            let n = response.read(&mut buf).await.map_err(|e| e.in_operation("download"))?;
-            if n == 0 {
-                to.flush().await.map_err(sink)?;
-                if !told_length && self.info(file).await?.size.is_some_and(|size| size != total) {
-                    return Err(
-                        Error::new(ErrorKind::Disconnected, "download").with_detail("the file ended early")
-                    );
-                }
-                return Ok(total);
-            }
-            to.write_all(&buf[..n]).await.map_err(sink)?;
-            total += n as u64;
+        let total = self.rest().copy("download", response, to).await?;
+        if !told_length && self.info(file).await?.size.is_some_and(|size| size != total) {
+            return Err(Error::new(ErrorKind::Disconnected, "download").with_detail("the file ended early"));
         }
+        Ok(total)
     }
 
     pub(crate) async fn remove(&self, path: RemotePath<'_>) -> Result<()> {
@@ -174,8 +146,4 @@ pub(crate) fn route(prefix: &str, path: RemotePath<'_>) -> String {
     let mut route = String::from(prefix);
     encode_path(&mut route, path.as_str());
     route
-}
-
-fn sink<E: core::error::Error>(error: E) -> Error {
-    Error::new(ErrorKind::Sink, "download").with_detail(error)
 }

@@ -1,13 +1,13 @@
 use alloc::string::String;
-use core::{convert::Infallible, time::Duration};
+use core::time::Duration;
 
-use embedded_io_async::{ErrorType, Read, Write};
+use embedded_io_async::Read;
 use printhost_core::{
-    Entropy, Error, ErrorKind, FileEntry, IfExists, RemotePath, Result, Retry, Started, Then, Upload,
-    Uploaded, Verified, Verify,
+    Entropy, Error, ErrorKind, FileEntry, HashOnly, Hashed, IfExists, RemotePath, Result, Retry, Started,
+    Then, Upload, Uploaded, Verified, Verify,
 };
 use printhost_net::{Body, Method, Net, proto::multipart::Form};
-use sha1::{Digest, Sha1};
+use sha1::Sha1;
 
 use crate::{OctoPrint, api::Call, commands::reads, jobs::ours, wire};
 
@@ -29,10 +29,9 @@ impl<N: Net> OctoPrint<N> {
                 Err(e) => return Err(e.in_operation("upload")),
             }
         }
-        let digest = (upload.verify != Verify::Size).then(Sha1::new);
-        let mut body = Sent { reader: upload.body, digest };
+        let mut body = Hashed::<_, Sha1>::when(upload.verify != Verify::Size, upload.body);
         let sent = self.transfer(path, upload.len, upload.if_exists, &mut body).await;
-        let sha1 = body.digest.map(|d| <[u8; 20]>::from(d.finalize()));
+        let sha1 = body.finish().map(<[u8; 20]>::from);
         let stored = match sent {
             Ok(stored) => stored,
             // The host has everything and its answer is lost: the file's hash tells.
@@ -73,7 +72,7 @@ impl<N: Net> OctoPrint<N> {
         path: RemotePath<'_>,
         len: u64,
         if_exists: IfExists,
-        body: &mut Sent<'_, R>,
+        body: &mut Hashed<&mut R, Sha1>,
     ) -> Result<String> {
         let mut random = [0; 16];
         self.net.parts().entropy().fill(&mut random);
@@ -129,11 +128,11 @@ impl<N: Net> OctoPrint<N> {
             (Some(ours), Some(theirs)) if ours == theirs => return Ok(Verified::Sha1(ours)),
             (Some(_), Some(_)) => false,
             (Some(ours), None) if read_back => {
-                let mut content = HashOnly(Sha1::new());
+                let mut content = HashOnly::<Sha1>::new();
                 self.fetch(path.as_str(), &mut content)
                     .await
                     .map_err(|e| e.in_operation("upload").unconfirmed())?;
-                if <[u8; 20]>::from(content.0.finalize()) == ours {
+                if <[u8; 20]>::from(content.finish()) == ours {
                     return Ok(Verified::ReadBack(ours));
                 }
                 false
@@ -150,43 +149,5 @@ impl<N: Net> OctoPrint<N> {
         let detail =
             if removed.is_ok() { "it has been deleted again" } else { "it could not be deleted again" };
         Err(Error::new(ErrorKind::Corrupted, "upload").with_detail(detail))
-    }
-}
-
-/// The caller's reader, hashed on its way if wanted: one type for both, so that the client exists once.
-struct Sent<'a, R: ?Sized> {
-    reader: &'a mut R,
-    digest: Option<Sha1>,
-}
-
-impl<R: ErrorType + ?Sized> ErrorType for Sent<'_, R> {
-    type Error = R::Error;
-}
-
-impl<R: Read + ?Sized> Read for Sent<'_, R> {
-    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, R::Error> {
-        let n = self.reader.read(buf).await?;
-        if let Some(digest) = &mut self.digest {
-            digest.update(&buf[..n]);
-        }
-        Ok(n)
-    }
-}
-
-/// Keeps nothing of a download but its hash.
-struct HashOnly(Sha1);
-
-impl ErrorType for HashOnly {
-    type Error = Infallible;
-}
-
-impl Write for HashOnly {
-    async fn write(&mut self, buf: &[u8]) -> Result<usize, Infallible> {
-        self.0.update(buf);
-        Ok(buf.len())
-    }
-
-    async fn flush(&mut self) -> Result<(), Infallible> {
-        Ok(())
     }
 }

@@ -35,7 +35,7 @@ impl<N: Net> PrusaLink<N> {
         Rest::new(&self.net, &self.config.login, &DIALECT)
     }
 
-    /// Sends one request; a status of 300 and above becomes an error.
+    /// Sends one request; a status of 300 and above becomes an error. To be called with a turn ([`Self::turn`]).
     pub(crate) async fn request<R: Read + ?Sized>(
         &self,
         home: &Home,
@@ -60,6 +60,7 @@ impl<N: Net> PrusaLink<N> {
 
     /// Apart from [`Self::get`], so that it exists once and not for every type of answer.
     async fn get_bytes(&self, call: Call<'_>, home: &Home) -> Result<Option<Vec<u8>>> {
+        let _turn = self.turn(call.operation).await?;
         let response = self.request(home, call, NO_BODY).await?;
         if response.status() == 204 {
             response.finish().await;
@@ -70,6 +71,7 @@ impl<N: Net> PrusaLink<N> {
 
     /// Sends what has no body; the status settles it.
     pub(crate) async fn send(&self, home: &Home, call: Call<'_>) -> Result<()> {
+        let _turn = self.turn(call.operation).await?;
         self.request(home, call, NO_BODY).await?.finish().await;
         Ok(())
     }

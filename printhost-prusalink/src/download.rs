@@ -1,10 +1,22 @@
-use alloc::{string::String, vec};
+use alloc::string::String;
 
-use embedded_io_async::{Read as _, Write};
+use embedded_io_async::Write;
 use printhost_core::{Error, ErrorKind, Result};
-use printhost_net::{Method, NO_BODY, Net, http::ResponseOf, proto::percent::encode_path, rest::unexpected};
+use printhost_net::{Method, NO_BODY, Net, http::ResponseOf, proto::percent::encode_path};
 
-use crate::{PrusaLink, api::call, host::Home, names};
+use crate::{
+    PrusaLink,
+    api::call,
+    host::{Family, Home},
+    names,
+};
+
+/// What is expected of an answer.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    File,
+    Picture,
+}
 
 impl<N: Net> PrusaLink<N> {
     pub(crate) async fn fetch<W: Write + ?Sized>(
@@ -19,8 +31,7 @@ impl<N: Net> PrusaLink<N> {
         let Some(source) = &file.refs.download else {
             return Err(Error::new(ErrorKind::NotFound, operation).with_detail("this is no file to be had"));
         };
-        let response = self.open(operation, &home, source).await?;
-        let total = self.copy(operation, response, to).await?;
+        let total = self.pull(operation, &home, source, Kind::File, to).await?;
         if file.size.is_some_and(|size| size != total) {
             return Err(Error::new(ErrorKind::Disconnected, operation).with_detail("the file ended early"));
         }
@@ -31,13 +42,34 @@ impl<N: Net> PrusaLink<N> {
     pub(crate) async fn picture<W: Write + ?Sized>(&self, source: &str, to: &mut W) -> Result<u64> {
         let operation = "thumbnail";
         let home = self.home(operation).await?;
-        let response = self.open(operation, &home, source).await?;
-        let kind = response.header("content-type").unwrap_or_default();
-        if !kind.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("image/")) {
-            let what = format_args!("a picture was expected, not {kind:?}");
-            return Err(unexpected(&self.config.login, operation, what));
+        self.pull(operation, &home, source, Kind::Picture, to).await
+    }
+
+    /// What PrusaLink keeps at a path of its own, of this kind. On the firmware nobody asks anything
+    /// else meanwhile.
+    pub(crate) async fn pull<W: Write + ?Sized>(
+        &self,
+        operation: &'static str,
+        home: &Home,
+        source: &str,
+        kind: Kind,
+        to: &mut W,
+    ) -> Result<u64> {
+        let mut turn = Some(self.turn(operation).await?);
+        let response = self.open(operation, home, source).await?;
+        if response.status() == 204 {
+            response.finish().await;
+            return Err(Error::new(ErrorKind::NotFound, operation).with_detail("there is none yet"));
         }
-        self.copy(operation, response, to).await
+        if home.family == Family::Pi {
+            turn = None;
+        }
+        let copied = match kind {
+            Kind::File => self.rest().copy(operation, response, to).await,
+            Kind::Picture => self.rest().copy_picture(operation, response, to).await,
+        };
+        drop(turn);
+        copied
     }
 
     /// What PrusaLink keeps at a path of its own, which it does not encode. Never anywhere else: the path is taken below
@@ -45,31 +77,6 @@ impl<N: Net> PrusaLink<N> {
     async fn open(&self, operation: &'static str, home: &Home, source: &str) -> Result<ResponseOf<'_, N>> {
         let mut route = String::from("/");
         encode_path(&mut route, source.trim_start_matches('/'));
-        let response = self.request(home, call(operation, Method::Get, &route), NO_BODY).await?;
-        self.rest().uncompressed(operation, &response)?;
-        Ok(response)
+        self.request(home, call(operation, Method::Get, &route), NO_BODY).await
     }
-
-    async fn copy<W: Write + ?Sized>(
-        &self,
-        operation: &'static str,
-        mut response: ResponseOf<'_, N>,
-        to: &mut W,
-    ) -> Result<u64> {
-        let mut buf = vec![0; self.net.parts().limits().chunk];
-        let mut total = 0;
-        loop {
-            let n = response.read(&mut buf).await.map_err(|e| e.in_operation(operation))?;
-            if n == 0 {
-                to.flush().await.map_err(|e| sink(operation, e))?;
-                return Ok(total);
-            }
-            to.write_all(&buf[..n]).await.map_err(|e| sink(operation, e))?;
-            total += n as u64;
-        }
-    }
-}
-
-fn sink<E: core::error::Error>(operation: &'static str, error: E) -> Error {
-    Error::new(ErrorKind::Sink, operation).with_detail(error)
 }

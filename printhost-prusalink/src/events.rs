@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::{convert::Infallible, time::Duration};
 
-use embassy_futures::select::select;
+use embassy_futures::select::{Either, select};
 use printhost_core::{
     Clock as _, Error, ErrorKind, JobEvent, JobTracker, Phase, PrinterStatus, Reconnect, Result,
 };
@@ -14,10 +14,16 @@ use crate::{
     jobs::{KnownJob, Look},
 };
 
-/// Between two looks at a printer with a job, or at one that is sent a file.
+/// Between two looks at a printer with a job, at one that is sent a file, and at one that was told something.
 const BUSY: Duration = Duration::from_secs(1);
-/// Between two looks at a printer at rest.
-const AT_REST: Duration = Duration::from_secs(5);
+/// For how long what was told may bring something about.
+const TOLD: Duration = Duration::from_secs(5);
+/// Between two looks at a printer whose job has just ended: the Pi shows the end for 11 seconds.
+const ENDED: Duration = Duration::from_secs(5);
+/// For how long a job has just ended.
+const JUST: Duration = Duration::from_secs(15);
+/// Between two looks at a printer at rest: the end of a job that nobody has seen is seen on a Pi.
+const AT_REST: Duration = Duration::from_secs(10);
 
 /// Marks the driver as running while it lives.
 struct Running<'a, N: Net>(&'a PrusaLink<N>);
@@ -50,6 +56,7 @@ impl<N: Net> PrusaLink<N> {
         let (mut synced, mut failed) = (false, false);
         // On a printer that was switched off meanwhile the same number may be another job.
         let mut known: Option<KnownJob> = None;
+        let mut pace = Pace::default();
         loop {
             self.look.reset();
             match self.look_again(known.as_ref()).await {
@@ -58,14 +65,17 @@ impl<N: Net> PrusaLink<N> {
                     for event in jobs.observe(&look.status, look.job.as_ref().map(|job| job.id)) {
                         self.bus.publish_job(event);
                     }
-                    let is_busy = look.status.phase.has_job() || look.job.is_some() || look.is_transferring;
+                    let has_job = look.status.phase.has_job() || look.job.is_some();
+                    let wait = pace.after(clock.now(), has_job, look.is_transferring);
                     known = look.job.filter(|job| job.file.path.is_some());
                     match synced {
                         true => self.bus.publish_status(look.status),
                         false => self.bus.publish_resynced(look.status),
                     }
                     synced = true;
-                    select(clock.sleep(if is_busy { BUSY } else { AT_REST }), self.look.wait()).await;
+                    if let Either::Second(()) = select(clock.sleep(wait), self.look.wait()).await {
+                        pace.told = Some(clock.now());
+                    }
                 }
                 // One answer that is lost is no reason to alarm anybody.
                 Err(e) if synced && !failed && is_passing(&e) => {
@@ -80,6 +90,30 @@ impl<N: Net> PrusaLink<N> {
     async fn look_again(&self, known: Option<&KnownJob>) -> Result<Look> {
         let home = self.home("run").await?;
         self.read("run", &home, known).await
+    }
+}
+
+/// How often to look.
+#[derive(Default)]
+struct Pace {
+    /// When there was a job last.
+    job: Option<Duration>,
+    /// When somebody told the printer something.
+    told: Option<Duration>,
+}
+
+impl Pace {
+    /// How long to wait after a look at this time.
+    fn after(&mut self, now: Duration, has_job: bool, is_transferring: bool) -> Duration {
+        let within = |time: Option<Duration>, span| time.is_some_and(|time| now.saturating_sub(time) < span);
+        if has_job {
+            self.job = Some(now);
+        }
+        match () {
+            () if has_job || is_transferring || within(self.told, TOLD) => BUSY,
+            () if within(self.job, JUST) => ENDED,
+            () => AT_REST,
+        }
     }
 }
 
@@ -131,6 +165,20 @@ mod tests {
     use printhost_core::Job;
 
     use super::*;
+
+    #[test]
+    fn looks_are_frequent_while_something_goes_on_and_rare_at_rest() {
+        let (mut pace, second) = (Pace::default(), Duration::from_secs);
+        assert_eq!(pace.after(second(1), false, false), AT_REST);
+        assert_eq!(pace.after(second(11), true, false), BUSY);
+        assert_eq!(pace.after(second(12), false, false), ENDED);
+        assert_eq!(pace.after(second(25), false, false), ENDED);
+        assert_eq!(pace.after(second(26), false, false), AT_REST);
+        assert_eq!(pace.after(second(27), false, true), BUSY);
+        pace.told = Some(second(30));
+        assert_eq!(pace.after(second(34), false, false), BUSY);
+        assert_eq!(pace.after(second(35), false, false), AT_REST);
+    }
 
     fn seen(phase: Phase, path: Option<&str>) -> PrinterStatus {
         let mut status = PrinterStatus::default();

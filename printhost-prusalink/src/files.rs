@@ -1,6 +1,5 @@
-use alloc::{format, vec};
+use alloc::format;
 
-use embedded_io_async::Read as _;
 use printhost_core::{Error, ErrorKind, FileInfo, FilePage, Page, Result};
 use printhost_net::{Method, NO_BODY, Net, proto::json_items::JsonItems, rest::not_json};
 
@@ -65,23 +64,9 @@ impl<N: Net> PrusaLink<N> {
     ) -> Result<()> {
         let operation = "files";
         let route = names::route(home, folder);
-        let mut response = self.request(home, call(operation, Method::Get, &route), NO_BODY).await?;
-        self.rest().uncompressed(operation, &response)?;
-        let limits = self.net.parts().limits();
-        let mut items = JsonItems::new(limits.json);
-        let mut buf = vec![0; limits.chunk];
-        let mut first = true;
-        loop {
-            let n = response.read(&mut buf).await.map_err(|e| e.in_operation(operation))?;
-            if n == 0 {
-                return items.finish().map_err(|e| e.in_operation(operation));
-            }
-            if core::mem::take(&mut first) && buf[..n].trim_ascii_start().starts_with(b"<") {
-                return Err(not_json(&self.config.login, operation, &buf[..n], ""));
-            }
-            if !items.feed(&buf[..n], &mut *take).map_err(|e| e.in_operation(operation))? {
-                return Ok(());
-            }
-        }
+        let _turn = self.turn(operation).await?;
+        let response = self.request(home, call(operation, Method::Get, &route), NO_BODY).await?;
+        let items = JsonItems::new(self.net.parts().limits().json);
+        self.rest().each_item(operation, response, items, take).await
     }
 }

@@ -8,7 +8,7 @@ use printhost_net::{Method, Net};
 use crate::{
     PrusaLink,
     api::{Call, JSON, call},
-    host::Home,
+    host::{Family, Home},
     map, names,
 };
 
@@ -80,6 +80,14 @@ impl<N: Net> PrusaLink<N> {
         let route = names::route(home, path);
         let lost = match self.send(home, call(operation, Method::Delete, &route)).await {
             Ok(()) => None,
+            // The firmware says of a folder with something in it that there is none.
+            Err(e) if e.kind() == ErrorKind::NotFound && home.family == Family::Firmware => {
+                return match self.there(operation, home, path).await? {
+                    There::Folder => Err(Error::new(ErrorKind::Conflict, operation)
+                        .with_detail("the folder is not empty, or is being used")),
+                    _ => Err(e),
+                };
+            }
             Err(e) if e.retry() == Retry::ReadFirst => Some(e),
             Err(e) => return Err(e),
         };

@@ -1,4 +1,4 @@
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 use core::{
     cell::{Cell, RefCell},
     convert::Infallible,
@@ -6,12 +6,13 @@ use core::{
 
 use embassy_sync::{
     blocking_mutex::{Mutex, raw::CriticalSectionRawMutex},
+    semaphore::{FairSemaphore, Semaphore, SemaphoreReleaser},
     signal::Signal,
 };
 use embedded_io_async::{Read, Write};
 use printhost_core::{
-    Capabilities, Command, Error, ErrorKind, EventBus, Events, FileInfo, FilePage, HostInfo, Outcome, Page,
-    PrintHost, PrinterStatus, Result, Thumbnail, Upload, Uploaded,
+    Camera, Capabilities, Command, Error, ErrorKind, EventBus, Events, FileInfo, FilePage, HostInfo, Outcome,
+    Page, PrintHost, PrinterStatus, Result, Thumbnail, Upload, Uploaded,
 };
 use printhost_net::{BaseUrl, Method, Net};
 
@@ -49,6 +50,12 @@ pub(crate) struct Storage {
     pub shown: String,
 }
 
+/// How many requests can wait for their turn; then calls fail with [`ErrorKind::Busy`].
+const WAITING: usize = 16;
+
+/// Lets one through at a time.
+pub(crate) type Gate = FairSemaphore<CriticalSectionRawMutex, WAITING>;
+
 /// A PrusaLink and the printer behind it. See [`PrintHost`] for what its calls promise.
 pub struct PrusaLink<N: Net> {
     pub(crate) net: N,
@@ -59,6 +66,10 @@ pub struct PrusaLink<N: Net> {
     pub(crate) running: Mutex<CriticalSectionRawMutex, Cell<bool>>,
     /// Something was changed, so that waiting for the next look would be a waste.
     pub(crate) look: Signal<CriticalSectionRawMutex, ()>,
+    /// Who asks.
+    requests: Gate,
+    /// Who sends a file.
+    pub(crate) files: Gate,
 }
 
 impl<N: Net> PrusaLink<N> {
@@ -71,12 +82,20 @@ impl<N: Net> PrusaLink<N> {
             bus: EventBus::new(),
             running: Mutex::new(Cell::new(false)),
             look: Signal::new(),
+            requests: Gate::new(1),
+            files: Gate::new(1),
         }
     }
 
     /// The network it uses.
     pub const fn net(&self) -> &N {
         &self.net
+    }
+
+    /// Waits until nobody else asks: small hosts serve one request at a time well, and two badly. It is held until the
+    /// answer is read.
+    pub(crate) async fn turn(&self, operation: &'static str) -> Result<SemaphoreReleaser<'_, Gate>> {
+        wait(&self.requests, operation).await
     }
 
     /// Where PrusaLink lives and what it is. The first time, that is found out together with whether it takes our
@@ -96,6 +115,7 @@ impl<N: Net> PrusaLink<N> {
                 Error::new(ErrorKind::Unauthorized, operation).with_detail("there is no key or password")
             );
         }
+        let _turn = self.turn(operation).await?;
         let version = call(operation, Method::Get, DIALECT.probe);
         let (base, response) = self.rest().settle(&self.config.url, version).await?;
         let bytes = self.rest().json_body(operation, response).await?;
@@ -168,6 +188,14 @@ impl<N: Net> PrintHost for PrusaLink<N> {
         self.picture(&thumbnail.source, to).await
     }
 
+    async fn cameras(&self) -> Result<Vec<Camera>> {
+        self.webcams().await
+    }
+
+    async fn snapshot<W: Write + ?Sized>(&self, camera: &Camera, to: &mut W) -> Result<u64> {
+        self.photo(camera, to).await
+    }
+
     async fn delete(&self, path: &str) -> Result<()> {
         self.delete_entry(path).await
     }
@@ -181,6 +209,12 @@ impl<N: Net> core::fmt::Debug for PrusaLink<N> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("PrusaLink").field("config", &self.config).finish_non_exhaustive()
     }
+}
+
+pub(crate) async fn wait<'a>(gate: &'a Gate, operation: &'static str) -> Result<SemaphoreReleaser<'a, Gate>> {
+    let full =
+        |_| Error::new(ErrorKind::Busy, operation).with_detail("too many calls are waiting for this host");
+    gate.acquire(1).await.map_err(full)
 }
 
 const fn capabilities() -> Capabilities {
@@ -198,6 +232,7 @@ const fn capabilities() -> Capabilities {
     can.pause = true;
     can.resume = true;
     can.cancel = true;
+    can.cameras = true;
     can
 }
 

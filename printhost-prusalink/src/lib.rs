@@ -3,6 +3,7 @@
 extern crate alloc;
 
 mod api;
+mod cameras;
 mod config;
 mod download;
 mod events;
@@ -12,8 +13,10 @@ mod host;
 mod jobs;
 mod map;
 mod names;
+mod transfer;
 mod upload;
 mod wire;
 
 pub use config::Config;
 pub use host::PrusaLink;
+pub use transfer::Transfer;

@@ -7,9 +7,12 @@ use alloc::{
 };
 use core::time::Duration;
 
-use printhost_core::{FileEntry, FileInfo, Heater, HostInfo, Job, Phase, PrinterStatus, Thumbnail};
+use printhost_core::{
+    Camera, Fan, FileEntry, FileInfo, Heater, HostInfo, Job, Phase, Position, PrinterStatus, Thumbnail,
+};
 
 use crate::{
+    Transfer,
     host::{Family, Storage},
     wire,
 };
@@ -65,7 +68,14 @@ pub(crate) struct JobFile {
 
 /// `GET /api/v1/job`. The firmware writes paths in short names, and the last element also in full.
 pub(crate) fn job_file(storage: &Storage, file: wire::JobFile) -> JobFile {
-    let path = file.path.map(|path| {
+    let told = file.path.map(|path| match file.name {
+        // The firmware tells the folder alone, and older versions of it the whole path.
+        Some(name) if !path.ends_with(&format!("/{name}")) => {
+            format!("{}/{name}", path.trim_end_matches('/'))
+        }
+        _ => path,
+    });
+    let path = told.map(|path| {
         let inner = below(&path, &storage.shown).or_else(|| below(&path, &storage.path)).unwrap_or(&path);
         match (inner.rsplit_once('/'), file.display_name) {
             (Some((folder, _)), Some(name)) if !name.is_empty() => format!("{folder}/{name}"),
@@ -100,6 +110,24 @@ pub(crate) fn status(told: wire::Status, file: Option<JobFile>) -> PrinterStatus
         let tool = heater(printer.temp_nozzle, printer.target_nozzle);
         status.tools = tool.map(|tool| vec![tool]).unwrap_or_default();
         status.bed = heater(printer.temp_bed, printer.target_bed);
+    }
+    if status.phase != Phase::Offline {
+        let fan = |name: &str, rpm: Option<f32>| {
+            rpm.map(|rpm| {
+                let mut fan = Fan::default();
+                fan.name = name.into();
+                fan.rpm = Some(rpm as u32);
+                fan
+            })
+        };
+        status.fans =
+            [fan("", printer.fan_print), fan("hotend", printer.fan_hotend)].into_iter().flatten().collect();
+        let mut at = Position::default();
+        (at.x, at.y, at.z) = (printer.axis_x, printer.axis_y, printer.axis_z);
+        status.position = (at != Position::default()).then_some(at);
+        let percent =
+            |told: Option<f32>| told.filter(|told| (0.0..=9999.0).contains(told)).map(|told| told as u16);
+        (status.speed_factor, status.flow_factor) = (percent(printer.speed), percent(printer.flow));
     }
     status.job = told.job.map(|told| {
         let file = file.unwrap_or_default();
@@ -175,6 +203,28 @@ pub(crate) fn details(path: &str, file: wire::File) -> FileInfo {
         thumbnail
     }));
     info
+}
+
+/// `GET /api/v1/transfer`
+pub(crate) fn transfer(told: wire::Transfer) -> Transfer {
+    let size = match told.size {
+        wire::Size::Number(size) => Some(size),
+        wire::Size::Text(text) => text.parse().ok(),
+        wire::Size::Unknown => None,
+    };
+    Transfer { name: told.display_name, size, transferred: told.transferred }
+}
+
+/// A camera that can be asked; `None` for one that is not there, or has a number that could lead elsewhere.
+pub(crate) fn camera(told: wire::Camera, snapshot: impl Fn(&str) -> String) -> Option<Camera> {
+    let is_number = |id: &String| {
+        !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    let id = told.camera_id.filter(is_number).filter(|_| told.connected != Some(false))?;
+    let mut camera = Camera::default();
+    camera.name = told.config.name.unwrap_or_default();
+    camera.snapshot = Some(snapshot(&id));
+    Some(camera)
 }
 
 /// Nobody waits longer than a century.

@@ -1,18 +1,19 @@
-use core::{convert::Infallible, time::Duration};
+use core::time::Duration;
 
-use embedded_io_async::{ErrorType, Read, Write};
+use embedded_io_async::Read;
 use printhost_core::{
-    Error, ErrorKind, IfExists, Result, Retry, Started, Then, Upload, Uploaded, Verified, Verify,
+    Clock as _, Entropy as _, Error, ErrorKind, HashOnly, Hashed, IfExists, Result, Retry, Started, Then,
+    Upload, Uploaded, Verified, Verify,
 };
 use printhost_net::{Body, Method, Net};
-use sha1::{Digest, Sha1};
+use sha1::Sha1;
 
 use crate::{
     PrusaLink,
     api::{Call, JSON},
     folders::There,
-    host::{Family, Home},
-    names, wire,
+    host::{Family, Home, wait},
+    names,
 };
 
 /// PrusaLink counts in signed numbers.
@@ -35,6 +36,8 @@ impl<N: Net> PrusaLink<N> {
         }
         let home = self.home(operation).await?;
         names::check_new_file(operation, home.family, path)?;
+        // One file at a time is all that either family takes.
+        let _alone = wait(&self.files, operation).await?;
         let path = path.as_str();
         if !home.takes_files {
             return refuse(ErrorKind::Unsupported, "this PrusaLink is too old to be sent files by PUT");
@@ -56,10 +59,12 @@ impl<N: Net> PrusaLink<N> {
         {
             self.make_folders(operation, &home, folder).await?;
         }
-        let digest = (upload.verify == Verify::ReadBack).then(Sha1::new);
-        let mut body = Sent { reader: upload.body, digest };
-        let sent = self.transfer(&home, path, upload.len, upload.if_exists, &mut body).await;
-        let sha1 = body.digest.map(|digest| <[u8; 20]>::from(digest.finalize()));
+        if !self.is_free(operation, &home).await? {
+            return refuse(ErrorKind::Busy, "PrusaLink is being sent another file");
+        }
+        let mut body = Hashed::<_, Sha1>::when(upload.verify == Verify::ReadBack, upload.body);
+        let sent = self.put(&home, path, upload.len, upload.if_exists, &mut body).await;
+        let sha1 = body.finish().map(<[u8; 20]>::from);
         let verified = match sent {
             Ok(()) => self.verify(&home, path, upload.len, sha1).await?,
             Err(e) if e.retry() == Retry::ReadFirst => {
@@ -82,13 +87,28 @@ impl<N: Net> PrusaLink<N> {
         Ok(uploaded)
     }
 
-    async fn transfer<R: Read + ?Sized>(
+    /// Whether no other file is on its way: waits a while for the end of one, since the Pi (0.8.1) takes a moment to notice
+    /// that one was cut. Nobody else looks at the same moments.
+    async fn is_free(&self, operation: &'static str, home: &Home) -> Result<bool> {
+        let (parts, mut patience) = (self.net.parts(), self.patience());
+        while patience.lasts().await {
+            if self.transfer(operation, home).await?.is_none() {
+                return Ok(true);
+            }
+            let mut random = [0];
+            parts.entropy().fill(&mut random);
+            parts.clock().sleep(Duration::from_millis(random[0].into())).await;
+        }
+        Ok(false)
+    }
+
+    async fn put<R: Read + ?Sized>(
         &self,
         home: &Home,
         path: &str,
         len: u64,
         if_exists: IfExists,
-        body: &mut Sent<'_, R>,
+        body: &mut Hashed<&mut R, Sha1>,
     ) -> Result<()> {
         let route = names::route(home, path);
         let fields = [JSON, GCODE, ("Overwrite", "?1")];
@@ -97,6 +117,11 @@ impl<N: Net> PrusaLink<N> {
         let mut call = Call::new("upload", Method::Put, &route).headers(fields);
         // A small host takes a while to write the file out: 4 MiB/s is what an SD card does.
         call.answer = Some(self.net.parts().limits().answer + Duration::from_secs(len >> 22));
+        // The Pi has a thread for each request, so there a file holds nobody up.
+        let _turn = match home.family {
+            Family::Pi => None,
+            Family::Firmware => Some(self.turn("upload").await?),
+        };
         let response = self.request(home, call, Body::stream(&[], body, len, &[])).await?;
         response.finish().await;
         Ok(())
@@ -126,7 +151,7 @@ impl<N: Net> PrusaLink<N> {
         }
         // The Pi (0.8.1) fails like that when it is sent another file.
         if lost.http_status() == Some(500)
-            && let Ok(Some(wire::Transfer { .. })) = self.get(operation, home, "/api/v1/transfer").await
+            && let Ok(Some(_)) = self.transfer(operation, home).await
             && self.there(operation, home, path).await == Ok(There::Nothing)
         {
             return Err(Error::new(ErrorKind::Busy, operation)
@@ -149,10 +174,10 @@ impl<N: Net> PrusaLink<N> {
                     (Some(size), _) if size != len => true,
                     (Some(_), None) => return Ok(Verified::Size),
                     (_, Some(ours)) => {
-                        let mut content = HashOnly(Sha1::new());
+                        let mut content = HashOnly::<Sha1>::new();
                         let read = self.fetch(operation, path, &mut content).await;
                         read.map_err(Error::unconfirmed)?;
-                        if <[u8; 20]>::from(content.0.finalize()) == ours {
+                        if <[u8; 20]>::from(content.finish()) == ours {
                             return Ok(Verified::ReadBack(ours));
                         }
                         true
@@ -177,42 +202,4 @@ impl<N: Net> PrusaLink<N> {
 /// The Pi (0.8.1) reads a file in blocks of 65365 bytes, and not the last one if it is a single byte.
 const fn is_unlucky(len: u64) -> bool {
     len > 1 && len % 65_365 == 1
-}
-
-/// The caller's reader, hashed on its way if wanted: one type for both, so that the client exists once.
-struct Sent<'a, R: ?Sized> {
-    reader: &'a mut R,
-    digest: Option<Sha1>,
-}
-
-impl<R: ErrorType + ?Sized> ErrorType for Sent<'_, R> {
-    type Error = R::Error;
-}
-
-impl<R: Read + ?Sized> Read for Sent<'_, R> {
-    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, R::Error> {
-        let n = self.reader.read(buf).await?;
-        if let Some(digest) = &mut self.digest {
-            digest.update(&buf[..n]);
-        }
-        Ok(n)
-    }
-}
-
-/// Keeps nothing of a download but its hash.
-struct HashOnly(Sha1);
-
-impl ErrorType for HashOnly {
-    type Error = Infallible;
-}
-
-impl Write for HashOnly {
-    async fn write(&mut self, buf: &[u8]) -> Result<usize, Infallible> {
-        self.0.update(buf);
-        Ok(buf.len())
-    }
-
-    async fn flush(&mut self) -> Result<(), Infallible> {
-        Ok(())
-    }
 }

@@ -125,7 +125,8 @@ async fn serve<S: Site>(site: Arc<S>, stream: TcpStream) {
     }
 }
 
-async fn handle<S: Site>(
+/// Answers a request, unless a fault happens to it.
+pub(crate) async fn handle<S: Site>(
     site: &Arc<S>,
     wire: &Arc<Wire>,
     mut request: Incoming1,

@@ -146,6 +146,9 @@ async def check_console(client, listener):
     await listener.until("console", lambda heard: ("notify_gcode_response", ['// Unknown command:"FOO_BAR"']) in heard.heard)
     error = (await client.call_method("printer.gcode.script", script="G1 X9999 F3000"))["error"]
     assert error["code"] == 400 and error["message"].startswith("Move out of range"), error
+    if REAL:
+        # How warm filament must be is a matter of configuration.
+        return
     cold = (await client.call_method("printer.gcode.script", script="G1 E50"))["error"]
     assert cold["message"].startswith("Extrude below minimum temp\n"), cold
 

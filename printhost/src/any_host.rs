@@ -1,36 +1,57 @@
 use core::fmt;
 
 use printhost_core::Secret;
+#[cfg(feature = "moonraker")]
+use printhost_moonraker::Moonraker;
 use printhost_net::Net;
+#[cfg(feature = "octoprint")]
 use printhost_octoprint::OctoPrint;
+#[cfg(feature = "prusalink")]
 use printhost_prusalink::PrusaLink;
 
 use crate::{PrinterUrl, Protocol};
 
 printhost_core::any_host! {
-    /// A printer of any supported protocol.
+    /// A printer of any supported protocol: of those whose features are on.
     #[non_exhaustive]
     pub enum AnyHost<N: Net> {
         /// OctoPrint.
-        OctoPrint(OctoPrint<N>),
+        OctoPrint(OctoPrint<N>) if "octoprint",
         /// PrusaLink.
-        PrusaLink(PrusaLink<N>),
+        PrusaLink(PrusaLink<N>) if "prusalink",
+        /// Moonraker, in front of Klipper.
+        Moonraker(Moonraker<N>) if "moonraker",
     }
 }
 
 impl<N: Net> AnyHost<N> {
     /// The printer at a URL, with its key. Nothing is sent before the first call.
     ///
-    /// For a PrusaLink with a user and a password, make an [`AnyHost::PrusaLink`] of its own
-    /// [`printhost_prusalink::Config::with_password`].
+    /// For a PrusaLink with a user and a password, make an `AnyHost::PrusaLink` of its own `Config::with_password`.
+    /// A Moonraker takes an API key, or a user and a password as `user:password`; none (the empty text) where it trusts
+    /// this client's address.
     pub fn new(net: N, url: &PrinterUrl, secret: impl Into<Secret>) -> Self {
         let base = url.base().clone();
         match url.protocol() {
+            #[cfg(feature = "octoprint")]
             Protocol::OctoPrint => {
                 Self::OctoPrint(OctoPrint::new(net, printhost_octoprint::Config::new(base, secret)))
             }
+            #[cfg(feature = "prusalink")]
             Protocol::PrusaLink => {
                 Self::PrusaLink(PrusaLink::new(net, printhost_prusalink::Config::new(base, secret)))
+            }
+            #[cfg(feature = "moonraker")]
+            Protocol::Moonraker => {
+                let secret = secret.into();
+                // A key of Moonraker's has no colon in it.
+                let config = match secret.expose().split_once(':') {
+                    Some((user, password)) => {
+                        printhost_moonraker::Config::with_password(base, user, password)
+                    }
+                    None => printhost_moonraker::Config::with_key(base, secret),
+                };
+                Self::Moonraker(Moonraker::new(net, config))
             }
         }
     }
@@ -39,8 +60,12 @@ impl<N: Net> AnyHost<N> {
 impl<N: Net> fmt::Debug for AnyHost<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            #[cfg(feature = "octoprint")]
             Self::OctoPrint(host) => host.fmt(f),
+            #[cfg(feature = "prusalink")]
             Self::PrusaLink(host) => host.fmt(f),
+            #[cfg(feature = "moonraker")]
+            Self::Moonraker(host) => host.fmt(f),
         }
     }
 }

@@ -52,16 +52,20 @@ pub async fn follow<H: PrintHost>(
             watch(event);
         }
         match event {
-            Some(Event::Job(JobEvent::Started { path: Some(other) })) if other != path && begun => {
+            Some(Event::Job { event: JobEvent::Started { path: Some(other) }, .. })
+                if other != path && begun =>
+            {
                 return Ok(JobEnd::Unseen);
             }
-            Some(Event::Job(JobEvent::Started { path: started })) => {
+            Some(Event::Job { event: JobEvent::Started { path: started }, .. }) => {
                 begun |= started.is_none_or(|p| p == path)
             }
-            Some(Event::Job(JobEvent::Finished)) if begun => return Ok(JobEnd::Finished),
-            Some(Event::Job(JobEvent::Cancelled)) if begun => return Ok(JobEnd::Cancelled),
-            Some(Event::Job(JobEvent::Failed { reason })) if begun => return Ok(JobEnd::Failed { reason }),
-            Some(Event::Job(JobEvent::Ended)) if begun => return Ok(JobEnd::Unseen),
+            Some(Event::Job { event: JobEvent::Finished, .. }) if begun => return Ok(JobEnd::Finished),
+            Some(Event::Job { event: JobEvent::Cancelled, .. }) if begun => return Ok(JobEnd::Cancelled),
+            Some(Event::Job { event: JobEvent::Failed { reason }, .. }) if begun => {
+                return Ok(JobEnd::Failed { reason });
+            }
+            Some(Event::Job { event: JobEvent::Ended, .. }) if begun => return Ok(JobEnd::Unseen),
             Some(Event::Status(status)) => begun |= is_active(&status, path),
             None | Some(Event::Resynced | Event::Skipped(_)) => match host.status().await {
                 Ok(status) if is_active(&status, path) || status.phase.leaves_job_open() => begun = true,

@@ -1,20 +1,56 @@
-use alloc::{format, string::String};
+use alloc::{format, string::String, vec::Vec};
 use core::{fmt, str::FromStr};
 
-use printhost_net::{BaseUrl, Trust};
+use printhost_net::{BaseUrl, Scheme, Trust};
 
-/// Which driver.
+/// Which driver: one whose feature is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Protocol {
     /// OctoPrint: `octoprint://`.
+    #[cfg(feature = "octoprint")]
     OctoPrint,
     /// PrusaLink: `prusalink://`.
+    #[cfg(feature = "prusalink")]
     PrusaLink,
+    /// Moonraker: `moonraker://`. Its port is 7125, unless another one is given.
+    #[cfg(feature = "moonraker")]
+    Moonraker,
 }
 
 impl Protocol {
-    const ALL: [(&'static str, Self); 2] = [("octoprint", Self::OctoPrint), ("prusalink", Self::PrusaLink)];
+    const ALL: &[(&'static str, Self)] = &[
+        #[cfg(feature = "octoprint")]
+        ("octoprint", Self::OctoPrint),
+        #[cfg(feature = "prusalink")]
+        ("prusalink", Self::PrusaLink),
+        #[cfg(feature = "moonraker")]
+        ("moonraker", Self::Moonraker),
+    ];
+
+    /// Whether it may let somebody in who has no key.
+    pub const fn may_trust(self) -> bool {
+        match self {
+            #[cfg(feature = "moonraker")]
+            Self::Moonraker => true,
+            #[allow(unreachable_patterns)] // with one feature alone
+            _ => false,
+        }
+    }
+
+    /// Where it listens on a plain connection when nobody has said where.
+    const fn plain_port(self) -> u16 {
+        match self {
+            #[cfg(feature = "moonraker")]
+            Self::Moonraker => 7125,
+            #[allow(unreachable_patterns)]
+            _ => Scheme::Http.default_port(),
+        }
+    }
+
+    fn names() -> String {
+        Self::ALL.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Where a printer is and how it is spoken to: `octoprint://host[:port][/prefix]`, or `octoprint+https://…` for an
@@ -36,7 +72,7 @@ pub enum PrinterUrlError {
         rest: String,
     },
     /// There is no such kind.
-    #[error("{protocol:?} is not a kind of printer known here; known are: octoprint, prusalink")]
+    #[error("{protocol:?} is not a kind of printer known here; known are: {}", Protocol::names())]
     UnknownProtocol {
         /// The kind.
         protocol: String,
@@ -79,23 +115,37 @@ impl FromStr for PrinterUrl {
         if name.eq_ignore_ascii_case("http") || name.eq_ignore_ascii_case("https") {
             return Err(no_protocol(rest));
         }
-        let known = Protocol::ALL.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        let known = Protocol::ALL.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         let (_, protocol) =
             known.ok_or_else(|| PrinterUrlError::UnknownProtocol { protocol: name.into() })?;
-        let base = BaseUrl::parse(&format!("{transport}://{rest}")).map_err(PrinterUrlError::Address)?;
-        Ok(Self { protocol, base })
+        let mut base = BaseUrl::parse(&format!("{transport}://{rest}")).map_err(PrinterUrlError::Address)?;
+        if base.origin.scheme == Scheme::Http && !has_port(rest) {
+            base.origin.port = protocol.plain_port();
+        }
+        Ok(Self { protocol: *protocol, base })
     }
 }
 
 impl fmt::Display for PrinterUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = Protocol::ALL.iter().find(|(_, p)| *p == self.protocol).map_or("", |(name, _)| name);
+        let usual = self.protocol.plain_port();
         let base = format!("{}", self.base);
-        match base.strip_prefix("http://") {
-            Some(rest) => write!(f, "{name}://{rest}"),
-            None => write!(f, "{name}+{base}"),
+        let Some(rest) = base.strip_prefix("http://") else { return write!(f, "{name}+{base}") };
+        let (host, prefix) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        match host.strip_suffix(&format!(":{usual}")) {
+            Some(host) => write!(f, "{name}://{host}{prefix}"),
+            // Where another port is usual, port 80 is not left out.
+            None if !has_port(host) && usual != 80 => write!(f, "{name}://{host}:80{prefix}"),
+            None => write!(f, "{name}://{rest}"),
         }
     }
+}
+
+/// Whether an address names a port. An IPv6 address has colons of its own.
+fn has_port(rest: &str) -> bool {
+    let authority = rest.split('/').next().unwrap_or_default();
+    authority.rsplit_once(']').map_or(authority, |(_, behind)| behind).contains(':')
 }
 
 #[cfg(test)]
@@ -112,9 +162,23 @@ mod tests {
             "octoprint+https://farm.example",
             "prusalink://10.0.0.8",
             "prusalink+https://mk4.example",
+            "moonraker://voron.local",
+            "moonraker://voron.local:80",
+            "moonraker://[fe80::1]:8080/printer2",
+            "moonraker://[fe80::1]/printer2",
+            "moonraker+https://voron.local",
         ] {
             assert_eq!(url.parse::<PrinterUrl>().unwrap().to_string(), url);
         }
+    }
+
+    #[test]
+    fn moonraker_listens_where_it_always_does_unless_told_otherwise() {
+        let port = |url: &str| url.parse::<PrinterUrl>().unwrap().base().origin.port;
+        assert_eq!((port("moonraker://h"), port("moonraker://[::1]/x")), (7125, 7125));
+        assert_eq!((port("moonraker://h:80"), port("moonraker+https://h")), (80, 443));
+        assert_eq!((port("octoprint://h"), port("octoprint://h:7125")), (80, 7125));
+        assert_eq!("moonraker://h:7125".parse::<PrinterUrl>().unwrap().to_string(), "moonraker://h");
     }
 
     #[test]

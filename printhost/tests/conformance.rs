@@ -9,6 +9,8 @@ mod conformance {
     #[cfg(feature = "real-peers")]
     pub(crate) mod real;
     #[cfg(feature = "real-peers")]
+    pub(crate) mod real_moonraker;
+    #[cfg(feature = "real-peers")]
     pub(crate) mod real_prusalink;
     pub(crate) mod simulated;
 }

@@ -14,7 +14,10 @@ use crate::workspace::{self, command};
 /// A workspace of its own.
 pub(crate) const MANIFEST: &str = "fuzz/Cargo.toml";
 
-/// How long every change is fuzzed, each target.
+/// How many inputs every change has to stand, each target, drawn from a fixed seed: nearly the same ones every time, so
+/// that what fails is mostly the change's own.
+const INPUTS: u32 = 20_000;
+/// How long one run is by default, each target.
 const SHORT: u64 = 8;
 /// How long [`crate::test::full`] does.
 const LONG: u64 = 180;
@@ -32,6 +35,7 @@ pub(crate) fn fuzz(args: &[&str]) -> Option<bool> {
     let mut steps = Steps::new();
     let result = match *args {
         ["--planted"] => planted(&mut steps),
+        ["--short"] => builds(&mut steps).and_then(|()| short(&mut steps)),
         [] => run(&mut steps, "fuzzing", SHORT),
         ["--seconds", n] => run(&mut steps, "fuzzing", seconds(n)?),
         [target] => one(&mut steps, target, 60),
@@ -56,7 +60,7 @@ pub(crate) fn builds(steps: &mut Steps) -> Result {
 
 /// How every change is fuzzed, after [`builds`].
 pub(crate) fn short(steps: &mut Steps) -> Result {
-    campaign(steps, "fuzzing, short", SHORT)
+    campaign(steps, "fuzzing, short", Length::Short)
 }
 
 /// The steps of a full run.
@@ -67,12 +71,12 @@ pub(crate) fn long(steps: &mut Steps) -> Result {
 
 fn run(steps: &mut Steps, name: &str, seconds: u64) -> Result {
     steps.run("fuzz targets", || build(&workspace::root(), &target_dir(), &[]))?;
-    campaign(steps, name, seconds)
+    campaign(steps, name, Length::Seconds(seconds))
 }
 
-fn campaign(steps: &mut Steps, name: &str, seconds: u64) -> Result {
+fn campaign(steps: &mut Steps, name: &str, length: Length) -> Result {
     let targets = targets()?;
-    steps.run(name, || Campaign::of(&workspace::root(), &target_dir()).run(&targets, seconds))
+    steps.run(name, || Campaign::of(&workspace::root(), &target_dir()).run(&targets, length))
 }
 
 fn one(steps: &mut Steps, target: &str, seconds: u64) -> Result {
@@ -80,8 +84,8 @@ fn one(steps: &mut Steps, target: &str, seconds: u64) -> Result {
         return Err(format!("there is no target {target}, only {}", targets()?.join(", ")));
     }
     steps.run("fuzz target", || build(&workspace::root(), &target_dir(), &[target]))?;
-    steps
-        .run("fuzzing", || Campaign::of(&workspace::root(), &target_dir()).run(&[target.to_owned()], seconds))
+    let campaign = Campaign::of(&workspace::root(), &target_dir());
+    steps.run("fuzzing", || campaign.run(&[target.to_owned()], Length::Seconds(seconds)))
 }
 
 /// Runs a target on some inputs, for instance on one that once failed.
@@ -126,6 +130,15 @@ fn binary(target_dir: &Path, target: &str) -> Result<PathBuf> {
     Ok(target_dir.join(triple()?).join("release").join(target))
 }
 
+/// How long a target runs.
+#[derive(Clone, Copy)]
+enum Length {
+    /// Through [`INPUTS`] inputs, beginning with the seeds alone.
+    Short,
+    /// Going on from what earlier runs have found, with other inputs each time.
+    Seconds(u64),
+}
+
 /// Targets that run beside each other, as many as there are cores.
 struct Campaign {
     seeds: PathBuf,
@@ -158,7 +171,7 @@ impl Campaign {
     }
 
     /// Runs all of them and shows what they came to; an error names those that failed.
-    fn run(&self, targets: &[String], seconds: u64) -> Result {
+    fn run(&self, targets: &[String], length: Length) -> Result {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut waiting: VecDeque<&String> = targets.iter().collect();
         let (mut running, mut failed) = (Vec::new(), Vec::new());
@@ -167,7 +180,7 @@ impl Campaign {
             while running.len() < cores
                 && let Some(target) = waiting.pop_front()
             {
-                running.push(self.start(target, seconds)?);
+                running.push(self.start(target, length)?);
             }
             let mut still = Vec::new();
             for mut run in running {
@@ -200,8 +213,8 @@ impl Campaign {
         }
     }
 
-    /// What was found before is kept beside the seeds, and both are where it goes on.
-    fn start(&self, target: &str, seconds: u64) -> Result<Running> {
+    /// What was found before is kept beside the seeds.
+    fn start(&self, target: &str, length: Length) -> Result<Running> {
         let folder = |name: &str| -> Result<PathBuf> {
             let folder = self.target_dir.join(name).join(target);
             fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
@@ -210,10 +223,16 @@ impl Campaign {
         let log = folder("log")?.join("log");
         let file = File::create(&log).map_err(|e| format!("{}: {e}", log.display()))?;
         let mut fuzz = command(binary(&self.target_dir, target)?);
-        fuzz.arg(format!("-max_total_time={seconds}"))
-            .args(["-max_len=4096", "-timeout=5", "-rss_limit_mb=1024", "-print_final_stats=1"])
+        match length {
+            Length::Short => {
+                let found = self.target_dir.join("short").join(target);
+                let _ = fs::remove_dir_all(found); // there may be none yet
+                fuzz.args(["-seed=1", &format!("-runs={INPUTS}")]).arg(folder("short")?)
+            }
+            Length::Seconds(seconds) => fuzz.arg(format!("-max_total_time={seconds}")).arg(folder("corpus")?),
+        };
+        fuzz.args(["-max_len=4096", "-timeout=5", "-rss_limit_mb=1024", "-print_final_stats=1"])
             .arg(format!("-artifact_prefix={}/", folder("failed")?.display()))
-            .arg(folder("corpus")?)
             .arg(self.seeds.join(target))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -292,7 +311,7 @@ fn find(copy: &Path, target_dir: &Path, target: &str) -> Result<Outcome> {
     for kept in ["corpus", "failed"] {
         let _ = fs::remove_dir_all(target_dir.join(kept).join(target));
     }
-    let mut run = Campaign::of(copy, target_dir).start(target, SHORT)?;
+    let mut run = Campaign::of(copy, target_dir).start(target, Length::Seconds(SHORT))?;
     let status = run.child.wait().map_err(|e| e.to_string())?;
     let outcome = run.outcome(status.success())?;
     println!("  {HEADER}\n  {}", outcome.row());

@@ -10,7 +10,7 @@ use crate::workspace;
 const LEDGER: &str = "printhost-testkit/LEDGER.md";
 
 /// What must have been judged, in the order of the table: the name of a run, and its heading.
-const COLUMNS: [(&str, &str); 7] = [
+const COLUMNS: [(&str, &str); 13] = [
     ("octoprint-sim-hyper", "simulator, hyper"),
     ("octoprint-sim-portable", "simulator, portable"),
     ("octoprint-1.11.8-hyper", "OctoPrint 1.11.8, hyper"),
@@ -18,6 +18,12 @@ const COLUMNS: [(&str, &str); 7] = [
     ("octoprint-2.0.0rc7-hyper", "OctoPrint 2.0.0rc7, hyper"),
     ("octoprint-2.0.0rc7-portable", "OctoPrint 2.0.0rc7, portable"),
     ("octoprint-1.11.8-qemu", "OctoPrint 1.11.8, from QEMU"),
+    ("prusalink-sim-pi-hyper", "simulated PrusaLink on a Pi, key, hyper"),
+    ("prusalink-sim-pi-portable", "simulated PrusaLink on a Pi, password, portable"),
+    ("prusalink-sim-buddy-hyper", "simulated PrusaLink in a firmware, key, hyper"),
+    ("prusalink-sim-buddy-portable", "simulated PrusaLink in a firmware, password, portable"),
+    ("prusalink-0.8.1-hyper", "PrusaLink 0.8.1, key, hyper"),
+    ("prusalink-0.8.1-portable", "PrusaLink 0.8.1, password, portable"),
 ];
 
 const HEAD: &str = "\

@@ -7,12 +7,16 @@ mod budgets;
 mod elf;
 mod endurance;
 mod esptool;
+mod expect;
 mod features;
 mod firmware;
 mod fuzz;
+mod klipper;
 mod lanes;
 mod ledger;
+mod moonraker;
 mod moonraker_api;
+mod moonraker_smoke;
 mod octoprint;
 mod octorest;
 mod package;
@@ -21,8 +25,11 @@ mod peers;
 mod portable;
 mod prusalink;
 mod prusalink_smoke;
+mod pyprusalink;
 mod qemu;
+mod service;
 mod setup;
+mod simulated;
 mod simulator;
 mod sizes;
 mod steps;
@@ -36,14 +43,18 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
-  setup                 install what the other commands need (Debian packages, cargo-deny, OctoPrints, PrusaLink)
+  setup                 install what the other commands need (Debian packages, cargo-deny, OctoPrints, PrusaLink,
+                        Klipper, Moonraker)
   test                  everything a change must pass
   lane NAME             one of the parts of it that run side by side
   peers [-- ARGS...]    tests against real servers; ARGS go to the test programs
   peers --keep          start the real servers and keep them until Ctrl-C
   prusalink             a real PrusaLink that prints on a simulated MK3S, tried out by curl
+  moonraker [--suite]   a real Moonraker and Klipper that print on a simulated micro-controller, tried out by curl,
+                        or judged by the conformance suite
   octorest              a client that others wrote, against the simulated OctoPrint
-  moonraker-api         a client that others wrote, against the simulated Moonraker
+  pyprusalink           likewise for PrusaLink
+  moonraker-api         likewise for Moonraker
   firmware [NAME...]    every firmware image that can be built here, or these: made, checked, measured
   qemu                  the hub on an emulated microcontroller, against a real OctoPrint
   endure [--rounds N] [--seed S]
@@ -77,8 +88,11 @@ fn main() -> ExitCode {
         ["peers", "--keep"] => peers::keep(),
         ["peers", "--", extra @ ..] => peers::peers(extra),
         ["prusalink"] => prusalink_smoke::prusalink(),
+        ["moonraker"] => moonraker_smoke::moonraker(),
+        ["moonraker", "--suite"] => peers::moonraker(),
         ["octorest"] => octorest::octorest(),
         ["moonraker-api"] => moonraker_api::moonraker_api(),
+        ["pyprusalink"] => pyprusalink::pyprusalink(),
         ["firmware", names @ ..] => match firmware::firmware(names) {
             Some(passed) => passed,
             None => {

@@ -1,8 +1,9 @@
-//! moonraker-api, a Moonraker client that others wrote, which judges the simulator.
+//! moonraker-api, a Moonraker client that others wrote, which judges the simulated Moonraker and the real one.
 
 use std::fs;
 use std::path::PathBuf;
 
+use crate::moonraker::{self, Moonraker};
 use crate::octoprint;
 use crate::simulator::Simulator;
 use crate::steps::{self, Result, Steps};
@@ -56,16 +57,27 @@ pub(crate) fn moonraker_api() -> bool {
 
 /// moonraker-api against the simulator's command, which must have been built.
 pub(crate) fn run(steps: &mut Steps) -> Result {
-    steps.run("moonraker-api drives the simulator", || {
-        if !python().exists() {
-            return Err(format!("moonraker-api {VERSION} is not installed: run `cargo xtask setup`"));
-        }
+    steps.run("moonraker-api drives the simulated Moonraker", || {
         let simulator = Simulator::start(&["moonraker", "--key", KEY, "--untrusted", "--time-scale", "20"])?;
-        let script = workspace::root().join("printhost-sim/tests/moonraker_client.py");
-        let addr = simulator.url.trim_start_matches("http://");
-        let (host, port) = addr.rsplit_once(':').ok_or("the simulator has no port")?;
-        steps::run(command(python()).arg(script).args([host, port, KEY]))
+        let (_, port) = simulator.url.rsplit_once(':').ok_or("the simulator has no port")?;
+        drive(port, KEY, &[])
     })
+}
+
+/// moonraker-api against a real one, whose printer may move.
+pub(crate) fn real(steps: &mut Steps, server: &Moonraker) -> Result {
+    let (port, key) = server.port_and_key();
+    steps.run(format!("moonraker-api drives Moonraker {}", moonraker::VERSION), || {
+        drive(&port.to_string(), key, &["--real"])
+    })
+}
+
+fn drive(port: &str, key: &str, more: &[&str]) -> Result {
+    if !python().exists() {
+        return Err(format!("moonraker-api {VERSION} is not installed: run `cargo xtask setup`"));
+    }
+    let script = workspace::root().join("printhost-sim/tests/moonraker_client.py");
+    steps::run(command(python()).arg(script).args(["127.0.0.1", port, key]).args(more))
 }
 
 fn home() -> PathBuf {

@@ -3,19 +3,25 @@
 use std::process::Command;
 use std::time::Duration;
 
+use crate::moonraker::{self, Access, Moonraker};
 use crate::octoprint::{OctoPrint, RELEASES, Release, STABLE};
 use crate::prusalink::{self, PrusaLink};
 use crate::steps::{self, Result, Steps};
 use crate::workspace::cargo_test_peers;
-use crate::{ledger, octorest, prusalink_smoke};
+use crate::{klipper, ledger, moonraker_smoke, octorest, prusalink_smoke, simulated};
 
 /// How many uploads are cut on a release that is not [`STABLE`], which has them all: three of each kind, since most
 /// of what differs between two cuts is on our side.
 const FEWER_CUTS: &str = "39";
 
 /// The test programs that have something for servers.
-pub(crate) const PROGRAMS: [&str; 4] =
-    ["--test=real_octoprint", "--test=conformance", "--test=same_printer", "--test=real_announcers"];
+pub(crate) const PROGRAMS: [&str; 5] = [
+    "--test=real_octoprint",
+    "--test=real_prusalink",
+    "--test=conformance",
+    "--test=same_printer",
+    "--test=real_announcers",
+];
 
 /// Every test that needs a server, each group with a server of its own.
 pub(crate) fn peers(test_args: &[&str]) -> bool {
@@ -26,7 +32,15 @@ pub(crate) fn peers(test_args: &[&str]) -> bool {
             driver(&mut steps, release, test_args).and_then(|()| suite(&mut steps, release, test_args))
         })
         .and_then(|()| prusalink_suite(&mut steps, test_args))
+        .and_then(|()| moonraker_suite(&mut steps, test_args))
         .and_then(|()| announcers(&mut steps, test_args));
+    steps.summary(&result)
+}
+
+/// The part of [`peers`] that is Moonraker's.
+pub(crate) fn moonraker() -> bool {
+    let mut steps = Steps::new();
+    let result = moonraker_suite(&mut steps, &[]);
     steps.summary(&result)
 }
 
@@ -62,9 +76,30 @@ pub(crate) fn prusalink_suite(steps: &mut Steps, test_args: &[&str]) -> Result {
         let only = format!("prusalink_driver_passes_{login}");
         let mut suite =
             cargo_test_peers(["--test=conformance", "--", "--ignored", "--test-threads=1", &only]);
-        suite.args(test_args).envs(server.environment());
+        suite.args(test_args).envs(server.environment()).env("PRINTHOST_LEDGER", ledger::columns());
         steps
             .command(format!("conformance on PrusaLink {}, {login}", prusalink::VERSION), &mut suite)
+            .map_err(|error| format!("{error}\n{}", server.log_hint()))?;
+    }
+    Ok(())
+}
+
+/// Moonraker with a Klipper and a simulated micro-controller, tried out, and what judges any driver, with and without
+/// a key.
+pub(crate) fn moonraker_suite(steps: &mut Steps, test_args: &[&str]) -> Result {
+    moonraker_smoke::run(steps)?;
+    if !moonraker_smoke::can_run(steps)? {
+        return Ok(());
+    }
+    for (access, only) in [(Access::Locked, "with_the_key"), (Access::Trusted, "on_a_trusted_machine")] {
+        let server =
+            steps.run(format!("Moonraker {} starts", moonraker::VERSION), || Moonraker::start(access))?;
+        let filter = format!("moonraker_driver_passes_{only}");
+        let mut suite =
+            cargo_test_peers(["--test=conformance", "--", "--ignored", "--test-threads=1", &filter]);
+        suite.args(test_args).envs(server.environment());
+        steps
+            .command(format!("conformance on Moonraker {}, {only}", moonraker::VERSION), &mut suite)
             .map_err(|error| format!("{error}\n{}", server.log_hint()))?;
     }
     Ok(())
@@ -90,7 +125,8 @@ fn run(steps: &mut Steps, what: &str, server: &OctoPrint, test: &mut Command) ->
 
 /// Starts the servers, prints how to reach them, and keeps them until Ctrl-C.
 pub(crate) fn keep() -> bool {
-    let result = OctoPrint::start_all(&RELEASES).and_then(|servers| watch(servers, prusalink()?));
+    let result = OctoPrint::start_all(&RELEASES)
+        .and_then(|servers| watch(servers, prusalink()?, moonraker_with_klipper()?));
     if let Err(error) = &result {
         eprintln!("error: {error}");
     }
@@ -102,21 +138,37 @@ fn prusalink() -> Result<Option<PrusaLink>> {
     if !cfg!(target_os = "linux") {
         return Ok(None);
     }
-    steps::run(&mut prusalink::build_printer())?;
+    steps::run(&mut simulated::build())?;
     PrusaLink::start().map(Some)
 }
 
+/// Klipper needs Linux too, and is not always to be had.
+fn moonraker_with_klipper() -> Result<Option<Moonraker>> {
+    if !cfg!(target_os = "linux") || klipper::impossible().is_some() {
+        return Ok(None);
+    }
+    Moonraker::start(Access::Trusted).map(Some)
+}
+
 /// Returns when a server has ended by itself, which is an error.
-fn watch(mut servers: Vec<OctoPrint>, mut prusalink: Option<PrusaLink>) -> Result {
+fn watch(
+    mut servers: Vec<OctoPrint>,
+    mut prusalink: Option<PrusaLink>,
+    mut moonraker: Option<Moonraker>,
+) -> Result {
     for server in &servers {
         show(&format!("OctoPrint {}", server.version()), &server.environment());
     }
     if let Some(server) = &prusalink {
         show(&format!("PrusaLink {}", prusalink::VERSION), &server.environment());
     }
+    if let Some(server) = &moonraker {
+        show(&format!("Moonraker {}", moonraker::VERSION), &server.environment());
+    }
     loop {
         servers.iter_mut().try_for_each(OctoPrint::check)?;
         prusalink.as_mut().map_or(Ok(()), PrusaLink::check)?;
+        moonraker.as_mut().map_or(Ok(()), Moonraker::check)?;
         std::thread::sleep(Duration::from_millis(200));
     }
 }

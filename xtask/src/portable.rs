@@ -6,10 +6,11 @@ use crate::steps::{Result, Steps};
 use crate::workspace;
 
 /// Packages that need nothing but `core` and `alloc`.
-const PACKAGES: [&str; 10] = [
+const PACKAGES: [&str; 11] = [
     "printhost-core",
     "printhost-net",
     "printhost-net-embassy",
+    "printhost-moonraker",
     "printhost-octoprint",
     "printhost-prusalink",
     "printhost",
@@ -30,9 +31,11 @@ pub(crate) fn run(steps: &mut Steps) -> Result {
     for target in TARGETS.into_iter().chain([TYPES_ONLY]) {
         for package in PACKAGES {
             let mut check = check(package, target);
-            if package == "printhost-examples" {
-                check.args(["--features", "embassy"]); // what a firmware calls
-            }
+            match package {
+                "printhost" => check.args(["--features", "moonraker,octoprint,prusalink"]),
+                "printhost-examples" => check.args(["--features", "embassy"]), // what a firmware calls
+                _ => &mut check,
+            };
             steps.command(format!("{package} alone for {target}"), &mut check)?;
         }
         let tls = "printhost-net-embassy";

@@ -1,12 +1,12 @@
 //! A real PrusaLink with a simulated MK3S, on a free loopback port.
 
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::octoprint::{free_ports, remove_leftovers, system_python};
+use crate::simulated::Simulated;
 use crate::steps::{self, Result};
 use crate::workspace::{self, remove_dir};
 
@@ -65,7 +65,7 @@ fn installed_from() -> String {
 /// A running PrusaLink, stopped on drop together with its printer.
 pub(crate) struct PrusaLink {
     process: Child,
-    printer: Printer,
+    printer: Simulated,
     port: u16,
     dir: PathBuf,
 }
@@ -74,7 +74,7 @@ impl PrusaLink {
     /// Starts it with fresh data and waits until its printer is idle.
     ///
     /// It also ends when this process dies. That is tied to the calling thread, so call this on the main thread. The
-    /// command `printhost-sim` must have been built, as [`build_printer`] does.
+    /// command `printhost-sim` must have been built, as [`crate::simulated::build`] does.
     pub(crate) fn start() -> Result<Self> {
         if !is_installed() {
             return Err(format!("PrusaLink {VERSION} is not installed: run `cargo xtask setup`"));
@@ -88,7 +88,7 @@ impl PrusaLink {
         let dir = dir.canonicalize().map_err(|error| format!("{}: {error}", dir.display()))?;
 
         let port = free_ports(1)?.into_iter().next().ok_or("no free port")?;
-        let printer = Printer::start(&dir.join("ttyMK3"))?;
+        let printer = Simulated::start("MK3S", &["mk3s", "--time-scale", TIME_SCALE], &dir.join("ttyMK3"))?;
         let config = dir.join("prusalink.ini");
         write(&config, &configuration(&dir, port))?;
         write(&dir.join("prusa_printer_settings.ini"), &settings())?;
@@ -104,23 +104,25 @@ impl PrusaLink {
     }
 
     /// What the tests need to know, as environment variables.
-    pub(crate) fn environment(&self) -> [(&'static str, String); 3] {
+    pub(crate) fn environment(&self) -> [(&'static str, String); 4] {
         [
             ("PRINTHOST_PRUSALINK_URL", format!("prusalink://127.0.0.1:{}", self.port)),
             ("PRINTHOST_PRUSALINK_KEY", API_KEY.to_owned()),
             ("PRINTHOST_PRUSALINK_PASSWORD", PASSWORD.to_owned()),
+            ("PRINTHOST_PRUSALINK_SUPERVISOR", self.process.id().to_string()),
         ]
+    }
+
+    /// Its address.
+    pub(crate) fn http(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 
     /// An error if it or its printer has ended by itself.
     pub(crate) fn check(&mut self) -> Result {
-        let ended = |process: &mut Child| process.try_wait().map_err(|error| format!("PrusaLink: {error}"));
-        if let Some(status) = ended(&mut self.process)? {
-            return Err(format!("PrusaLink {VERSION} ended: {status}; {}", self.log_hint()));
-        }
-        match ended(&mut self.printer.process)? {
-            None => Ok(()),
-            Some(status) => Err(format!("the simulated MK3S ended: {status}")),
+        match self.process.try_wait().map_err(|error| format!("PrusaLink: {error}"))? {
+            Some(status) => Err(format!("PrusaLink {VERSION} ended: {status}; {}", self.log_hint())),
+            None => self.printer.check(),
         }
     }
 
@@ -135,7 +137,7 @@ impl PrusaLink {
     }
 
     /// The printer, which tells what it is like and takes what happens to it.
-    pub(crate) fn printer(&mut self) -> &mut Printer {
+    pub(crate) fn printer(&mut self) -> &mut Simulated {
         &mut self.printer
     }
 
@@ -200,65 +202,14 @@ impl Drop for PrusaLink {
     }
 }
 
-/// Builds the simulated MK3S with what else the tests build.
-pub(crate) fn build_printer() -> Command {
-    workspace::cargo_test(["--no-run", "--test=mk3s"])
-}
-
-/// The simulated MK3S: `printhost-sim mk3s`, which ends with this process.
-pub(crate) struct Printer {
-    process: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-}
-
-impl Printer {
-    fn start(port: &Path) -> Result<Self> {
-        let program = workspace::target_dir().join("debug/printhost-sim");
-        let mut process = Command::new(&program)
-            .args(["mk3s", "--time-scale", TIME_SCALE, "--port"])
-            .arg(port)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("cannot start {}: {error}", program.display()))?;
-        let (input, output) = process.stdin.take().zip(process.stdout.take()).ok_or("no pipes")?;
-        let mut printer = Self { process, input, output: BufReader::new(output) };
-        match printer.line()? {
-            line if line == port.display().to_string() => Ok(printer),
-            line => Err(format!("the simulated MK3S says {line:?}")),
-        }
-    }
-
-    /// Sends one of the lines that `printhost-sim mk3s --help` lists, and returns the answer.
-    pub(crate) fn tell(&mut self, command: &str) -> Result<serde_json::Value> {
-        writeln!(self.input, "{command}").map_err(|error| format!("the simulated MK3S: {error}"))?;
-        let line = self.line()?;
-        serde_json::from_str(&line).map_err(|error| format!("the simulated MK3S says {line:?}: {error}"))
-    }
-
-    fn line(&mut self) -> Result<String> {
-        let mut line = String::new();
-        self.output.read_line(&mut line).map_err(|error| format!("the simulated MK3S: {error}"))?;
-        Ok(line.trim_end().to_owned())
-    }
-}
-
-impl Drop for Printer {
-    fn drop(&mut self) {
-        // Fails only if it has ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 fn serve(config: &Path, log: &Path) -> Result<Child> {
     let console = File::create(log).map_err(|error| format!("cannot create {}: {error}", log.display()))?;
     let errors = console.try_clone().map_err(|error| format!("{}: {error}", log.display()))?;
     // The kernel ends it when this process dies in whatever way.
     let mut setpriv = workspace::command("setpriv");
-    setpriv.args(["--pdeathsig", "KILL", "--"]).arg(python());
-    setpriv.arg(workspace::root().join("xtask/prusalink/run.py"));
+    let scripts = workspace::root().join("xtask/prusalink");
+    setpriv.args(["--pdeathsig", "KILL", "--"]).arg(python()).arg(scripts.join("supervise.py"));
+    setpriv.arg(python()).arg(scripts.join("run.py"));
     setpriv.args(["--foreground", "--info", "--config"]).arg(config);
     setpriv
         .stdin(Stdio::null())

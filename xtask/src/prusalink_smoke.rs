@@ -1,9 +1,11 @@
 //! That the real PrusaLink and the simulated MK3S are fit to test against: curl asks, and the printer tells what it did.
 
-use std::time::{Duration, Instant};
-
+use crate::expect::{ensure, poll};
 use crate::prusalink::{self, PrusaLink};
+use crate::pyprusalink;
+use crate::simulated;
 use crate::steps::{Result, Steps};
+use crate::workspace::cargo_test_peers;
 
 /// What is printed: some seconds of the printer's time, and a move that nothing else makes.
 const LAST_MOVE: &str = "G1 X123.25 Y77.5 F6000";
@@ -19,14 +21,29 @@ pub(crate) fn prusalink() -> bool {
 
 /// The steps of [`prusalink`], with PrusaLink installed.
 pub(crate) fn run(steps: &mut Steps) -> Result {
-    steps.command("the simulated MK3S", &mut prusalink::build_printer())?;
+    steps.command("the simulated MK3S", &mut simulated::build())?;
     let mut server = steps.run(format!("PrusaLink {} starts", prusalink::VERSION), PrusaLink::start)?;
     let result = steps
         .run("it knows its printer, and who may ask", || knows_its_printer(&server))
         .and_then(|()| steps.run("it prints a file to its end", || prints(&mut server)))
         .and_then(|()| steps.run("it pauses, resumes and stops", || pauses_and_stops(&mut server)))
+        .and_then(|()| pyprusalink::real(steps, &server))
+        .and_then(|()| driver(steps, &server, &["busy_transfer", "file_is_stored_and_not_started"]))
         .and_then(|()| steps.run("it loses a printer and finds it again", || loses_and_finds(&mut server)));
+    let result = result.and_then(|()| {
+        server.printer().tell("unplug")?;
+        server.wait_until("misses its printer", "/api/v1/status", is("ERROR"))?;
+        driver(steps, &server, &["unplugged_printer"])?;
+        server.printer().tell("plug-in")?;
+        driver(steps, &server, &["printer_that_is_plugged_in_again"])
+    });
     result.map_err(|error| format!("{error}\n{}", server.log_hint()))
+}
+
+/// The driver's own tests of what is arranged here.
+fn driver(steps: &mut Steps, server: &PrusaLink, tests: &[&str]) -> Result {
+    let mut test = cargo_test_peers(["--test=real_prusalink", "--", "--test-threads=1"]);
+    steps.command(format!("the driver: {}", tests.join(", ")), test.args(tests).envs(server.environment()))
 }
 
 fn knows_its_printer(server: &PrusaLink) -> Result {
@@ -122,18 +139,6 @@ fn printer_is(server: &mut PrusaLink, so: impl Fn(&serde_json::Value) -> bool) -
     })
 }
 
-/// Until what was asked for is there, or cannot be asked for; the last that was there instead is the error.
-fn poll(mut ask: impl FnMut() -> Result<Result>) -> Result {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    loop {
-        let found = ask()?;
-        if found.is_ok() || Instant::now() > deadline {
-            return found;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 fn moves_made(server: &mut PrusaLink) -> Result<Vec<String>> {
     let mut commands = commands(server)?;
     commands.retain(|command| command.starts_with("G1 "));
@@ -162,8 +167,4 @@ fn moves(count: usize) -> String {
 
 fn is(state: &'static str) -> impl Fn(&serde_json::Value) -> bool {
     move |status| status["printer"]["state"] == state
-}
-
-fn ensure(holds: bool, instead: &impl std::fmt::Display) -> Result {
-    if holds { Ok(()) } else { Err(format!("unexpected: {instead}")) }
 }

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use crate::steps::{self, Result, Steps};
 use crate::workspace::{self, command};
-use crate::{esptool, moonraker_api, octoprint, octorest, prusalink};
+use crate::{esptool, klipper, moonraker, moonraker_api, octoprint, octorest, prusalink, pyprusalink};
 
 const CARGO_DENY: &str = "0.20.2";
 
-const DEBIAN_PACKAGES: [&str; 21] = [
+const DEBIAN_PACKAGES: [&str; 22] = [
     // downloads by the programs below
     "ca-certificates",
     // a compiler with the sources of `core` and `alloc`, for microcontrollers
@@ -33,6 +33,8 @@ const DEBIAN_PACKAGES: [&str; 21] = [
     "libcap-dev",
     "libmagic1",
     "libturbojpeg0",
+    // what Klipper is built with
+    "libusb-dev",
     // a TLS front, and its certificates
     "nginx-light",
     "openssl",
@@ -61,9 +63,12 @@ fn run(steps: &mut Steps) -> Result {
     }
     if cfg!(target_os = "linux") {
         steps.run(format!("PrusaLink {}", prusalink::VERSION), prusalink::install)?;
+        steps.run(format!("Klipper {}", klipper::VERSION), klipper::install)?;
+        steps.run(format!("Moonraker {}", moonraker::VERSION), moonraker::install)?;
     }
     steps.run(format!("OctoRest {}", octorest::VERSION), octorest::install)?;
     steps.run(format!("moonraker-api {}", moonraker_api::VERSION), moonraker_api::install)?;
+    steps.run(format!("pyprusalink {}", pyprusalink::VERSION), pyprusalink::install)?;
     steps.run(format!("esptool {}", esptool::VERSION), esptool::install)?;
     steps.run(format!("cargo-deny {CARGO_DENY}"), install_cargo_deny)
 }

@@ -5,8 +5,8 @@ use crate::octoprint::{NEXT, STABLE};
 use crate::steps::{Result, Steps, output};
 use crate::workspace::{self, cargo, cargo_test, cargo_test_peers, command};
 use crate::{
-    bench, board, endurance, features, firmware, fuzz, ledger, moonraker_api, octorest, package, peers,
-    portable, qemu, setup,
+    bench, board, endurance, features, firmware, fuzz, ledger, moonraker_api, moonraker_smoke, octorest,
+    package, peers, portable, pyprusalink, qemu, setup,
 };
 
 /// Where the last full run is kept.
@@ -47,11 +47,12 @@ fn record(steps: &Steps) -> Result {
 
 /// The parts of [`test`] that run side by side. What takes long to build is built before, or in a folder that no other
 /// lane builds in: cargo lets one build at a time into a folder.
-pub(crate) const LANES: [Lane; 7] = [
+pub(crate) const LANES: [Lane; 8] = [
     Lane { name: "tests", gives_way: false, run: tests },
     Lane { name: "stable", gives_way: false, run: |steps| peers::driver(steps, &STABLE, &[]) },
     Lane { name: "stable-suite", gives_way: false, run: |steps| peers::suite(steps, &STABLE, &[]) },
     Lane { name: "next", gives_way: false, run: |steps| peers::driver(steps, &NEXT, &[]) },
+    Lane { name: "prusalink", gives_way: false, run: |steps| peers::prusalink_suite(steps, &[]) },
     Lane { name: "qemu", gives_way: false, run: qemu::run },
     Lane { name: "firmware", gives_way: true, run: |steps| firmware::run(steps, &[]) },
     Lane { name: "builds", gives_way: true, run: builds },
@@ -89,6 +90,10 @@ fn run(steps: &mut Steps) -> Result {
     lanes::run(steps, &LANES)?;
     // Alone: with much else going on, 2.0.0rc7 now and then does not get from "Starting" to "Printing".
     peers::suite(steps, &NEXT, &[])?;
+    if cfg!(target_os = "linux") {
+        // Alone: Klipper gives up homing when its micro-controller is silent for a quarter of a second.
+        moonraker_smoke::run(steps)?;
+    }
     // Alone, since a few seconds of silence count as a fault, and the seconds of a target are to be spent on it.
     endurance::run(steps, endurance::FEW, 1)?;
     fuzz::short(steps)?;
@@ -102,6 +107,7 @@ fn tests(steps: &mut Steps) -> Result {
     steps.command("documentation tests", &mut cargo_test(["--doc"]))?;
     octorest::run(steps)?;
     moonraker_api::run(steps)?;
+    pyprusalink::run(steps)?;
     peers::announcers(steps, &[])
 }
 

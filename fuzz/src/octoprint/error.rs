@@ -50,7 +50,7 @@ fn judge(error: &Error, reads: bool, status: u16, kind: &str, wait: &str, body: 
         // Neither an object with that text nor without it: an array would pass too.
         Some(_) if kind.contains("json") => return,
         _ if kind.contains("json") || page => String::new(),
-        Some(_) | None => String::from_utf8_lossy(start).replace('\u{FFFD}', "?"),
+        Some(_) | None => readable(start),
     };
     let said = said.replace(KEY, "***");
     let lost = !reads && (status >= 500 && status != 507 || status == 408);
@@ -88,4 +88,15 @@ fn judge(error: &Error, reads: bool, status: u16, kind: &str, wait: &str, body: 
         assert!(clean.trim_start().starts_with(detail) && detail.len() <= 240, "{error:?}");
         assert!(!detail.is_empty() || clean.trim().is_empty() || clean.len() > 240, "{error:?}");
     }
+}
+
+/// A `?` for every run of bytes that begins a character and does not end it.
+fn readable(mut bytes: &[u8]) -> String {
+    let mut text = String::new();
+    while let Err(e) = std::str::from_utf8(bytes) {
+        text += std::str::from_utf8(&bytes[..e.valid_up_to()]).expect("valid up to there");
+        text.push('?');
+        bytes = &bytes[e.valid_up_to() + e.error_len().unwrap_or(bytes.len() - e.valid_up_to())..];
+    }
+    text + std::str::from_utf8(bytes).expect("valid")
 }

@@ -8,11 +8,18 @@ use crate::json::{Expected, IllTyped, Json, NULL};
 
 /// `state`, `job` and `progress`, as they stand in several answers.
 pub fn status(text: &str, flags: Option<&Json>, error: Option<&str>) -> Expected<PrinterStatus> {
+    let text = kept(text);
     let mut status = PrinterStatus::default();
     status.phase = phase(flags, text)?;
     status.state_text = text.into();
-    status.fault = error.filter(|e| !e.is_empty()).map(Into::into);
+    status.fault = error.filter(|e| !e.is_empty()).map(|e| kept(e).into());
     Ok(status)
+}
+
+/// What is kept of a text: as many whole characters as fit into 256 bytes.
+fn kept(text: &str) -> &str {
+    let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= 256).last();
+    &text[..end.unwrap_or(0)]
 }
 
 /// The `state` object.

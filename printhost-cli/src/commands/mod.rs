@@ -14,6 +14,7 @@ pub(crate) mod login;
 pub(crate) mod man;
 pub(crate) mod motion;
 pub(crate) mod print;
+pub(crate) mod restart;
 pub(crate) mod start;
 pub(crate) mod status;
 pub(crate) mod temp;

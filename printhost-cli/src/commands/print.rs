@@ -194,8 +194,8 @@ impl<'a> View<'a> {
         self.out.event(self.printer, name, fields);
         match event {
             Event::Status(status) => self.status(status),
-            Event::Job(JobEvent::Paused) => self.line("Paused", &"the machine stands still"),
-            Event::Job(JobEvent::Resumed) => self.line("Resumed", &""),
+            Event::Job { event: JobEvent::Paused, .. } => self.line("Paused", &"the machine stands still"),
+            Event::Job { event: JobEvent::Resumed, .. } => self.line("Resumed", &""),
             Event::Lost(error) => {
                 self.lost = true;
                 self.line("Lost", &format_args!("{error}; trying again"));

@@ -174,14 +174,20 @@ impl Row {
                 self.status = Some(status.clone());
             }
             // What else happens to a job shows as its phase.
-            Event::Job(JobEvent::Started { path: Some(path) }) => self.note(false, format!("started {path}")),
-            Event::Job(JobEvent::Finished) => self.note(false, "the print is finished".into()),
-            Event::Job(JobEvent::Cancelled) => self.note(true, "the print was cancelled".into()),
-            Event::Job(JobEvent::Failed { reason }) => {
+            Event::Job { event: JobEvent::Started { path: Some(path) }, .. } => {
+                self.note(false, format!("started {path}"))
+            }
+            Event::Job { event: JobEvent::Finished, .. } => self.note(false, "the print is finished".into()),
+            Event::Job { event: JobEvent::Cancelled, .. } => {
+                self.note(true, "the print was cancelled".into())
+            }
+            Event::Job { event: JobEvent::Failed { reason }, .. } => {
                 let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
                 self.note(true, format!("the print failed{reason}"));
             }
-            Event::Job(JobEvent::Ended) => self.note(true, "the print is over; how was not seen".into()),
+            Event::Job { event: JobEvent::Ended, .. } => {
+                self.note(true, "the print is over; how was not seen".into())
+            }
             Event::Lost(error) => {
                 // Every attempt to come back says so again.
                 if self.link != Link::Lost {

@@ -119,7 +119,10 @@ mod tests {
     fn printing_printer_shows_file_progress_times_temperatures_and_what_happened() {
         let mut screen = screen(&["left"]);
         screen.rows[0].apply(&Event::Resynced);
-        screen.rows[0].apply(&Event::Job(JobEvent::Started { path: Some("cube.gcode".into()) }));
+        screen.rows[0].apply(&Event::Job {
+            event: JobEvent::Started { path: Some("cube.gcode".into()) },
+            inferred: false,
+        });
         screen.rows[0].apply(&Event::Status(status(Phase::Printing, 0.42)));
         for _ in 0..8 {
             screen.sample();

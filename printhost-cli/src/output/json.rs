@@ -1,14 +1,14 @@
 //! What programs read.
 
-use printhost::{Error, Event, Heater, JobEvent, PrinterStatus, Retry};
+use printhost::{Error, Event, Fan, Heater, JobEvent, Position, PrinterStatus, Retry};
 use serde_json::{Value, json};
 
 /// An event's name and fields.
 pub(crate) fn event_json(event: &Event) -> (&'static str, Value) {
     match event {
         Event::Status(status) => ("status", status_json(status)),
-        Event::Job(job) => {
-            let mut fields = json!({ "job": job.name() });
+        Event::Job { event: job, inferred } => {
+            let mut fields = json!({ "job": job.name(), "inferred": inferred });
             match job {
                 JobEvent::Started { path } => fields["path"] = json!(path),
                 JobEvent::Failed { reason } => fields["reason"] = json!(reason),
@@ -26,6 +26,9 @@ pub(crate) fn event_json(event: &Event) -> (&'static str, Value) {
 /// A status.
 pub(crate) fn status_json(status: &PrinterStatus) -> Value {
     let heater = |h: &Heater| json!({ "actual": h.actual.map(rounded), "target": h.target.map(rounded) });
+    let fan = |f: &Fan| json!({ "name": f.name, "speed": f.speed.map(rounded), "rpm": f.rpm });
+    let position =
+        |p: Position| json!({ "x": p.x.map(rounded), "y": p.y.map(rounded), "z": p.z.map(rounded) });
     let job = status.job.as_ref().map(|job| {
         json!({
             "path": job.path,
@@ -42,6 +45,10 @@ pub(crate) fn status_json(status: &PrinterStatus) -> Value {
         "tools": status.tools.iter().map(heater).collect::<Vec<_>>(),
         "bed": status.bed.as_ref().map(heater),
         "chamber": status.chamber.as_ref().map(heater),
+        "fans": status.fans.iter().map(fan).collect::<Vec<_>>(),
+        "position": status.position.map(position),
+        "speed_factor": status.speed_factor,
+        "flow_factor": status.flow_factor,
         "fault": status.fault,
     })
 }

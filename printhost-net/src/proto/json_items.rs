@@ -9,6 +9,8 @@ use printhost_core::{Error, ErrorKind, Result};
 #[derive(Debug)]
 pub struct JsonItems {
     limit: usize,
+    /// How deep an item stands in what it is listed in.
+    level: u16,
     depth: u16,
     /// What stands in the root object just now is an array.
     array: bool,
@@ -32,6 +34,7 @@ impl JsonItems {
     pub const fn new(limit: usize) -> Self {
         Self {
             limit,
+            level: ITEM_DEPTH,
             depth: 0,
             array: false,
             string: false,
@@ -41,6 +44,12 @@ impl JsonItems {
             listed: false,
             between: 0,
         }
+    }
+
+    /// The same for arrays that stand in an object of the root object: `{"result": {"files": [{…}], …}}`.
+    pub const fn nested(mut self) -> Self {
+        self.level = ITEM_DEPTH + 1;
+        self
     }
 
     /// Takes bytes and calls `take` with every object that became complete; ends early when it says `false`.
@@ -81,11 +90,11 @@ impl JsonItems {
                     }
                     self.begun = true;
                     self.depth += 1;
-                    if self.depth == ITEM_DEPTH {
+                    if self.depth == self.level {
                         self.array = byte == b'[';
                         self.listed |= self.array;
                     }
-                    begins = self.array && self.depth == ITEM_DEPTH + 1 && byte == b'{';
+                    begins = self.array && self.depth == self.level + 1 && byte == b'{';
                 }
                 b'}' | b']' => {
                     self.depth =
@@ -109,7 +118,7 @@ impl JsonItems {
                 .with_detail(format_args!("an entry of the listing has more than {} bytes", self.limit)));
         }
         self.item.push(byte);
-        Ok(self.depth == ITEM_DEPTH)
+        Ok(self.depth == self.level)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What PrusaLink 0.8.1 on a Pi really answered, and what the source of the firmware says that it answers.
 
+use alloc::vec::Vec;
+
 use super::*;
 
 const PI: &str = r#"{"storage":[{"path":"/local","read_only":false,"free_space":72117731328,"name":"PrusaLink gcodes"},
@@ -30,6 +32,10 @@ fn printing_pi_is_read_whole() {
     assert_eq!((status.phase, status.state_text.as_str()), (Phase::Printing, "PRINTING"));
     assert_eq!(status.tools, [Heater::new(Some(64.0), Some(215.0))]);
     assert_eq!(status.bed, Some(Heater::new(Some(60.0), Some(60.0))));
+    let fans: Vec<_> = status.fans.iter().map(|fan| (fan.name.as_str(), fan.rpm)).collect();
+    assert_eq!(fans, [("", Some(4560)), ("hotend", Some(3240))]);
+    assert_eq!(status.position.map(|at| (at.x, at.y, at.z)), Some((None, None, Some(0.15))));
+    assert_eq!((status.speed_factor, status.flow_factor), (Some(100), Some(100)));
     let job = status.job.unwrap();
     assert_eq!((job.path.as_deref(), job.size, job.progress), (Some("m73.gcode"), Some(734), Some(0.5)));
     assert_eq!((job.elapsed, job.remaining), (None, Some(Duration::from_secs(60))));
@@ -144,7 +150,12 @@ fn job_has_the_path_that_listings_have() {
     let usb = Storage { path: "/usb".into(), shown: "usb".into() };
     let short =
         r#"{"file":{"name":"LONGNA~1.GCO","display_name":"long name.gcode","path":"/usb/LONGNA~1.GCO"}}"#;
+    let folder_alone =
+        r#"{"file":{"name":"LONGNA~1.GCO","display_name":"long name.gcode","path":"/usb/SUB~1"}}"#;
+    let root_alone = r#"{"file":{"name":"LONGNA~1.GCO","display_name":"long name.gcode","path":"/usb"}}"#;
     assert_eq!(path(&usb, short).as_deref(), Some("long name.gcode"));
+    assert_eq!(path(&usb, folder_alone).as_deref(), Some("SUB~1/long name.gcode"));
+    assert_eq!(path(&usb, root_alone).as_deref(), Some("long name.gcode"));
     assert_eq!(path(&usb, "{}"), None);
 }
 

@@ -43,7 +43,3 @@ pub(crate) struct Meta {
     #[serde(rename = "filament used [mm] per tool", deserialize_with = "or_default")]
     pub filament_per_tool: alloc::vec::Vec<f32>,
 }
-
-/// `GET /api/v1/transfer`, which is 204 while no file is on its way.
-#[derive(Deserialize)]
-pub(crate) struct Transfer {}

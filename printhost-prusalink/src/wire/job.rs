@@ -17,7 +17,9 @@ pub(crate) struct Job {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct JobFile {
-    /// From the storage's shown name on: `/PrusaLink gcodes/sub/x.gcode`, `/usb/SUB/X~1.GCO`.
+    /// The firmware: the short name.
+    pub name: Option<String>,
+    /// From the storage's shown name on: `/PrusaLink gcodes/sub/x.gcode`; in the firmware its folder, `/usb/SUB~1`.
     pub path: Option<String>,
     /// The last element of the path, in full.
     pub display_name: Option<String>,

@@ -3,17 +3,21 @@
 //!
 //! Every field is optional: a version that lacks one, or has another one beside it, is no error.
 
+mod cameras;
 mod files;
 mod job;
 mod status;
+mod transfer;
 mod version;
 
 use alloc::string::String;
 
+pub(crate) use cameras::*;
 pub(crate) use files::*;
 pub(crate) use job::*;
 use serde::{Deserialize, Deserializer};
 pub(crate) use status::*;
+pub(crate) use transfer::*;
 pub(crate) use version::*;
 
 /// The body of a refusal. The specification has `text`, the Pi and the firmware have `message`.

@@ -23,6 +23,16 @@ pub(crate) struct Printer {
     pub target_nozzle: Option<f32>,
     pub temp_bed: Option<f32>,
     pub target_bed: Option<f32>,
+    /// mm; to the right and to the back only while nothing moves.
+    pub axis_x: Option<f32>,
+    pub axis_y: Option<f32>,
+    pub axis_z: Option<f32>,
+    /// Percent.
+    pub speed: Option<f32>,
+    pub flow: Option<f32>,
+    /// Turns a minute.
+    pub fan_print: Option<f32>,
+    pub fan_hotend: Option<f32>,
     /// The Pi only: how it gets on with its printer.
     pub status_printer: Option<Line>,
 }

@@ -8,20 +8,14 @@ mod machine;
 mod motion;
 mod planner;
 mod progress;
-mod pty;
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
-
+use crate::board::{Board, Processor};
 use firmware::Firmware;
 use machine::Machine;
-use pty::{Link, Pty};
 
 /// How a simulated MK3S begins.
 #[derive(Debug, Clone)]
@@ -96,38 +90,7 @@ pub struct Mk3sReport {
 /// A simulated MK3S. Dropping it pulls out its cable and ends it.
 #[derive(Debug)]
 pub struct Mk3sSim {
-    printer: Arc<Printer>,
-    thread: Option<JoinHandle<()>>,
-}
-
-#[derive(Debug)]
-struct Printer {
-    config: Mk3sConfig,
-    switched_on: Instant,
-    state: Mutex<State>,
-    /// Wakes the thread.
-    changed: OwnedFd,
-}
-
-#[derive(Debug)]
-struct State {
-    firmware: Firmware,
-    cable: Option<Cable>,
-    is_over: bool,
-}
-
-#[derive(Debug)]
-struct Cable {
-    pty: Arc<Pty>,
-    /// Gone at once when the cable is pulled out, while the thread may still wait for the terminal.
-    _link: Link,
-}
-
-impl Cable {
-    fn plug_in(port: &Path) -> io::Result<Self> {
-        let (pty, link) = Pty::plug_in(port)?;
-        Ok(Self { pty: Arc::new(pty), _link: link })
-    }
+    board: Board<Firmware>,
 }
 
 impl Mk3sSim {
@@ -141,29 +104,19 @@ impl Mk3sSim {
         if !(config.time_scale.is_finite() && config.time_scale > 0.0) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the time scale must be above zero"));
         }
-        let cable = Some(Cable::plug_in(&config.port)?);
-        let machine = Machine::new(config.serial_number.clone(), config.time_scale);
-        let firmware = Firmware::new(machine, config.latency);
-        let printer = Arc::new(Printer {
-            config,
-            switched_on: Instant::now(),
-            state: Mutex::new(State { firmware, cable, is_over: false }),
-            changed: eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?,
-        });
-        let life = Arc::clone(&printer);
-        let thread = std::thread::Builder::new().name("mk3s".to_owned()).spawn(move || life.live())?;
-        Ok(Self { printer, thread: Some(thread) })
+        let machine = Machine::new(config.serial_number, config.time_scale);
+        Ok(Self { board: Board::start(config.port, Firmware::new(machine, config.latency))? })
     }
 
     /// Where hosts find it, while it is plugged in.
     pub fn port(&self) -> &Path {
-        &self.printer.config.port
+        self.board.port()
     }
 
     /// Pulls out the cable: the port is gone, and whoever has opened it reads its end. The printer goes on with what
     /// it has, and stays as warm as it was told to be. Nothing happens when it is out already.
     pub fn unplug(&self) {
-        self.printer.change(|state, _| state.cable = None);
+        self.board.unplug();
     }
 
     /// Plugs the cable in again. The printer starts anew, as an MK3S does when a host opens its port: heaters off, no
@@ -173,137 +126,75 @@ impl Mk3sSim {
     ///
     /// As [`Self::start`].
     pub fn plug_in(&self) -> io::Result<()> {
-        self.printer.change(|state, now| {
-            if state.cable.is_none() {
-                state.cable = Some(Cable::plug_in(&self.printer.config.port)?);
-                state.firmware.reset(now);
-            }
-            Ok(())
-        })
+        self.board.plug_in()
     }
 
     /// Presses the reset button: heaters off, no print, the EEPROM as it was. The host reads `start`.
     pub fn reset(&self) {
-        self.printer.change(|state, now| state.firmware.reset(now));
+        self.board.change(Firmware::reset);
     }
 
     /// Halts with a thermal runaway: heaters off, and not a word until [`Self::reset`] or [`Self::plug_in`].
     pub fn fail_firmware(&self) {
-        self.printer.change(|state, now| state.firmware.fail(now));
+        self.board.change(Firmware::fail);
     }
 
     /// The next line with a number is damaged on its way, and asked for again. Several calls damage several.
     pub fn damage_next_line(&self) {
-        self.printer.change(|state, _| state.firmware.make_noise());
+        self.board.change(|firmware, _| firmware.make_noise());
     }
 
     /// Somebody does this at the printer.
     pub fn press(&self, button: Mk3sButton) {
-        self.printer.change(|state, now| match button {
-            Mk3sButton::Pause => state.firmware.ask_host("pause"),
-            Mk3sButton::Resume => state.firmware.ask_host("resume"),
-            Mk3sButton::Stop => state.firmware.stop(now),
-            Mk3sButton::Knob => state.firmware.press_knob(now),
+        self.board.change(|firmware, now| match button {
+            Mk3sButton::Pause => firmware.ask_host("pause"),
+            Mk3sButton::Resume => firmware.ask_host("resume"),
+            Mk3sButton::Stop => firmware.stop(now),
+            Mk3sButton::Knob => firmware.press_knob(now),
         });
     }
 
     /// What the printer is like now.
     pub fn report(&self) -> Mk3sReport {
-        let now = self.printer.now();
-        let state = self.printer.lock();
-        let machine = &state.firmware.machine;
-        Mk3sReport {
-            nozzle: machine.nozzle.actual(now),
-            nozzle_target: machine.nozzle.target(),
-            bed: machine.bed.actual(now),
-            bed_target: machine.bed.target(),
-            is_printing: machine.is_printing,
-            is_paused: machine.is_paused,
-            percent: machine.progress.percent(),
-            message: machine.message.clone(),
-        }
+        self.board.change(|firmware, now| {
+            let machine = &firmware.machine;
+            Mk3sReport {
+                nozzle: machine.nozzle.actual(now),
+                nozzle_target: machine.nozzle.target(),
+                bed: machine.bed.actual(now),
+                bed_target: machine.bed.target(),
+                is_printing: machine.is_printing,
+                is_paused: machine.is_paused,
+                percent: machine.progress.percent(),
+                message: machine.message.clone(),
+            }
+        })
     }
 
     /// What the printer has carried out, oldest first, without line numbers: the last 20 000 commands.
     pub fn commands(&self) -> Vec<String> {
-        self.printer.lock().firmware.commands.iter().cloned().collect()
+        self.board.change(|firmware, _| firmware.commands.iter().cloned().collect())
     }
 }
 
-impl Drop for Mk3sSim {
-    fn drop(&mut self) {
-        self.printer.change(|state, _| {
-            state.cable = None;
-            state.is_over = true;
-        });
-        if let Some(thread) = self.thread.take() {
-            // An error would be a panic there, which has told about itself.
-            let _ = thread.join();
-        }
-    }
-}
-
-impl Printer {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+impl Processor for Firmware {
+    fn wants_input(&self) -> bool {
+        self.wants_input()
     }
 
-    fn now(&self) -> Duration {
-        self.switched_on.elapsed()
+    fn receive(&mut self, bytes: &[u8], _: Duration) {
+        self.receive(bytes);
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut State, Duration) -> T) -> T {
-        let changed = change(&mut self.lock(), self.now());
-        // Fails only if the thread has been woken and not come to it yet.
-        let _ = rustix::io::write(&self.changed, &1_u64.to_ne_bytes());
-        changed
+    fn advance(&mut self, now: Duration) -> Option<Duration> {
+        self.advance(now)
     }
 
-    /// Does what is due, and waits for more, until it is over.
-    fn live(&self) {
-        loop {
-            let mut state = self.lock();
-            if state.is_over {
-                return;
-            }
-            let now = self.now();
-            let due = state.firmware.advance(now);
-            let output = state.firmware.take_output();
-            let pty = state.cable.as_ref().map(|cable| Arc::clone(&cable.pty));
-            if let Some(pty) = &pty {
-                pty.write(output.as_bytes());
-            }
-            let reads = pty.filter(|_| state.firmware.wants_input());
-            drop(state);
-            self.wait(reads.as_deref(), due.map(|due| due.saturating_sub(now)));
-            if let Some(pty) = &reads {
-                let mut buffer = [0; 256];
-                let read = pty.read(&mut buffer);
-                self.receive(pty, read.map(|read| &buffer[..read]));
-            }
-        }
+    fn take_output(&mut self) -> Vec<u8> {
+        self.take_output().into_bytes()
     }
 
-    /// Returns when something came over the cable, when something was changed, or after so long.
-    fn wait(&self, pty: Option<&Pty>, timeout: Option<Duration>) {
-        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-        let mut sources = vec![PollFd::new(&self.changed, PollFlags::IN)];
-        sources.extend(pty.map(|pty| PollFd::new(pty, PollFlags::IN)));
-        // An interrupted wait is a short one.
-        let _ = poll(&mut sources, timeout.as_ref());
-        let _ = rustix::io::read(&self.changed, &mut [0; 8]);
-    }
-
-    /// Takes what came over this cable, unless it has been pulled out since.
-    fn receive(&self, from: &Arc<Pty>, read: io::Result<&[u8]>) {
-        let mut state = self.lock();
-        if !state.cable.as_ref().is_some_and(|cable| Arc::ptr_eq(&cable.pty, from)) {
-            return;
-        }
-        match read {
-            Ok(bytes) => state.firmware.receive(bytes),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => state.cable = None,
-        }
+    fn reset(&mut self, now: Duration) {
+        self.reset(now);
     }
 }

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "every test binary uses another part")]
 
 pub(crate) mod moonraker;
+pub(crate) mod shape;
 
 use std::time::Duration;
 

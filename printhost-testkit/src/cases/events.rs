@@ -76,7 +76,9 @@ pub(crate) async fn job_events_tell_a_finished_print_once<B: Bench>(bench: &B) -
                     Ok(events.next().await)
                 });
             match quiet.await {
-                Ok(Event::Job(job)) => return Err(Why::Fail(alloc::format!("after the end: {job:?}"))),
+                Ok(Event::Job { event: job, .. }) => {
+                    return Err(Why::Fail(alloc::format!("after the end: {job:?}")));
+                }
                 Ok(_) if waited < core::time::Duration::from_secs(4) => {}
                 _ => return Ok(()),
             }
@@ -97,7 +99,7 @@ pub(crate) async fn what_somebody_else_does_is_told<B: Bench>(bench: &B) -> Clai
         {
             somebody_else(bench, deed).await?;
             loop {
-                if let Event::Job(job) = next(bench, &mut events).await? {
+                if let Event::Job { event: job, .. } = next(bench, &mut events).await? {
                     jobs.push(job);
                     ensure!(
                         jobs.last().is_some_and(|job| job.name() == told),
@@ -127,7 +129,7 @@ pub(crate) async fn lost_connection_is_told_and_made_up_for<B: Bench>(bench: &B)
         connected(bench, &mut events).await?;
         somebody_prints(bench, "meanwhile.gcode", LONG).await?;
         loop {
-            if let Event::Job(JobEvent::Started { .. }) = next(bench, &mut events).await? {
+            if let Event::Job { event: JobEvent::Started { .. }, .. } = next(bench, &mut events).await? {
                 break;
             }
         }
@@ -143,7 +145,7 @@ pub(crate) async fn lost_connection_is_told_and_made_up_for<B: Bench>(bench: &B)
                     return Err(Why::Fail(alloc::format!("lost twice without a Resynced: {error}")));
                 }
                 Event::Resynced => resynced += 1,
-                Event::Job(job) => {
+                Event::Job { event: job, .. } => {
                     return Err(Why::Fail(alloc::format!("nothing has happened, and: {job:?}")));
                 }
                 _ => {}
@@ -168,7 +170,7 @@ pub(crate) async fn end_of_a_job_that_nobody_saw_is_told_once<B: Bench>(bench: &
         connected(bench, &mut events).await?;
         somebody_prints(bench, "unseen.gcode", LONG).await?;
         loop {
-            if let Event::Job(JobEvent::Started { .. }) = next(bench, &mut events).await? {
+            if let Event::Job { event: JobEvent::Started { .. }, .. } = next(bench, &mut events).await? {
                 break;
             }
         }
@@ -181,7 +183,7 @@ pub(crate) async fn end_of_a_job_that_nobody_saw_is_told_once<B: Bench>(bench: &
         let mut jobs = Vec::new();
         loop {
             match next(bench, &mut events).await? {
-                Event::Job(job) => jobs.push(job),
+                Event::Job { event: job, .. } => jobs.push(job),
                 Event::Status(status) if !status.phase.has_job() => break,
                 _ => {}
             }

@@ -154,7 +154,7 @@ pub(crate) async fn job_events<B: Bench>(bench: &B, events: &mut Events<'_>) -> 
     let mut jobs = Vec::new();
     loop {
         let event = next(bench, events).await?;
-        if let printhost_core::Event::Job(job) = event {
+        if let printhost_core::Event::Job { event: job, .. } = event {
             let over = job.is_end();
             jobs.push(job);
             if over {

@@ -161,7 +161,9 @@ impl<H: PrintHost> PrintHost for Mutant<H> {
             loop {
                 match events.next().await {
                     Event::Status(status) => self.bus.publish_status(self.blurred(status)),
-                    Event::Job(job) => self.retold(job).into_iter().for_each(|job| self.bus.publish_job(job)),
+                    Event::Job { event, .. } => {
+                        self.retold(event).into_iter().for_each(|event| self.bus.publish_job(event));
+                    }
                     Event::Lost(_) if self.is(Defect::HidesLoss) => {}
                     Event::Lost(error) => self.bus.publish_lost(error),
                     Event::Resynced => loop {

@@ -1,6 +1,6 @@
 use std::{
     format,
-    string::String,
+    string::{String, ToString as _},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
     vec,
@@ -10,7 +10,7 @@ use std::{
 use printhost_core::{Error, ErrorKind, Result};
 use serde_json::Value;
 use sha1::{Digest as _, Sha1};
-use tokio::{task::AbortHandle, time::sleep};
+use tokio::{process::Command, sync::OnceCell, task::AbortHandle, time::sleep};
 
 use super::{
     FaultProxy,
@@ -22,16 +22,30 @@ use crate::{Activity, Answer, Content, Deed, Oracle, Question, Seen, Stored};
 const SOON: Duration = Duration::from_secs(60);
 /// Between two looks for new jobs.
 const LOOK: Duration = Duration::from_millis(400);
-const FILES: &str = "/api/v1/files/local";
 
-/// Knows the truth about a PrusaLink on a Pi, by asking it with the program `curl`.
+/// Knows the truth about a PrusaLink, on a Pi or in a firmware, by asking it with the program `curl`.
 #[derive(Debug)]
 pub struct PrusaLinkOracle {
     curl: Curl,
     proxy: Arc<FaultProxy>,
     jobs: Arc<Mutex<Jobs>>,
+    storage: OnceCell<Storage>,
+    /// Who starts it anew when told so by a signal.
+    supervisor: Option<u32>,
     watching: AbortHandle,
 }
+
+/// Where its files are.
+#[derive(Debug)]
+struct Storage {
+    /// The address of its root.
+    route: &'static str,
+    /// How paths in it begin where jobs are told.
+    shown: &'static str,
+}
+
+const PI: Storage = Storage { route: "/api/v1/files/local", shown: "/PrusaLink gcodes" };
+const FIRMWARE: Storage = Storage { route: "/api/v1/files/usb", shown: "/usb" };
 
 /// Every print has a number, one higher than the one before.
 #[derive(Debug, Default)]
@@ -75,7 +89,50 @@ impl PrusaLinkOracle {
     pub fn new(url: impl Into<String>, key: impl Into<String>, proxy: Arc<FaultProxy>) -> Self {
         let (curl, jobs) = (Curl::new(url, key), Arc::new(Mutex::new(Jobs::default())));
         let watching = tokio::spawn(watch(curl.clone(), Arc::clone(&jobs))).abort_handle();
-        Self { curl, proxy, jobs, watching }
+        Self { curl, proxy, jobs, storage: OnceCell::new(), supervisor: None, watching }
+    }
+
+    /// It is started anew by the process of this number on `SIGHUP`, and after every print is: 0.8.1 at times answers no
+    /// start any more once a print was stopped.
+    pub const fn restarted_by(mut self, process: u32) -> Self {
+        self.supervisor = Some(process);
+        self
+    }
+
+    async fn storage(&self) -> Result<&Storage> {
+        let asked = async || {
+            let (_, told) = self.get("/api/v1/storage").await?;
+            let is_usb =
+                told["storage_list"][0]["path"].as_str().is_some_and(|path| path.starts_with("/usb"));
+            Ok(if is_usb { FIRMWARE } else { PI })
+        };
+        self.storage.get_or_try_init(asked).await
+    }
+
+    async fn route(&self, path: &str) -> Result<String> {
+        Ok(format!("{}/{}", self.storage().await?.route, encoded(path)))
+    }
+
+    /// Ends it, and waits until it is there again.
+    async fn restart(&self, supervisor: u32) -> Result<()> {
+        let failed = |what: &str| Error::new(ErrorKind::HostFault, "oracle").with_detail(what);
+        let told = Command::new("kill").args(["-HUP", &supervisor.to_string()]).status().await;
+        if !told.is_ok_and(|status| status.success()) {
+            return Err(failed("PrusaLink cannot be started anew"));
+        }
+        let begun = Instant::now();
+        let mut was_away = false;
+        loop {
+            match self.state().await {
+                Ok((state, None)) if was_away && state == "IDLE" => return Ok(()),
+                Ok(_) => {}
+                Err(_) => was_away = true,
+            }
+            if begun.elapsed() > SOON {
+                return Err(failed("PrusaLink is not there again"));
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
     }
 
     async fn get(&self, path: &str) -> Result<(u16, Value)> {
@@ -109,6 +166,7 @@ impl PrusaLinkOracle {
             let (state, id) = self.state().await?;
             match (state.as_str(), id) {
                 ("IDLE" | "READY", None) => break,
+                ("STOPPED" | "FINISHED", None) if self.supervisor.is_some() => break,
                 // What it was told a moment ago may not have been taken, so it is told again.
                 ("PRINTING" | "PAUSED", Some(id)) => {
                     let _ = self.order("DELETE", &format!("/api/v1/job/{id}")).await;
@@ -120,6 +178,9 @@ impl PrusaLinkOracle {
                     .with_detail(format_args!("the printer does not rest: {state}")));
             }
             sleep(Duration::from_millis(100)).await;
+        }
+        if let Some(supervisor) = self.supervisor.filter(|_| self.with_jobs(|jobs| jobs.begun)) {
+            self.restart(supervisor).await?;
         }
         let (files, folders) = self.tree().await?;
         for path in files.iter().chain(folders.iter().rev()) {
@@ -134,7 +195,7 @@ impl PrusaLinkOracle {
     }
 
     async fn delete(&self, path: &str) -> Result<()> {
-        let route = format!("{FILES}/{}", encoded(path));
+        let route = self.route(path).await?;
         let (status, body) = self.curl.run(&route, &["--request", "DELETE"], None).await?;
         if status == 404 { Ok(()) } else { accepted(&route, status, &body) }
     }
@@ -144,7 +205,7 @@ impl PrusaLinkOracle {
         let (mut files, mut folders) = (Vec::new(), Vec::new());
         let mut todo = vec![String::new()];
         while let Some(folder) = todo.pop() {
-            let (_, listing) = self.get(&format!("{FILES}/{}", encoded(&folder))).await?;
+            let (_, listing) = self.get(&self.route(&folder).await?).await?;
             for entry in listing["children"].as_array().into_iter().flatten() {
                 let name = entry["display_name"].as_str().unwrap_or_default();
                 let path = if folder.is_empty() { name.into() } else { format!("{folder}/{name}") };
@@ -169,19 +230,40 @@ impl PrusaLinkOracle {
             self.with_jobs(|jobs| jobs.see(id));
         }
         let target = |field: &str| printer[field].as_f64().map(|celsius| celsius as f32);
-        let path = job["file"]["path"].as_str().unwrap_or_default();
         Ok(Seen {
             activity: activity(printer["state"].as_str().unwrap_or_default()),
-            file: path.strip_prefix("/PrusaLink gcodes/").map(Into::into),
+            file: self.job_path(&job["file"]).await?,
             prints: self.with_jobs(|jobs| jobs.prints()),
             tool_target: target("target_nozzle"),
             bed_target: target("target_bed"),
         })
     }
 
+    /// The firmware tells the folder, in short names, and the file's name beside it.
+    async fn job_path(&self, file: &Value) -> Result<Option<String>> {
+        let shown = self.storage().await?.shown;
+        let Some(path) = file["path"].as_str().and_then(|path| path.strip_prefix(shown)) else {
+            return Ok(None);
+        };
+        let path = path.trim_start_matches('/');
+        if shown == PI.shown {
+            return Ok(Some(path.into()));
+        }
+        let mut full = String::new();
+        for short in path.split('/').filter(|short| !short.is_empty()) {
+            let (_, listing) = self.get(&self.route(&full).await?).await?;
+            let all = listing["children"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let name =
+                all.iter().find(|entry| entry["name"] == short).and_then(|e| e["display_name"].as_str());
+            full.push_str(name.unwrap_or(short));
+            full.push('/');
+        }
+        Ok(file["display_name"].as_str().map(|name| full + name))
+    }
+
     /// The content itself is looked at: PrusaLink keeps no hash.
     async fn stored(&self, path: &str) -> Result<Option<Stored>> {
-        let (status, file) = self.get(&format!("{FILES}/{}", encoded(path))).await?;
+        let (status, file) = self.get(&self.route(path).await?).await?;
         let Some(download) = file["refs"]["download"].as_str().filter(|_| status == 200) else {
             return Ok(None);
         };
@@ -193,7 +275,7 @@ impl PrusaLinkOracle {
     async fn act(&self, deed: &Deed) -> Result<()> {
         match deed {
             Deed::Store { path, len, seconds } => self.store(path, *len, *seconds).await,
-            Deed::Start(path) => self.order("POST", &format!("{FILES}/{}", encoded(path))).await,
+            Deed::Start(path) => self.order("POST", &self.route(path).await?).await,
             Deed::Pause => self.steer("PUT", "/pause").await,
             Deed::Resume => self.steer("PUT", "/resume").await,
             Deed::Cancel => self.steer("DELETE", "").await,
@@ -210,7 +292,7 @@ impl PrusaLinkOracle {
     async fn store(&self, path: &str, len: u64, seconds: u32) -> Result<()> {
         let (mut content, mut bytes) = (Content::new(len, seconds), vec![0; len as usize]);
         content.fill(&mut bytes);
-        let route = format!("{FILES}/{}", encoded(path));
+        let route = self.route(path).await?;
         let args = ["--request", "PUT", "--header", "Content-Type: text/x.gcode", "--data-binary", "@-"];
         let (status, body) = self.curl.run(&route, &args, Some(&bytes)).await?;
         accepted(&route, status, &body)?;

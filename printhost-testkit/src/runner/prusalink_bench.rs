@@ -9,7 +9,7 @@ use crate::Bench;
 /// Nobody's key or password.
 const WRONG_SECRET: &str = "WRONGKEY0123456";
 
-/// A driver for PrusaLink in front of a PrusaLink on a Pi: with a [`FaultProxy`] between them, and a
+/// A driver for PrusaLink in front of a PrusaLink, real or simulated: with a [`FaultProxy`] between them, and a
 /// [`PrusaLinkOracle`] that goes past it.
 ///
 /// `F` makes the driver: it is given the address to talk to and a key or password, and called again and again.
@@ -39,6 +39,12 @@ impl<H: PrintHost, F: Fn(&BaseUrl, Secret) -> H, C: Clock> PrusaLinkBench<F, C> 
         let url = BaseUrl::parse(&format!("http://{}", proxy.address())).map_err(io::Error::other)?;
         let oracle = PrusaLinkOracle::new(format!("http://{address}"), key, proxy);
         Ok(Self { make, url, secret: secret.into(), key: key.into(), oracle, clock })
+    }
+
+    /// As [`PrusaLinkOracle::restarted_by`].
+    pub fn restarted_by(mut self, process: u32) -> Self {
+        self.oracle = self.oracle.restarted_by(process);
+        self
     }
 }
 

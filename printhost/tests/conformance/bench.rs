@@ -2,6 +2,7 @@ use printhost::{
     AnyHost, BaseUrl, HyperNet, PrinterUrl, Protocol, Secret,
     net::{Http1, Net},
     net_tokio::{Hyper, PortableNet, TokioClock, TokioDial},
+    prusalink::{Config, PrusaLink},
 };
 use printhost_testkit::{
     Bench,
@@ -22,4 +23,11 @@ pub(crate) fn hyper() -> HyperNet {
 
 pub(crate) fn portable() -> PortableNet {
     PortableNet::build(TokioDial::plain(), Http1::HOST, short_limits())
+}
+
+/// PrusaLinks with the password of `maker`.
+pub(crate) fn with_password<N: Net + Clone>(net: N) -> impl Fn(&BaseUrl, Secret) -> PrusaLink<N> {
+    move |url, password| {
+        PrusaLink::new(net.clone(), Config::with_password(url.clone(), "maker", password).unwrap())
+    }
 }

@@ -1,8 +1,10 @@
-use printhost::net::Net;
-use printhost_sim::{OctoPrintSim, SimConfig};
-use printhost_testkit::runner::judge;
+use std::time::Duration;
 
-use super::bench::{bench, hyper, portable};
+use printhost::{AnyHost, BaseUrl, PrinterUrl, Protocol, Secret, net::Net, net_tokio::TokioClock};
+use printhost_sim::{OctoPrintSim, PrusaLinkConfig, PrusaLinkFamily, PrusaLinkSim, SimConfig};
+use printhost_testkit::runner::{PrusaLinkBench, judge};
+
+use super::bench::{bench, hyper, portable, with_password};
 
 async fn on_the_simulator<N: Net + Clone>(net: N, column: &str) {
     // Not faster: cases tell a print that goes on from one that has ended.
@@ -19,4 +21,50 @@ async fn octoprint_driver_passes_on_the_simulator_over_hyper() {
 #[tokio::test(flavor = "multi_thread")]
 async fn octoprint_driver_passes_on_the_simulator_over_the_portable_client() {
     on_the_simulator(portable(), "octoprint-sim-portable").await;
+}
+
+/// With the key over hyper, with the password over the portable client.
+async fn on_the_simulated_prusalink<N: Net + Clone>(
+    net: N,
+    family: PrusaLinkFamily,
+    column: &str,
+    key: bool,
+) {
+    // Nobody is there to confirm the end of a print, and eleven seconds are long.
+    let config = PrusaLinkConfig::new(family).end_shown_for(Duration::from_secs(2));
+    let sim = PrusaLinkSim::start(config).await.unwrap();
+    let (address, config, clock) = (sim.addr().to_string(), sim.config(), TokioClock::default());
+    if key {
+        let make = move |url: &BaseUrl, key: Secret| {
+            AnyHost::new(net.clone(), &PrinterUrl::new(Protocol::PrusaLink, url.clone()), key)
+        };
+        let bench = PrusaLinkBench::start(&address, &config.api_key, &config.api_key, clock, make).await;
+        judge(&bench.unwrap(), column).await;
+    } else {
+        let bench =
+            PrusaLinkBench::start(&address, &config.password, &config.api_key, clock, with_password(net))
+                .await;
+        judge(&bench.unwrap(), column).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prusalink_driver_passes_on_the_simulated_pi_over_hyper() {
+    on_the_simulated_prusalink(hyper(), PrusaLinkFamily::Pi, "prusalink-sim-pi-hyper", true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prusalink_driver_passes_on_the_simulated_pi_over_the_portable_client() {
+    on_the_simulated_prusalink(portable(), PrusaLinkFamily::Pi, "prusalink-sim-pi-portable", false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prusalink_driver_passes_on_the_simulated_firmware_over_hyper() {
+    on_the_simulated_prusalink(hyper(), PrusaLinkFamily::Buddy, "prusalink-sim-buddy-hyper", true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prusalink_driver_passes_on_the_simulated_firmware_over_the_portable_client() {
+    on_the_simulated_prusalink(portable(), PrusaLinkFamily::Buddy, "prusalink-sim-buddy-portable", false)
+        .await;
 }

@@ -90,7 +90,7 @@ async fn whole_life<N: Net>(net: N, name: &str) {
 
         assert_eq!(host.start(&path).await.unwrap().confirmation, Confirmation::Confirmed);
         let end = follow(&host, events, &path, &host_clock(), |event| {
-            if let Event::Job(job) = event {
+            if let Event::Job { event: job, .. } = event {
                 seen.push(job.clone());
             }
         })

@@ -76,7 +76,7 @@ async fn print_under_cuts<N: Net>(net: N, name: &str) {
                     lost.push(error.kind());
                     assert_eq!(lost.len(), resynced, "one Lost for each Resynced: {lost:?}");
                 }
-                Event::Job(job) => {
+                Event::Job { event: job, .. } => {
                     // The first cut comes once the job has been seen.
                     if matches!(job, JobEvent::Started { .. }) {
                         proxy.cut(cuts[0]);

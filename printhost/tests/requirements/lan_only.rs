@@ -92,11 +92,11 @@ async fn everything_around_a_print<H: HttpBackend<TokioConn>>(host: &Host<'_, H>
         host.command(Command::Pause).await.unwrap();
         host.command(Command::Resume).await.unwrap();
         host.command(Command::Cancel).await.unwrap();
-        while events.next().await != Event::Job(JobEvent::Cancelled) {}
+        while !matches!(events.next().await, Event::Job { event: JobEvent::Cancelled, .. }) {}
         until_idle(host).await;
         host.start("a/b.gcode").await.unwrap();
         host.command(Command::Cancel).await.unwrap();
-        while events.next().await != Event::Job(JobEvent::Cancelled) {}
+        while !matches!(events.next().await, Event::Job { event: JobEvent::Cancelled, .. }) {}
         until_idle(host).await;
     });
     tokio::time::timeout(Duration::from_secs(60), work).await.unwrap().unwrap();

@@ -60,11 +60,11 @@ async fn version_that_nobody_knows_is_worked_with_and_never_refused<H: HttpBacke
             // The simulator tells a hash whatever it is called, and what is told is used.
             assert!(matches!(done.verified, Verified::Sha1(_)), "{told}: {done:?}");
             assert_eq!(done.started, Started::Yes(Confirmation::Confirmed), "{told}");
-            while !matches!(events.next().await, Event::Job(JobEvent::Started { .. })) {}
+            while !matches!(events.next().await, Event::Job { event: JobEvent::Started { .. }, .. }) {}
             for command in [Command::Pause, Command::Resume, Command::Cancel] {
                 host.command(command).await.unwrap_or_else(|e| panic!("{told}: {command:?}: {e}"));
             }
-            while events.next().await != Event::Job(JobEvent::Cancelled) {}
+            while !matches!(events.next().await, Event::Job { event: JobEvent::Cancelled, .. }) {}
             until_idle(&host).await;
         });
         tokio::time::timeout(Duration::from_secs(60), print).await.expect(told).unwrap();

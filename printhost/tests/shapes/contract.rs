@@ -21,16 +21,16 @@ async fn life(events: &mut Events<'_>, lead: Option<&Printer>) -> Vec<Event> {
         let next = match &event {
             Event::Status(_) => continue,
             Event::Resynced => "printing",
-            Event::Job(JobEvent::Started { .. }) => "paused",
-            Event::Job(JobEvent::Paused) => "printing",
-            Event::Job(JobEvent::Resumed) => "cancelled",
+            Event::Job { event: JobEvent::Started { .. }, .. } => "paused",
+            Event::Job { event: JobEvent::Paused, .. } => "printing",
+            Event::Job { event: JobEvent::Resumed, .. } => "cancelled",
             _ => "cancelled",
         };
         if let Some(printer) = lead {
             printer.change(|m| (m.state, m.file) = (next, "a.gcode".into()));
         }
         seen.push(event);
-        if matches!(seen.last(), Some(Event::Job(JobEvent::Cancelled))) {
+        if matches!(seen.last(), Some(Event::Job { event: JobEvent::Cancelled, .. })) {
             return seen;
         }
     }
@@ -47,10 +47,10 @@ async fn all_listeners_see_the_same_events_in_the_same_order() {
         let seen = running(&host, join_all(lives.collect::<Vec<_>>())).await;
         let expected = [
             Event::Resynced,
-            Event::Job(JobEvent::Started { path: Some("a.gcode".into()) }),
-            Event::Job(JobEvent::Paused),
-            Event::Job(JobEvent::Resumed),
-            Event::Job(JobEvent::Cancelled),
+            Event::Job { event: JobEvent::Started { path: Some("a.gcode".into()) }, inferred: false },
+            Event::Job { event: JobEvent::Paused, inferred: false },
+            Event::Job { event: JobEvent::Resumed, inferred: false },
+            Event::Job { event: JobEvent::Cancelled, inferred: false },
         ];
         assert!(seen.iter().all(|one| *one == expected), "{protocol:?}: {seen:?}");
     }
@@ -93,7 +93,7 @@ async fn lost_connection_is_told_and_what_happened_meanwhile_is_made_up_for() {
             seen
         })
         .await;
-        let started = r#"Job(Started { path: Some("b.gcode") })"#;
+        let started = r#"Job { event: Started { path: Some("b.gcode") }, inferred: true }"#;
         assert_eq!(seen, ["Resynced", "lost Disconnected", started, "Resynced"], "{protocol:?}");
     }
 }

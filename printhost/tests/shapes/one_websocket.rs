@@ -130,7 +130,8 @@ async fn notifications_become_events_while_calls_are_under_way() {
         let mut cancel = pin!(host.command(Command::Cancel));
         assert!(poll_once(cancel.as_mut()).is_pending());
         host.start("a.gcode").await.unwrap();
-        let started = Event::Job(JobEvent::Started { path: Some("a.gcode".into()) });
+        let started =
+            Event::Job { event: JobEvent::Started { path: Some("a.gcode".into()) }, inferred: false };
         while events.next().await != started {}
         assert!(poll_once(cancel).is_pending());
     })

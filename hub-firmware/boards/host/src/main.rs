@@ -44,7 +44,7 @@ async fn run() -> Result<(), Failure> {
 fn show(event: RelayEvent<'_>) {
     match event {
         RelayEvent::Uploaded(uploaded) => println!("stored as {} ({} bytes)", uploaded.path, uploaded.len),
-        RelayEvent::Printer(Event::Job(job)) => println!("{job:?}"),
+        RelayEvent::Printer(Event::Job { event: job, .. }) => println!("{job:?}"),
         RelayEvent::Printer(Event::Lost(error)) => println!("connection lost: {error}"),
         _ => {}
     }

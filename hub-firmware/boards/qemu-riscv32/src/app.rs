@@ -67,7 +67,7 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
                     verified(uploaded.verified)
                 );
             }
-            RelayEvent::Printer(Event::Job(job)) => println!("{}", in_words(job)),
+            RelayEvent::Printer(Event::Job { event: job, .. }) => println!("{}", in_words(job)),
             RelayEvent::Printer(Event::Lost(error)) => println!("lost: {error}"),
             _ => {}
         }));

@@ -1,10 +1,15 @@
 //! Simulated networked 3D printers, as servers on this machine.
 
 mod control;
+#[cfg(all(any(feature = "klipper-mcu", feature = "mk3s"), target_os = "linux"))]
+mod input;
+#[cfg(all(feature = "klipper-mcu", target_os = "linux"))]
+mod klipper_mcu;
 #[cfg(all(feature = "mk3s", target_os = "linux"))]
 mod mk3s;
 mod moonraker;
 mod octoprint;
+mod prusalink;
 mod serve;
 mod simulated;
 
@@ -24,8 +29,14 @@ struct Cli {
 enum Personality {
     /// Serves simulated OctoPrint servers until Ctrl-C.
     Octoprint(octoprint::OctoPrint),
+    /// Serves simulated PrusaLinks until Ctrl-C.
+    Prusalink(prusalink::PrusaLink),
     /// Serves simulated Moonraker servers, each with a simulated Klipper, until Ctrl-C.
     Moonraker(moonraker::Moonraker),
+    /// Simulates the micro-controller of a printer that Klipper drives, on a pseudo terminal until its input ends;
+    /// prints the port, and takes commands as lines.
+    #[cfg(all(feature = "klipper-mcu", target_os = "linux"))]
+    KlipperMcu(klipper_mcu::KlipperMcu),
     /// Simulates a Prusa MK3S on a pseudo terminal until its input ends; prints the port, and takes commands as lines.
     #[cfg(all(feature = "mk3s", target_os = "linux"))]
     Mk3s(mk3s::Mk3s),
@@ -41,6 +52,9 @@ fn main() -> ExitCode {
         match personality {
             Personality::Octoprint(args) => octoprint::run(args).await,
             Personality::Moonraker(args) => moonraker::run(args).await,
+            Personality::Prusalink(args) => prusalink::run(args).await,
+            #[cfg(all(feature = "klipper-mcu", target_os = "linux"))]
+            Personality::KlipperMcu(args) => klipper_mcu::run(args).await,
             #[cfg(all(feature = "mk3s", target_os = "linux"))]
             Personality::Mk3s(args) => mk3s::run(args).await,
         }

@@ -1,12 +1,12 @@
 //! A simulated MK3S that is told on standard input what happens to it.
 
-use std::io::BufRead as _;
 use std::path::PathBuf;
 
 use clap::Args;
 use printhost_sim::{Mk3sButton, Mk3sConfig, Mk3sSim};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+
+use crate::input;
 
 /// What a line of the input may say.
 const COMMANDS: &str = "report, commands, unplug, plug-in, reset, fail, damage, pause, resume, stop, knob";
@@ -27,31 +27,7 @@ pub(crate) async fn run(args: Mk3s) -> Result<(), String> {
     let sim = Mk3sSim::start(config);
     let sim = sim.map_err(|error| format!("cannot make the port {}: {error}", args.port.display()))?;
     println!("{}", sim.port().display());
-    let mut lines = input();
-    loop {
-        tokio::select! {
-            line = lines.recv() => match line {
-                Some(line) => println!("{}", obey(&sim, line.trim())),
-                None => return Ok(()),
-            },
-            interrupted = tokio::signal::ctrl_c() => {
-                return interrupted.map_err(|error| format!("cannot wait for Ctrl-C: {error}"));
-            }
-        }
-    }
-}
-
-/// The lines of the input. A thread reads them, which the program's end does not wait for.
-fn input() -> mpsc::UnboundedReceiver<String> {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
+    input::serve(|line| obey(&sim, line)).await
 }
 
 /// Does what a line says, and tells what the printer is like then.

@@ -1,4 +1,4 @@
-//! A pseudo terminal: the cable between the printer and whoever opens its port.
+//! A pseudo terminal: the cable between a printer and whoever opens its port.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -10,7 +10,7 @@ use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
 /// Our end of the cable. When it is dropped, whoever has opened the port reads its end.
 #[derive(Debug)]
-pub(super) struct Pty {
+pub(crate) struct Pty {
     ours: File,
     /// Kept open, or our end would be broken as long as nobody has opened the port.
     _theirs: OwnedFd,
@@ -18,11 +18,11 @@ pub(super) struct Pty {
 
 /// The symbolic link to a terminal, removed on drop.
 #[derive(Debug)]
-pub(super) struct Link(PathBuf);
+pub(crate) struct Link(PathBuf);
 
 impl Pty {
     /// Makes a terminal and a link to it, which replaces one that is there.
-    pub(super) fn plug_in(port: &Path) -> io::Result<(Self, Link)> {
+    pub(crate) fn plug_in(port: &Path) -> io::Result<(Self, Link)> {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let ours = openpt(flags)?;
         unlockpt(&ours)?;
@@ -37,12 +37,12 @@ impl Pty {
     }
 
     /// Reads what has been sent to the printer; [`io::ErrorKind::WouldBlock`] when there is nothing.
-    pub(super) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         (&self.ours).read(buffer)
     }
 
     /// Sends to the host. What finds no room since nobody reads is lost, as on a serial line.
-    pub(super) fn write(&self, bytes: &[u8]) {
+    pub(crate) fn write(&self, bytes: &[u8]) {
         let mut rest = bytes;
         while let Ok(written @ 1..) = (&self.ours).write(rest) {
             rest = &rest[written..];

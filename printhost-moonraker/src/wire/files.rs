@@ -1,0 +1,53 @@
+use alloc::vec::Vec;
+
+use serde::Deserialize;
+
+use super::{Cut, Path, Text};
+
+/// An entry of `GET /server/files/directory`: a folder has a `dirname`, a file a `filename`.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct DirectoryItem {
+    pub dirname: Option<Cut<1024>>,
+    pub filename: Option<Cut<1024>>,
+    pub size: Option<f64>,
+    /// Seconds since 1970, with decimals.
+    pub modified: Option<f64>,
+}
+
+/// `POST /server/files/upload`, which is not wrapped in `result`.
+#[derive(Deserialize)]
+pub(crate) struct UploadDone {
+    pub item: Item,
+}
+
+/// What was changed: `path` is its path in `root`.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Item {
+    pub path: Path,
+    pub size: Option<f64>,
+}
+
+/// `server.files.metadata`
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Metadata {
+    pub size: Option<f64>,
+    pub modified: Option<f64>,
+    /// What has changed the file since it was uploaded.
+    pub file_processors: Vec<Text>,
+    pub estimated_time: Option<f64>,
+    /// mm
+    pub filament_total: Option<f64>,
+    pub thumbnails: Vec<Picture>,
+}
+
+/// A picture of a file, at a path relative to the file's folder.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Picture {
+    pub width: Option<f64>,
+    pub height: Option<f64>,
+    pub relative_path: Path,
+}

@@ -1,0 +1,49 @@
+use serde::Deserialize;
+
+use super::{Path, Text};
+
+/// An entry of `server.history.list`, and the job in `notify_history_changed`. Times in seconds, since 1970 where they
+/// are points in time.
+#[derive(Deserialize, Default, Clone, Debug)]
+#[serde(default)]
+pub(crate) struct HistoryJob {
+    pub job_id: Text,
+    pub filename: Path,
+    /// `in_progress`, `completed`, `cancelled`, `error`, `klippy_shutdown`, `klippy_disconnect`, `interrupted`.
+    pub status: Text,
+    pub exists: Option<bool>,
+    pub user: Option<Text>,
+    pub start_time: Option<f64>,
+    pub end_time: Option<f64>,
+    pub print_duration: Option<f64>,
+    pub total_duration: Option<f64>,
+    /// mm
+    pub filament_used: Option<f64>,
+}
+
+/// `notify_history_changed`
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct HistoryChanged {
+    /// `added` or `finished`.
+    pub action: Text,
+    pub job: HistoryJob,
+}
+
+/// `server.history.totals`
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct HistoryTotals {
+    pub job_totals: Totals,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Totals {
+    pub total_jobs: f64,
+    pub total_time: f64,
+    pub total_print_time: f64,
+    pub total_filament_used: f64,
+    pub longest_job: f64,
+    pub longest_print: f64,
+}

@@ -1,0 +1,170 @@
+use alloc::{string::String, vec::Vec};
+use core::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{SeqAccess, Visitor},
+};
+
+use super::{Cut, PATH, Path, Text, tool};
+
+/// `server.info`
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct ServerInfo {
+    pub klippy_connected: Option<bool>,
+    pub klippy_state: Text,
+    pub moonraker_version: Option<Text>,
+    pub api_version_string: Option<Text>,
+}
+
+/// `GET /access/info`, which needs no login.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct AccessInfo {
+    pub login_required: Option<bool>,
+    pub available_sources: Vec<Cut<32>>,
+}
+
+/// `POST /access/login` and `/access/refresh_jwt`. A refreshed login has no new refresh token.
+#[derive(Deserialize)]
+pub(crate) struct Tokens {
+    pub token: String,
+    pub refresh_token: Option<String>,
+}
+
+/// `printer.objects.list`: what of it matters.
+#[derive(Deserialize, Default)]
+pub(crate) struct ObjectList {
+    pub objects: Known,
+}
+
+/// Which objects there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// Which hot ends, a bit for each.
+    pub tools: u16,
+    pub bed: bool,
+    /// By their whole names, the one that cools the print first.
+    pub fans: Vec<String>,
+    pub chamber: Option<String>,
+    /// Which macros `T0`, `T1`, … there are, a bit for each.
+    pub tool_macros: u16,
+}
+
+impl<'de> Deserialize<'de> for Known {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Names;
+        impl<'de> Visitor<'de> for Names {
+            type Value = Known;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of names")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Known, A::Error> {
+                let mut known = Known::default();
+                while let Some(Cut(name)) = list.next_element::<Cut<PATH>>()? {
+                    known.add(&name);
+                }
+                Ok(known)
+            }
+        }
+        deserializer.deserialize_seq(Names)
+    }
+}
+
+impl Known {
+    fn add(&mut self, name: &str) {
+        let macro_number = || {
+            let name = name.strip_prefix("gcode_macro ")?.strip_prefix(['T', 't'])?;
+            name.parse::<u8>().ok().filter(|n| *n < 16)
+        };
+        match name {
+            "heater_bed" => self.bed = true,
+            "fan" => self.fans.insert(0, name.into()),
+            _ if is_fan(name) => {
+                if name.len() < MAX_NAME && self.fans.len() < MAX_FANS {
+                    self.fans.push(name.into());
+                }
+            }
+            _ if is_chamber(name) => {
+                // One that heats is the chamber before one that only measures.
+                let heats = name.starts_with("heater_generic ");
+                if name.len() < MAX_NAME && (heats || self.chamber.is_none()) {
+                    self.chamber = Some(name.into());
+                }
+            }
+            _ => {
+                if let Some(n) = tool(name.as_bytes()) {
+                    self.tools |= 1 << n;
+                }
+                if let Some(n) = macro_number() {
+                    self.tool_macros |= 1 << n;
+                }
+            }
+        }
+    }
+
+    /// The heaters' names, the hot ends first.
+    pub(crate) fn tool_names(&self) -> impl Iterator<Item = String> + use<'_> {
+        (0..16).filter(|n| self.tools & (1 << n) != 0).map(tool_name)
+    }
+}
+
+/// How Klipper calls a hot end.
+pub(crate) fn tool_name(n: u8) -> String {
+    match n {
+        0 => "extruder".into(),
+        n => alloc::format!("extruder{n}"),
+    }
+}
+
+/// More fans than this are not listed, besides the one that cools the print.
+pub(crate) const MAX_FANS: usize = 6;
+/// Objects with longer names are passed over, in bytes.
+pub(crate) const MAX_NAME: usize = 64;
+
+fn is_fan(name: &str) -> bool {
+    let kinds = ["fan_generic ", "heater_fan ", "controller_fan "];
+    kinds.iter().any(|kind| name.starts_with(kind))
+}
+
+/// Klipper knows no chamber; those who have one call it that.
+fn is_chamber(name: &str) -> bool {
+    let kinds = ["heater_generic ", "temperature_fan ", "temperature_sensor "];
+    let named = kinds.iter().find_map(|kind| name.strip_prefix(kind));
+    named.is_some_and(|name| name.to_ascii_lowercase().contains("chamber"))
+}
+
+/// `server.webcams.list`
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Webcams {
+    pub webcams: Vec<Webcam>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Webcam {
+    pub name: Text,
+    pub enabled: Option<bool>,
+    pub stream_url: Cut<1024>,
+    pub snapshot_url: Cut<1024>,
+}
+
+/// `server.job_queue.status`, and every answer that changes the queue.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct QueueStatus {
+    pub queued_jobs: Vec<QueuedJob>,
+    pub queue_state: Text,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct QueuedJob {
+    pub filename: Path,
+    pub job_id: Text,
+    pub time_added: Option<f64>,
+}

@@ -1,0 +1,29 @@
+use alloc::{string::String, vec::Vec};
+
+use serde::Deserialize;
+
+use super::or_default;
+
+/// `GET /api/v1/cameras`; the Pi only.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Cameras {
+    #[serde(deserialize_with = "or_default")]
+    pub camera_list: Vec<Camera>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Camera {
+    pub camera_id: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub config: CameraConfig,
+    /// It can be asked for pictures.
+    pub connected: Option<bool>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct CameraConfig {
+    pub name: Option<String>,
+}
