@@ -12,7 +12,7 @@ const NOZZLE: (f64, f64) = (5.0, 280.0);
 const BED: (f64, f64) = (5.0, 130.0);
 /// Seconds that homing takes.
 const HOMING: f64 = 5.0;
-/// Fractions of a second that an uncounted command takes.
+/// What `M115` says.
 const MACHINE: &str = "// FIRMWARE_NAME:Klipper FIRMWARE_VERSION:?";
 
 /// Extended commands, with the help that `printer.gcode.help` gives. Those without an effect here are accepted.
