@@ -55,8 +55,11 @@ async fn announced_printer_is_found_and_added_once_under_a_name_of_its_own() {
     assert_eq!((&octoprint["port"], &octoprint["version"]), (&port.into(), &"1.11.8".into()));
     assert_eq!(octoprint["url"], format!("octoprint://127.0.0.1:{port}"));
     let added = of(&ran, "added");
-    assert_eq!(added.len(), 1, "only what this program can talk to: {}", ran.stdout);
-    assert_eq!(added[0]["printer"], host);
+    assert_eq!(added.len(), 2, "{}", ran.stdout);
+    assert_eq!(
+        (&added[0]["printer"], &added[1]["printer"]),
+        (&host.clone().into(), &format!("{host}v").into())
+    );
     let again = run_with(&config, "", &discover).await;
     assert!(of(&again, "added").is_empty(), "{}", again.stdout);
     let listed = run_with(&config, "", &["config", "list"]).await;

@@ -3,8 +3,8 @@
 //! What only reads is a GET there, so that it may be repeated; orders are JSON-RPC on both ways, whose refusals bring
 //! Klipper's own words. Of those HTTP itself often says no more than "Unknown" (Moonraker 0.11).
 
-use alloc::{string::String, vec::Vec};
-use core::time::Duration;
+use alloc::{boxed::Box, string::String, vec::Vec};
+use core::{pin::pin, time::Duration};
 
 use printhost_core::{Error, ErrorKind, Result, Retry, within};
 pub(crate) use printhost_net::rest::Call;
@@ -65,12 +65,12 @@ impl<N: Net> Moonraker<N> {
     ) -> Result<ResponseOf<'_, N>> {
         let mut token = None;
         if self.takes_tokens() {
-            self.renew(call.operation, base, None).await?;
+            Box::pin(self.renew(call.operation, base, None)).await?;
             token = self.config.login.token(&base.origin);
         }
         match self.request_once(base, call, body).await {
             Err(e) if e.http_status() == Some(401) && token.is_some() => {
-                self.renew(call.operation, base, token.as_ref()).await?;
+                Box::pin(self.renew(call.operation, base, token.as_ref())).await?;
                 self.request_once(base, call, body).await
             }
             answered => answered,
@@ -92,7 +92,7 @@ impl<N: Net> Moonraker<N> {
         let Question { operation, method, params, path } = question;
         if self.with_live(|live| live.open) {
             let parts = self.net.parts();
-            let call = self.link.call(operation, |id| wire::rpc::call(method, params, id));
+            let call = pin!(self.link.call(operation, |id| wire::rpc::call(method, params, id)));
             if let Ok(answer) = within(parts.clock(), parts.limits().answer, operation, call).await {
                 return checked(&self.config.login, operation, answer.into_bytes());
             }
@@ -114,7 +114,7 @@ impl<N: Net> Moonraker<N> {
     /// Sends what changes something, once. [`Retry::ReadFirst`] when it may have been carried out and nobody knows.
     pub(crate) async fn send(&self, operation: &'static str, method: &str, params: &str) -> Result<Vec<u8>> {
         let parts = self.net.parts();
-        let sent = self.send_and_wait(operation, method, params);
+        let sent = pin!(self.send_and_wait(operation, method, params));
         match within(parts.clock(), parts.limits().answer, operation, sent).await {
             Err(e) if e.kind() == ErrorKind::Timeout => Err(e.with_retry(Retry::ReadFirst)),
             answered => answered,

@@ -3,9 +3,9 @@
 use alloc::{format, string::String};
 
 use printhost_core::{Clock as _, Error, ErrorKind, RemotePath, Result, Retry};
-use printhost_net::Net;
+use printhost_net::{Method, Net};
 
-use crate::{Moonraker, files::There, jobs::ours, wire::rpc::quoted};
+use crate::{Moonraker, api::Call, download::route, files::There, jobs::ours, wire::rpc::quoted};
 
 /// Before the host is read after an answer was lost: what was sent may still be on its way through it.
 const SETTLES: core::time::Duration = core::time::Duration::from_millis(400);
@@ -69,9 +69,14 @@ impl<N: Net> Moonraker<N> {
     }
 
     pub(crate) async fn remove(&self, operation: &'static str, path: RemotePath<'_>) -> Result<()> {
-        let params = format!(r#"{{"path":{}}}"#, quoted(&in_root(path.as_str())));
-        match self.send(operation, "server.files.delete_file", &params).await {
-            Ok(_) => Ok(()),
+        let base = self.base(operation).await?;
+        let route = route(path.as_str());
+        match self.request(&base, Call::new(operation, Method::Delete, &route), &[]).await {
+            Ok(response) => {
+                response.finish().await;
+                Ok(())
+            }
+            Err(e) if e.kind() == ErrorKind::Conflict => Err(e.with_detail("the file is in use")),
             Err(e) => self.settle_by(operation, e, path.as_str(), |there| there == There::Nothing).await,
         }
     }

@@ -1,4 +1,4 @@
-use alloc::{string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use core::{cell::RefCell, convert::Infallible};
 
 use embassy_sync::{
@@ -64,7 +64,8 @@ impl<N: Net> Moonraker<N> {
         if let Some(base) = self.settled.lock(|s| s.borrow().clone()) {
             return Ok(base);
         }
-        let (base, _) = self.settle().await.map_err(|e| e.in_operation(operation))?;
+        // On the heap, since every call has it in it and hardly any needs it.
+        let (base, _) = Box::pin(self.settle()).await.map_err(|e| e.in_operation(operation))?;
         Ok(base)
     }
 
@@ -86,7 +87,9 @@ impl<N: Net> Moonraker<N> {
             false => self.rest().settle(&base, call).await,
         };
         let (base, response) = match settled {
-            Err(e) if e.kind() == ErrorKind::Unauthorized => return Err(self.explain(&base, e).await),
+            Err(e) if e.kind() == ErrorKind::Unauthorized => {
+                return Err(Box::pin(self.explain(&base, e)).await);
+            }
             settled => settled?,
         };
         let answer = self.rest().json_body(operation, response).await?;
@@ -113,7 +116,7 @@ impl<N: Net> PrintHost for Moonraker<N> {
     }
 
     async fn connect(&self) -> Result<HostInfo> {
-        let (_, info) = self.settle().await?;
+        let (_, info) = Box::pin(self.settle()).await?;
         let mut host = HostInfo::new("Moonraker", info.moonraker_version.unwrap_or_default().0);
         host.api = info.api_version_string.map(|version| version.0).filter(|version| !version.is_empty());
         Ok(host)

@@ -1,6 +1,6 @@
 //! What the printer does: reading it, starting a print, and steering the one there is.
 
-use alloc::{format, string::String};
+use alloc::{boxed::Box, format, string::String};
 use core::{pin::pin, time::Duration};
 
 use embassy_futures::select::{Either, select};
@@ -168,8 +168,9 @@ impl<N: Net> Moonraker<N> {
         shows: impl Fn(&Look) -> bool,
     ) -> Result<Outcome> {
         let lost = {
-            let sent = pin!(self.send_and_wait(operation, method, params));
-            match select(sent, self.shows_or_is_taken(operation, &shows)).await {
+            let sent = Box::pin(self.send_and_wait(operation, method, params));
+            let shown = pin!(self.shows_or_is_taken(operation, &shows));
+            match select(sent, shown).await {
                 Either::First(Ok(_)) => None,
                 Either::First(Err(e)) if e.retry() == Retry::ReadFirst => Some(e.unconfirmed()),
                 Either::First(Err(e)) => return Err(e),
@@ -196,8 +197,9 @@ impl<N: Net> Moonraker<N> {
         method: &str,
         params: &str,
     ) -> Result<()> {
-        let sent = pin!(self.send_and_wait(operation, method, params));
-        match select(sent, self.shows_or_is_taken(operation, &|_| false)).await {
+        let sent = Box::pin(self.send_and_wait(operation, method, params));
+        let taken = pin!(self.shows_or_is_taken(operation, &|_| false));
+        match select(sent, taken).await {
             Either::First(answered) => answered.map(drop),
             Either::Second(_) => Ok(()),
         }

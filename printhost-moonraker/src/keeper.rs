@@ -1,6 +1,6 @@
 //! Who keeps the subscription: Klipper forgets it whenever it restarts, and does not announce every state.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{boxed::Box, format, string::String, vec::Vec};
 use core::{convert::Infallible, time::Duration};
 
 use embassy_futures::select::{Either, select};
@@ -76,7 +76,7 @@ impl<N: Net> Moonraker<N> {
             Means::Trusted => String::new(),
             Means::Key(key) => format!(r#","api_key":{}"#, rpc::quoted(key.expose())),
             Means::User { .. } => {
-                self.renew("run", base, None).await?;
+                Box::pin(self.renew("run", base, None)).await?;
                 let token = self.config.login.token(&base.origin);
                 let token = token.as_ref().map_or("", |token| token.expose());
                 format!(r#","access_token":{}"#, rpc::quoted(token))
@@ -92,12 +92,12 @@ impl<N: Net> Moonraker<N> {
                 let token = self.config.login.token(&base.origin);
                 if token.is_some() {
                     // It has expired: the next connection shows another one, or finds out why there is none.
-                    self.renew("run", base, token.as_ref()).await?;
+                    Box::pin(self.renew("run", base, token.as_ref())).await?;
                     return Err(
                         Error::new(ErrorKind::Disconnected, "run").with_detail("the login has expired")
                     );
                 }
-                Err(self.explain(base, e).await)
+                Err(Box::pin(self.explain(base, e)).await)
             }
             identified => identified.map(drop),
         }

@@ -57,6 +57,14 @@ impl Interpreter {
         Self { position, tool: 0, relative: false, relative_e: false }
     }
 
+    pub(crate) fn is_relative(&self) -> bool {
+        self.relative
+    }
+
+    pub(crate) fn is_relative_e(&self) -> bool {
+        self.relative_e
+    }
+
     pub(crate) fn line(&mut self, line: &str) -> Effect {
         let code = without_comment(line);
         let words = Words(code);
@@ -150,7 +158,7 @@ impl Words<'_> {
         self.parameters(letter).find_map(|value| value.parse().ok().filter(|number: &f64| number.is_finite()))
     }
 
-    fn has(&self, letter: char) -> bool {
+    pub(crate) fn has(&self, letter: char) -> bool {
         self.parameters(letter).next().is_some()
     }
 

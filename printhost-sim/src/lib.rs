@@ -12,12 +12,14 @@ mod klipper_mcu;
 mod lives;
 #[cfg(all(feature = "mk3s", target_os = "linux"))]
 mod mk3s;
+mod moonraker;
 mod multipart;
 mod octoprint;
 mod prusalink;
 #[cfg(all(any(feature = "klipper-mcu", feature = "mk3s"), target_os = "linux"))]
 mod pty;
 mod uri;
+mod webcam;
 mod wire;
 
 pub use fault::{Fault, FaultId, Injected, On};
@@ -26,5 +28,6 @@ pub use http::Request;
 pub use klipper_mcu::{KlipperMcuReport, KlipperMcuSim, KlipperMcuSteps};
 #[cfg(all(feature = "mk3s", target_os = "linux"))]
 pub use mk3s::{Mk3sButton, Mk3sConfig, Mk3sReport, Mk3sSim};
+pub use moonraker::{MoonrakerConfig, MoonrakerFile, MoonrakerSim};
 pub use octoprint::{AppRequest, Group, OctoPrintSim, SimConfig, StoredFile, User};
 pub use prusalink::{PrusaLinkConfig, PrusaLinkFamily, PrusaLinkSim};

@@ -4,7 +4,8 @@ use alloc::string::String;
 use core::{convert::Infallible, fmt::Write as _};
 
 use embedded_io_async::{ErrorType, Read};
-use sha1::{Digest as _, Sha1};
+use sha1::{Digest, Sha1, digest::Output};
+use sha2::Sha256;
 
 /// A file made up as it is read: G-code that prints for some seconds, filled up with comments of which no two are
 /// alike. Nothing of it is held, so that a microcontroller can send a large one.
@@ -36,14 +37,12 @@ impl Content {
 
     /// The SHA-1 of the whole.
     pub fn sha1(&self) -> [u8; 20] {
-        let mut all = Self { line: 0, buf: String::new(), taken: 0, given: 0, ..*self };
-        let (mut digest, mut buf) = (Sha1::new(), [0; 512]);
-        loop {
-            match all.fill(&mut buf) {
-                0 => return digest.finalize().into(),
-                n => digest.update(&buf[..n]),
-            }
-        }
+        self.digest::<Sha1>().into()
+    }
+
+    /// The SHA-256 of the whole.
+    pub fn sha256(&self) -> [u8; 32] {
+        self.digest::<Sha256>().into()
     }
 
     /// The next bytes; 0 at the end.
@@ -59,6 +58,17 @@ impl Content {
             (self.taken, self.given, n) = (self.taken + now, self.given + now as u64, n + now);
         }
         n
+    }
+
+    fn digest<D: Digest>(&self) -> Output<D> {
+        let mut all = Self { line: 0, buf: String::new(), taken: 0, given: 0, ..*self };
+        let (mut digest, mut buf) = (D::new(), [0; 512]);
+        loop {
+            match all.fill(&mut buf) {
+                0 => return digest.finalize(),
+                n => digest.update(&buf[..n]),
+            }
+        }
     }
 
     fn next_line(&mut self) {

@@ -5,12 +5,13 @@ use http_body_util::Full;
 use hyper::header::{self, HeaderMap};
 use hyper::{Response, StatusCode};
 
+use super::analysis;
 use super::reply::{self, Reply};
 use super::shared::Shared;
 use super::store::leaf;
-use super::{analysis, webcam};
 use crate::http::byte_range;
 use crate::uri::percent_encode_path;
+use crate::webcam::picture;
 
 pub(super) fn download(shared: &Shared, path: &str, headers: &HeaderMap) -> Reply {
     let inner = shared.lock();
@@ -54,6 +55,6 @@ pub(super) fn thumbnail(shared: &Shared, path: &str) -> Reply {
         return reply::not_found();
     };
     let file = ["gcode", "gco", "g"].iter().find_map(|end| inner.store.file(&format!("{stem}.{end}")));
-    let picture = file.and_then(|file| analysis::thumbnail(file.data.as_ref()?));
-    picture.map_or_else(reply::not_found, |png| webcam::picture("image/png", png))
+    let png = file.and_then(|file| analysis::thumbnail(file.data.as_ref()?));
+    png.map_or_else(reply::not_found, |png| picture("image/png", png))
 }

@@ -1,6 +1,7 @@
 //! Clients that share no code with the simulator's users: curl, and tungstenite for the push channel.
 #![allow(dead_code, reason = "every test binary uses another part")]
 
+pub(crate) mod moonraker;
 pub(crate) mod shape;
 
 use std::time::Duration;
@@ -15,7 +16,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 /// Longest wait for anything a test waits for.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Answer {
     /// 0 when there was none.

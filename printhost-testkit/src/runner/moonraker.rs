@@ -133,13 +133,12 @@ impl MoonrakerOracle {
         Ok(())
     }
 
-    /// How many prints there have ever been, and the last one.
+    /// How many prints there have ever been, and the last one. They are numbered from 1, in hexadecimal.
     async fn history(&self) -> Result<(u64, Value)> {
         let (_, history) = self.get("/server/history/list?limit=1&order=desc").await?;
-        Ok((
-            history["count"].as_u64().unwrap_or_default(),
-            history["jobs"].get(0).cloned().unwrap_or_default(),
-        ))
+        let last = history["jobs"].get(0).cloned().unwrap_or_default();
+        let number = last["job_id"].as_str().and_then(|id| u64::from_str_radix(id, 16).ok());
+        Ok((number.unwrap_or_default(), last))
     }
 
     async fn printer(&self) -> Result<Seen> {

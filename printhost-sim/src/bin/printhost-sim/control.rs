@@ -11,17 +11,22 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use printhost_sim::{Fault, Injected, OctoPrintSim, On};
+use printhost_sim::{Fault, Injected, On};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+
+use crate::simulated::Simulated;
 
 const LONGEST_BODY: usize = 16 * 1024;
 
 /// An answer, or a status and what was wrong.
-type Answer = Result<Value, (StatusCode, String)>;
+pub(crate) type Answer = Result<Value, (StatusCode, String)>;
+
+/// What is simulated.
+pub(crate) type Printers = Arc<Vec<Box<dyn Simulated>>>;
 
 /// Serves until the task is dropped.
-pub(crate) async fn serve(listener: TcpListener, printers: Arc<Vec<OctoPrintSim>>) {
+pub(crate) async fn serve(listener: TcpListener, printers: Printers) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -35,19 +40,8 @@ pub(crate) async fn serve(listener: TcpListener, printers: Arc<Vec<OctoPrintSim>
     }
 }
 
-/// What is to be known of a printer.
-pub(crate) fn describe(sim: &OctoPrintSim) -> Value {
-    json!({
-        "url": sim.url(),
-        "http": format!("http://{}", sim.addr()),
-        "key": sim.api_key(),
-        "name": sim.config().name,
-        "state": sim.state_text(),
-    })
-}
-
 async fn respond(
-    printers: &[OctoPrintSim],
+    printers: &[Box<dyn Simulated>],
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (status, body) = match answer(printers, request).await {
@@ -59,7 +53,7 @@ async fn respond(
     Ok(response)
 }
 
-async fn answer(printers: &[OctoPrintSim], request: Request<Incoming>) -> Answer {
+async fn answer(printers: &[Box<dyn Simulated>], request: Request<Incoming>) -> Answer {
     let method = request.method().clone();
     let path = request.uri().path().trim_matches('/').to_owned();
     let body = Limited::new(request.into_body(), LONGEST_BODY).collect().await;
@@ -73,12 +67,12 @@ async fn answer(printers: &[OctoPrintSim], request: Request<Incoming>) -> Answer
         return Err(not_found());
     }
     let Some(number) = parts.next() else {
-        return Ok(json!({ "printers": printers.iter().map(describe).collect::<Vec<_>>() }));
+        return Ok(json!({ "printers": printers.iter().map(|sim| sim.describe()).collect::<Vec<_>>() }));
     };
     let sim = number.parse().ok().and_then(|number: usize| printers.get(number)).ok_or_else(not_found)?;
     let rest: Vec<&str> = parts.collect();
     match (method, rest.as_slice()) {
-        (Method::GET, []) => Ok(describe(sim)),
+        (Method::GET, []) => Ok(sim.describe()),
         (Method::GET, ["faults"]) => {
             Ok(json!({ "faults": sim.faults().iter().map(injected).collect::<Vec<_>>() }))
         }
@@ -97,23 +91,9 @@ async fn answer(printers: &[OctoPrintSim], request: Request<Incoming>) -> Answer
             sim.restart(down);
             Ok(json!({}))
         }
-        (Method::POST, [action]) => act(sim, action, &body),
+        (Method::POST, [action]) => sim.act(action, &body),
         _ => Err(not_found()),
     }
-}
-
-fn act(sim: &OctoPrintSim, action: &str, body: &Value) -> Answer {
-    let app = || body["app"].as_str().ok_or_else(|| bad("`app` is missing"));
-    match action {
-        "unplug" => sim.unplug_printer(),
-        "fail-firmware" => sim.fail_firmware(),
-        "drop-push-channels" => sim.drop_push_channels(),
-        "approve-app" if !sim.approve_app(app()?) => return Err(not_found()),
-        "deny-app" if !sim.deny_app(app()?) => return Err(not_found()),
-        "approve-app" | "deny-app" => {}
-        _ => return Err(not_found()),
-    }
-    Ok(json!({}))
 }
 
 fn fault(body: &Value) -> Result<Fault, (StatusCode, String)> {
@@ -158,10 +138,10 @@ fn injected(injected: &Injected) -> Value {
     json!({ "id": injected.id.number(), "fault": format!("{:?}", injected.fault), "hits": injected.hits })
 }
 
-fn bad(error: &str) -> (StatusCode, String) {
+pub(crate) fn bad(error: &str) -> (StatusCode, String) {
     (StatusCode::BAD_REQUEST, error.to_owned())
 }
 
-fn not_found() -> (StatusCode, String) {
+pub(crate) fn not_found() -> (StatusCode, String) {
     (StatusCode::NOT_FOUND, "there is no such thing".to_owned())
 }
