@@ -3,11 +3,12 @@
 use alloc::vec::Vec;
 
 use embedded_io_async::Read;
-use printhost_core::{ErrorKind, Result};
+use printhost_core::{Error, ErrorKind, Result};
 pub(crate) use printhost_net::rest::Call;
 use printhost_net::{
     Body, Method, NO_BODY, Net,
     http::ResponseOf,
+    json,
     rest::{Dialect, Refusal, Rest, not_json},
 };
 use serde::de::DeserializeOwned;
@@ -17,7 +18,7 @@ use crate::{PrusaLink, host::Home, wire};
 /// What is PrusaLink's own in its interface.
 pub(crate) const DIALECT: Dialect = Dialect::new(
     "/api/version",
-    |body| serde_json::from_slice::<wire::Failure>(body).ok().and_then(wire::Failure::words),
+    |body| json::from_slice::<wire::Failure>(body).ok().and_then(wire::Failure::words),
     judge,
 );
 
@@ -66,7 +67,17 @@ impl<N: Net> PrusaLink<N> {
             response.finish().await;
             return Ok(None);
         }
-        self.rest().json_body(call.operation, response).await.map(Some)
+        self.body(call.operation, response).await.map(Some)
+    }
+
+    /// The body of an answer, bounded by [`printhost_net::Limits::json`], and in few words.
+    pub(crate) async fn body(&self, operation: &'static str, response: ResponseOf<'_, N>) -> Result<Vec<u8>> {
+        let body = self.rest().json_body(operation, response).await?;
+        let is_page = body.trim_ascii_start().starts_with(b"<");
+        match is_page || json::is_plain(&body, self.net.parts().limits().json) {
+            true => Ok(body),
+            false => Err(Error::new(ErrorKind::Protocol, operation).with_detail(json::NOT_PLAIN)),
+        }
     }
 
     /// Sends what has no body; the status settles it.
@@ -78,7 +89,7 @@ impl<N: Net> PrusaLink<N> {
 
     /// The JSON of an answer; what is wrong with it may quote it.
     pub(crate) fn parse<T: DeserializeOwned>(&self, operation: &'static str, bytes: &[u8]) -> Result<T> {
-        serde_json::from_slice(bytes).map_err(|error| not_json(&self.config.login, operation, bytes, error))
+        json::from_slice(bytes).map_err(|error| not_json(&self.config.login, operation, bytes, error))
     }
 }
 

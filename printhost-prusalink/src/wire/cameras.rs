@@ -8,13 +8,14 @@ use super::or_default;
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Cameras {
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "super::few")]
     pub camera_list: Vec<Camera>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Camera {
+    #[serde(deserialize_with = "super::text")]
     pub camera_id: Option<String>,
     #[serde(deserialize_with = "or_default")]
     pub config: CameraConfig,
@@ -25,5 +26,6 @@ pub(crate) struct Camera {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct CameraConfig {
+    #[serde(deserialize_with = "super::text")]
     pub name: Option<String>,
 }

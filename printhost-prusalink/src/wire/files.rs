@@ -9,10 +9,12 @@ use super::or_default;
 #[serde(default)]
 pub(crate) struct File {
     /// `FOLDER`, `PRINT_FILE`, `FIRMWARE`, `FILE`.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", deserialize_with = "super::text")]
     pub kind: Option<String>,
     /// The firmware: the short name.
+    #[serde(deserialize_with = "super::path")]
     pub name: Option<String>,
+    #[serde(deserialize_with = "super::path")]
     pub display_name: Option<String>,
     /// The Pi tells one of folders, too.
     pub size: Option<u64>,
@@ -28,7 +30,9 @@ pub(crate) struct File {
 #[serde(default)]
 pub(crate) struct Refs {
     /// Not percent-encoded.
+    #[serde(deserialize_with = "super::path")]
     pub download: Option<String>,
+    #[serde(deserialize_with = "super::path")]
     pub thumbnail: Option<String>,
 }
 
@@ -40,6 +44,6 @@ pub(crate) struct Meta {
     pub estimated_print_time: Option<f64>,
     #[serde(rename = "filament used [mm]")]
     pub filament: Option<f32>,
-    #[serde(rename = "filament used [mm] per tool", deserialize_with = "or_default")]
+    #[serde(rename = "filament used [mm] per tool", deserialize_with = "super::few")]
     pub filament_per_tool: alloc::vec::Vec<f32>,
 }

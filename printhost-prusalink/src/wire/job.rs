@@ -18,10 +18,13 @@ pub(crate) struct Job {
 #[serde(default)]
 pub(crate) struct JobFile {
     /// The firmware: the short name.
+    #[serde(deserialize_with = "super::path")]
     pub name: Option<String>,
     /// From the storage's shown name on: `/PrusaLink gcodes/sub/x.gcode`; in the firmware its folder, `/usb/SUB~1`.
+    #[serde(deserialize_with = "super::path")]
     pub path: Option<String>,
     /// The last element of the path, in full.
+    #[serde(deserialize_with = "super::path")]
     pub display_name: Option<String>,
     pub size: Option<u64>,
 }

@@ -18,6 +18,7 @@ pub(crate) struct Status {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Printer {
+    #[serde(deserialize_with = "super::text")]
     pub state: Option<String>,
     pub temp_nozzle: Option<f32>,
     pub target_nozzle: Option<f32>,
@@ -41,6 +42,7 @@ pub(crate) struct Printer {
 #[serde(default)]
 pub(crate) struct Line {
     pub ok: Option<bool>,
+    #[serde(deserialize_with = "super::text")]
     pub message: Option<String>,
 }
 

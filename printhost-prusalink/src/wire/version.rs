@@ -8,12 +8,16 @@ use super::or_default;
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Version {
+    #[serde(deserialize_with = "super::text")]
     pub api: Option<String>,
     /// The Pi: PrusaLink's version. The firmware: that of its TCP/IP stack.
+    #[serde(deserialize_with = "super::text")]
     pub server: Option<String>,
     /// The Pi: `PrusaLink I3MK3S`.
+    #[serde(deserialize_with = "super::text")]
     pub original: Option<String>,
     /// The Pi: `PrusaLink 0.8.1`. The firmware: `PrusaLink`.
+    #[serde(deserialize_with = "super::text")]
     pub text: Option<String>,
     /// The Pi only.
     pub firmware: Option<IgnoredAny>,
@@ -34,7 +38,7 @@ pub(crate) struct Abilities {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Storages {
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "super::few")]
     pub storage_list: Vec<Storage>,
 }
 
@@ -42,8 +46,10 @@ pub(crate) struct Storages {
 #[serde(default)]
 pub(crate) struct Storage {
     /// In addresses: `/local`, `/usb/`.
+    #[serde(deserialize_with = "super::root")]
     pub path: Option<String>,
     /// In paths that PrusaLink tells: `PrusaLink gcodes`, `usb`.
+    #[serde(deserialize_with = "super::root")]
     pub name: Option<String>,
     pub available: Option<bool>,
     pub read_only: Option<bool>,
