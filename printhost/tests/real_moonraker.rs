@@ -53,6 +53,7 @@ fn key() -> String {
 }
 
 #[tokio::test]
+#[ignore = "needs a Moonraker of its own"]
 async fn login_that_was_ended_is_renewed_without_anybody_noticing() {
     let maker = json!({ "username": "maker", "password": "Secret123" });
     curl("/access/user", &maker, &key());
@@ -83,6 +84,7 @@ async fn login_that_was_ended_is_renewed_without_anybody_noticing() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Moonraker of its own"]
 async fn queue_prints_what_is_in_it_and_the_history_tells() {
     let host = with_key();
     let mut body = SHORT.as_bytes();
@@ -119,6 +121,7 @@ async fn queue_prints_what_is_in_it_and_the_history_tells() {
 }
 
 #[tokio::test]
+#[ignore = "needs a Moonraker of its own"]
 async fn restart_of_klipper_is_told_and_its_changes_come_again() {
     let host = with_key();
     let mut events = host.events().unwrap();
