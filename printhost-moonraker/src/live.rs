@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// More events than this never wait for the end of an earlier job.
-const MAX_HELD: usize = 8;
+pub(crate) const MAX_HELD: usize = 8;
 
 /// What is known from the websocket.
 #[derive(Debug, Default)]

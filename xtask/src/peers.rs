@@ -91,15 +91,17 @@ pub(crate) fn moonraker_suite(steps: &mut Steps, test_args: &[&str]) -> Result {
     if !moonraker_smoke::can_run(steps)? {
         return Ok(());
     }
-    for (access, only) in [(Access::Locked, "with_the_key"), (Access::Trusted, "on_a_trusted_machine")] {
+    for (access, only) in [
+        (Access::Locked, "moonraker_driver_passes_with_the_key"),
+        (Access::Trusted, "moonraker_driver_passes_on_a_trusted_machine"),
+        (Access::Locked, "moonraker_crashes"),
+    ] {
         let server =
             steps.run(format!("Moonraker {} starts", moonraker::VERSION), || Moonraker::start(access))?;
-        let filter = format!("moonraker_driver_passes_{only}");
-        let mut suite =
-            cargo_test_peers(["--test=conformance", "--", "--ignored", "--test-threads=1", &filter]);
+        let mut suite = cargo_test_peers(["--test=conformance", "--", "--ignored", "--test-threads=1", only]);
         suite.args(test_args).envs(server.environment());
         steps
-            .command(format!("conformance on Moonraker {}, {only}", moonraker::VERSION), &mut suite)
+            .command(format!("on Moonraker {}: {only}", moonraker::VERSION), &mut suite)
             .map_err(|error| format!("{error}\n{}", server.log_hint()))?;
     }
     Ok(())

@@ -104,12 +104,13 @@ impl<'a> Reader<'a> {
         let start = self.at + 1;
         let mut at = start;
         loop {
-            match self.bytes.get(at) {
-                Some(b'"') => break,
-                Some(b'\\') => at += 2,
-                Some(_) => at += 1,
-                None => return Err(Malformed),
+            let rest = self.bytes.get(at..).ok_or(Malformed)?;
+            let special = rest.iter().position(|b| matches!(b, b'"' | b'\\')).ok_or(Malformed)?;
+            at += special;
+            if rest[special] == b'"' {
+                break;
             }
+            at += 2;
         }
         self.at = at + 1;
         Ok(&self.bytes[start..at])
