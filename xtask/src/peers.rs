@@ -15,8 +15,9 @@ use crate::{klipper, ledger, moonraker_smoke, octorest, prusalink_smoke, simulat
 const FEWER_CUTS: &str = "39";
 
 /// The test programs that have something for servers.
-pub(crate) const PROGRAMS: [&str; 5] = [
+pub(crate) const PROGRAMS: [&str; 6] = [
     "--test=real_octoprint",
+    "--test=real_moonraker",
     "--test=real_prusalink",
     "--test=conformance",
     "--test=same_printer",
@@ -91,17 +92,18 @@ pub(crate) fn moonraker_suite(steps: &mut Steps, test_args: &[&str]) -> Result {
     if !moonraker_smoke::can_run(steps)? {
         return Ok(());
     }
-    for (access, only) in [
-        (Access::Locked, "moonraker_driver_passes_with_the_key"),
-        (Access::Trusted, "moonraker_driver_passes_on_a_trusted_machine"),
-        (Access::Locked, "moonraker_crashes"),
+    for (access, test, only) in [
+        (Access::Locked, "--test=conformance", "moonraker_driver_passes_with_the_key"),
+        (Access::Trusted, "--test=conformance", "moonraker_driver_passes_on_a_trusted_machine"),
+        (Access::Locked, "--test=conformance", "moonraker_crashes"),
+        (Access::Locked, "--test=real_moonraker", ""),
     ] {
         let server =
             steps.run(format!("Moonraker {} starts", moonraker::VERSION), || Moonraker::start(access))?;
-        let mut suite = cargo_test_peers(["--test=conformance", "--", "--ignored", "--test-threads=1", only]);
+        let mut suite = cargo_test_peers([test, "--", "--ignored", "--test-threads=1", only]);
         suite.args(test_args).envs(server.environment());
         steps
-            .command(format!("on Moonraker {}: {only}", moonraker::VERSION), &mut suite)
+            .command(format!("on Moonraker {}: {test} {only}", moonraker::VERSION), &mut suite)
             .map_err(|error| format!("{error}\n{}", server.log_hint()))?;
     }
     Ok(())
