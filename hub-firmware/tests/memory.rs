@@ -71,6 +71,7 @@ fn greedy_host_of_another_process() {
     let appetite = Appetite { head: 2 << 10, json: JSON, message: MESSAGE };
     let speaks = match std::env::var("SPEAKS").unwrap().as_str() {
         "OctoPrint" => Speaks::OctoPrint,
+        "Moonraker" => Speaks::Moonraker,
         _ => Speaks::PrusaLink,
     };
     let host = GreedyHost::speaking(speaks, greed, appetite).unwrap();
@@ -90,7 +91,7 @@ fn net() -> Net {
 async fn measured(speaks: Speaks, greed: Greed) -> (usize, usize, Result<(), ErrorKind>) {
     let server = Server::start(speaks, greed);
     let source = BaseUrl::parse(&format!("http://{}", server.address)).unwrap();
-    let scheme = if speaks == Speaks::OctoPrint { "octoprint" } else { "prusalink" };
+    let scheme = format!("{speaks:?}").to_ascii_lowercase();
     let url: PrinterUrl = format!("{scheme}://{}", server.address).parse().unwrap();
     let net = net();
     let host = AnyHost::new(&net, &url, "a-key-of-some-length");
@@ -114,6 +115,11 @@ async fn relay_takes_no_more_than_it_declares_from_a_greedy_host() {
 #[tokio::test]
 async fn relay_takes_no_more_than_it_declares_from_a_greedy_prusalink() {
     relay_takes_no_more_than_it_declares(Speaks::PrusaLink).await;
+}
+
+#[tokio::test]
+async fn relay_takes_no_more_than_it_declares_from_a_greedy_moonraker() {
+    relay_takes_no_more_than_it_declares(Speaks::Moonraker).await;
 }
 
 async fn relay_takes_no_more_than_it_declares(speaks: Speaks) {

@@ -36,10 +36,12 @@ pub(crate) struct Metadata {
     pub size: Option<f64>,
     pub modified: Option<f64>,
     /// What has changed the file since it was uploaded.
+    #[serde(deserialize_with = "super::few")]
     pub file_processors: Vec<Text>,
     pub estimated_time: Option<f64>,
     /// mm
     pub filament_total: Option<f64>,
+    #[serde(deserialize_with = "super::few")]
     pub thumbnails: Vec<Picture>,
 }
 

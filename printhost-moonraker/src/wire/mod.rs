@@ -10,10 +10,13 @@ mod objects;
 pub(crate) mod rpc;
 mod server;
 
-use alloc::string::String;
-use core::fmt;
+use alloc::{string::String, vec::Vec};
+use core::{fmt, marker::PhantomData};
 
-use serde::{Deserialize, Deserializer, de::Visitor};
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, SeqAccess, Visitor},
+};
 
 pub(crate) use files::*;
 pub(crate) use history::*;
@@ -27,6 +30,8 @@ pub(crate) const PATH: usize = 512;
 pub(crate) const WORDS: usize = 512;
 /// More hot ends than this are not believed.
 pub(crate) const MAX_TOOLS: u8 = 16;
+/// Of a list that is kept: the first ones.
+pub(crate) const MANY: usize = 16;
 
 /// A text, cut to `MAX` bytes; empty for anything else.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,4 +79,32 @@ impl<'de> Deserialize<'de> for Path {
         let Cut(path) = Cut::<{ PATH + 4 }>::deserialize(deserializer)?;
         Ok(Self(if path.len() <= PATH { path } else { String::new() }))
     }
+}
+
+/// The first [`MANY`] of a list.
+fn few<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    struct Few<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Few<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list")
+        }
+
+        fn visit_unit<E>(self) -> Result<Vec<T>, E> {
+            Ok(Vec::new())
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+            let mut few = Vec::new();
+            while few.len() < MANY
+                && let Some(one) = list.next_element()?
+            {
+                few.push(one);
+            }
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(few)
+        }
+    }
+    deserializer.deserialize_any(Few(PhantomData))
 }
