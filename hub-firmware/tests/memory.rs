@@ -109,20 +109,21 @@ async fn measured(speaks: Speaks, greed: Greed) -> (usize, usize, Result<(), Err
 
 #[tokio::test]
 async fn relay_takes_no_more_than_it_declares_from_a_greedy_host() {
-    relay_takes_no_more_than_it_declares(Speaks::OctoPrint).await;
+    relay_takes_no_more_than_it_declares(Speaks::OctoPrint, 5).await;
 }
 
 #[tokio::test]
 async fn relay_takes_no_more_than_it_declares_from_a_greedy_prusalink() {
-    relay_takes_no_more_than_it_declares(Speaks::PrusaLink).await;
+    relay_takes_no_more_than_it_declares(Speaks::PrusaLink, 5).await;
 }
 
 #[tokio::test]
 async fn relay_takes_no_more_than_it_declares_from_a_greedy_moonraker() {
-    relay_takes_no_more_than_it_declares(Speaks::Moonraker).await;
+    relay_takes_no_more_than_it_declares(Speaks::Moonraker, 8).await;
 }
 
-async fn relay_takes_no_more_than_it_declares(speaks: Speaks) {
+/// And a declaration of a `part` of that would be found out: no host can make everything large at the same time.
+async fn relay_takes_no_more_than_it_declares(speaks: Speaks, part: usize) {
     let _turn = TURN.lock().await;
     let (mut most, mut too_small) = (0, 0);
     for greed in Greed::ALL {
@@ -130,7 +131,7 @@ async fn relay_takes_no_more_than_it_declares(speaks: Speaks) {
         println!("{speaks:?}, {greed:?}: {taken} of {declared} bytes, {ended:?}");
         assert!(taken <= declared + TOKIO, "{speaks:?}, {greed:?}: {taken} of {declared} bytes");
         assert!(ended.is_ok() || greed == Greed::WrongTypes, "{greed:?}: {ended:?}");
-        (most, too_small) = (most.max(taken), declared / 5);
+        (most, too_small) = (most.max(taken), declared / part);
     }
     assert!(most > too_small + TOKIO, "{most} bytes, and {too_small} would have passed");
 }

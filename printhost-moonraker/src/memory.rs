@@ -44,15 +44,12 @@ const STATUSES: usize = 3 * STATUS + OBJECTS + NAMES + 4 * (PATH + TEXT);
 const EVENTS: usize =
     (EVENT_QUEUE + 1) * PATH + (MAX_HELD + 1) * PATH + growing(MAX_HELD * size_of::<JobEvent>());
 /// What is read of the history after a gap.
-const HISTORY: usize =
-    growing(MAX_JOBS as usize * size_of::<HistoryJob>()) + MAX_JOBS as usize * (PATH + 2 * WORD + USER);
-/// What of a file is read: what has changed it, and its pictures, as told and as shown.
-const fn file(json: usize) -> usize {
-    let texts = MANY * (2 * PATH + TEXT);
-    let told = MANY * PATH + 2 * json;
-    let lists =
-        growing(MANY * (size_of::<wire::Text>() + size_of::<wire::Picture>() + size_of::<Thumbnail>()));
-    lists + if texts < told { texts } else { told }
+const HISTORY: usize = MAX_JOBS as usize * (size_of::<HistoryJob>() + PATH + 2 * WORD + USER);
+/// What of a file is read: what has changed it, and its pictures, as told in the JSON and as shown, with the folder of the
+/// path.
+const fn file(json: usize, path: usize) -> usize {
+    let lists = size_of::<wire::Text>() + size_of::<wire::Picture>() + size_of::<Thumbnail>();
+    growing(MANY * lists) + 2 * json + MANY * path
 }
 /// What a form has beside the file's path and name, its boundary in each part and the hash at its end.
 const FORM: usize = 1400;
@@ -99,7 +96,7 @@ impl<N: Net> Moonraker<N> {
         // On the websocket: parameters, their text, and what is answered. Its frame is the websocket's.
         let call = |params: usize| 2 * params + SAID / 4 + limits.message;
         let question = NAMES + PARAMS + QUERY + call(PARAMS).max(request(QUERY, short)) + OBJECTS + STATUS;
-        let file = file(limits.json);
+        let file = file(limits.json, longest_path);
         let form = request(0, 0) + growing(FORM + 5 * longest_path);
         // What the run does for itself, one after the other.
         let own = call(2 * secret + SAID / 2)
