@@ -3,10 +3,10 @@
 use alloc::vec::Vec;
 
 use embedded_io_async::Read;
-use printhost_core::{ErrorKind, Result};
+use printhost_core::{Error, ErrorKind, Result};
 pub(crate) use printhost_net::rest::Call;
 use printhost_net::{
-    Body, Method, NO_BODY, Net,
+    Body, Login, Method, NO_BODY, Net,
     http::ResponseOf,
     rest::{Dialect, Refusal, Rest, not_json},
 };
@@ -45,8 +45,19 @@ impl<N: Net> PrusaLink<N> {
         self.rest().exchange(&home.base, call, body).await
     }
 
-    /// GET, and the JSON of the answer; `None` where there is nothing (204).
+    /// GET, and the JSON of the answer.
     pub(crate) async fn get<T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        home: &Home,
+        path: &str,
+    ) -> Result<T> {
+        let answer = self.get_if_any(operation, home, path).await?;
+        answer.ok_or_else(|| Error::new(ErrorKind::Protocol, operation).with_detail("the answer is empty"))
+    }
+
+    /// As [`Self::get`]; `None` where there is nothing (204).
+    pub(crate) async fn get_if_any<T: DeserializeOwned>(
         &self,
         operation: &'static str,
         home: &Home,
@@ -58,7 +69,7 @@ impl<N: Net> PrusaLink<N> {
         }
     }
 
-    /// Apart from [`Self::get`], so that it exists once and not for every type of answer.
+    /// Apart from [`Self::get_if_any`], so that it exists once and not for every type of answer.
     async fn get_bytes(&self, call: Call<'_>, home: &Home) -> Result<Option<Vec<u8>>> {
         let _turn = self.turn(call.operation).await?;
         let response = self.request(home, call, NO_BODY).await?;
@@ -78,7 +89,18 @@ impl<N: Net> PrusaLink<N> {
 
     /// The JSON of an answer; what is wrong with it may quote it.
     pub(crate) fn parse<T: DeserializeOwned>(&self, operation: &'static str, bytes: &[u8]) -> Result<T> {
-        serde_json::from_slice(bytes).map_err(|error| not_json(&self.config.login, operation, bytes, error))
+        parse(&self.config.login, operation, bytes)
+    }
+}
+
+/// Reads a JSON object, and nothing else; what is wrong with it may quote it.
+fn parse<T: DeserializeOwned>(login: &Login, operation: &'static str, bytes: &[u8]) -> Result<T> {
+    match serde_json::from_slice(bytes) {
+        // A list could be taken for an object's fields in their order.
+        Ok(_) if !bytes.trim_ascii_start().starts_with(b"{") => {
+            Err(not_json(login, operation, bytes, "this is no JSON object"))
+        }
+        told => told.map_err(|error| not_json(login, operation, bytes, error)),
     }
 }
 

@@ -2,25 +2,29 @@ use alloc::string::String;
 
 use serde::Deserialize;
 
-use super::or_default;
+use super::{list, number, told};
 
 /// An entry of a folder, and `GET /api/v1/files/{storage}/{path}`. A folder's entries are taken one by one.
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct File {
     /// `FOLDER`, `PRINT_FILE`, `FIRMWARE`, `FILE`.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", deserialize_with = "told")]
     pub kind: Option<String>,
     /// The firmware: the short name.
+    #[serde(deserialize_with = "told")]
     pub name: Option<String>,
+    #[serde(deserialize_with = "told")]
     pub display_name: Option<String>,
     /// The Pi tells one of folders, too.
+    #[serde(deserialize_with = "told")]
     pub size: Option<u64>,
     /// Seconds since 1970.
+    #[serde(deserialize_with = "told")]
     pub m_timestamp: Option<u64>,
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "told")]
     pub refs: Refs,
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "told")]
     pub meta: Meta,
 }
 
@@ -28,7 +32,9 @@ pub(crate) struct File {
 #[serde(default)]
 pub(crate) struct Refs {
     /// Not percent-encoded.
+    #[serde(deserialize_with = "told")]
     pub download: Option<String>,
+    #[serde(deserialize_with = "told")]
     pub thumbnail: Option<String>,
 }
 
@@ -37,9 +43,10 @@ pub(crate) struct Refs {
 #[serde(default)]
 pub(crate) struct Meta {
     /// Seconds.
+    #[serde(deserialize_with = "told")]
     pub estimated_print_time: Option<f64>,
-    #[serde(rename = "filament used [mm]")]
+    #[serde(rename = "filament used [mm]", deserialize_with = "number")]
     pub filament: Option<f32>,
-    #[serde(rename = "filament used [mm] per tool", deserialize_with = "or_default")]
+    #[serde(rename = "filament used [mm] per tool", deserialize_with = "list")]
     pub filament_per_tool: alloc::vec::Vec<f32>,
 }

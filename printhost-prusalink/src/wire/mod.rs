@@ -10,12 +10,13 @@ mod status;
 mod transfer;
 mod version;
 
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 
 pub(crate) use cameras::*;
 pub(crate) use files::*;
 pub(crate) use job::*;
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 pub(crate) use status::*;
 pub(crate) use transfer::*;
 pub(crate) use version::*;
@@ -36,9 +37,25 @@ impl Failure {
     }
 }
 
-/// `null` for something that is left out elsewhere.
-fn or_default<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+/// A field; as good as left out when it is `null`, or not what it should be. Every one is read by itself, so that one
+/// that has changed its type costs itself only.
+fn told<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Ok(of(<&RawValue>::deserialize(deserializer)?).unwrap_or_default())
+}
+
+/// As [`told`]: a number that there is.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f32>, D::Error> {
+    Ok(told::<Option<f32>, D>(deserializer)?.filter(|number| number.is_finite()))
+}
+
+/// As [`told`]: a list, without what should not be in it.
+fn list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let items: Option<Vec<&RawValue>> =
+        serde_json::from_str(<&RawValue>::deserialize(deserializer)?.get()).ok();
+    Ok(items.unwrap_or_default().into_iter().filter_map(of).collect())
+}
+
+/// Never from a list: it could be taken for an object's fields in their order.
+fn of<'de, T: Deserialize<'de>>(raw: &'de RawValue) -> Option<T> {
+    serde_json::from_str(raw.get()).ok().filter(|_| !raw.get().starts_with('['))
 }

@@ -2,31 +2,35 @@ use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::or_default;
+use super::{list, told};
 
 /// `GET /api/version`
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Version {
+    #[serde(deserialize_with = "told")]
     pub api: Option<String>,
     /// The Pi: PrusaLink's version. The firmware: that of its TCP/IP stack.
+    #[serde(deserialize_with = "told")]
     pub server: Option<String>,
     /// The Pi: `PrusaLink I3MK3S`.
+    #[serde(deserialize_with = "told")]
     pub original: Option<String>,
     /// The Pi: `PrusaLink 0.8.1`. The firmware: `PrusaLink`.
+    #[serde(deserialize_with = "told")]
     pub text: Option<String>,
     /// The Pi only.
     pub firmware: Option<IgnoredAny>,
     /// The Pi only.
     pub sdk: Option<IgnoredAny>,
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "told")]
     pub capabilities: Abilities,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Abilities {
-    #[serde(rename = "upload-by-put")]
+    #[serde(rename = "upload-by-put", deserialize_with = "told")]
     pub upload_by_put: Option<bool>,
 }
 
@@ -34,7 +38,7 @@ pub(crate) struct Abilities {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Storages {
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "list")]
     pub storage_list: Vec<Storage>,
 }
 
@@ -42,11 +46,16 @@ pub(crate) struct Storages {
 #[serde(default)]
 pub(crate) struct Storage {
     /// In addresses: `/local`, `/usb/`.
+    #[serde(deserialize_with = "told")]
     pub path: Option<String>,
     /// In paths that PrusaLink tells: `PrusaLink gcodes`, `usb`.
+    #[serde(deserialize_with = "told")]
     pub name: Option<String>,
+    #[serde(deserialize_with = "told")]
     pub available: Option<bool>,
+    #[serde(deserialize_with = "told")]
     pub read_only: Option<bool>,
     /// Of the firmware, and of some older versions.
+    #[serde(deserialize_with = "told")]
     pub ro: Option<bool>,
 }
