@@ -5,4 +5,5 @@ pub mod host;
 pub mod json;
 pub mod memory;
 pub mod octoprint;
+pub mod prusalink;
 pub mod targets;

@@ -67,7 +67,7 @@ impl From<Error> for Failure {
         let advice = match error.kind() {
             ErrorKind::Unsupported => "This kind of printer cannot do that.",
             ErrorKind::Unauthorized => {
-                "Check the key: OctoPrint shows and makes keys under Settings > Application Keys; or get one with printhost login."
+                "Check the key: OctoPrint shows and makes keys under Settings > Application Keys; or get one with printhost login. Moonraker takes its API key, or user:password."
             }
             ErrorKind::Exists => "Replace it with --overwrite, or choose another name with --as.",
             ErrorKind::Untrusted => {

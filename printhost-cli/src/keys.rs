@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{IsTerminal as _, stdin},
+    io::{BufRead as _, IsTerminal as _, stdin},
     path::{Path, PathBuf},
 };
 
@@ -116,6 +116,23 @@ impl Keys {
     }
 }
 
+/// A key or password: from the terminal without showing it, else the first line of stdin.
+pub(crate) fn read_secret(question: &str, what: &str, advice: &str, out: &Output) -> Result<Secret, Failure> {
+    let unreadable = |e: std::io::Error| Failure::usage(format_args!("cannot read the {what}: {e}"), advice);
+    let typed = match stdin().is_terminal() && !out.json {
+        true => rpassword::prompt_password(question).map_err(unreadable)?,
+        false => {
+            let mut line = String::new();
+            stdin().lock().read_line(&mut line).map_err(unreadable)?;
+            line
+        }
+    };
+    match typed.trim() {
+        "" => Err(Failure::usage(format_args!("there is no {what} on stdin"), advice)),
+        typed => Ok(Secret::new(typed)),
+    }
+}
+
 /// The keys file beside the configuration.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyStore {
@@ -145,10 +162,16 @@ impl KeyStore {
 
     /// Puts a key into it, in the place of the one this printer had. Other lines stay as they are.
     pub(crate) fn set(&self, url: &str, key: &Secret) -> Result<(), Failure> {
-        if key.is_empty() || key.expose().chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err(Failure::usage("a key is one word", "Check what was copied."));
-        }
+        Self::check(key)?;
         self.change(url, Some(key))
+    }
+
+    /// Refuses what a line of the file cannot hold.
+    pub(crate) fn check(key: &Secret) -> Result<(), Failure> {
+        match key.is_empty() || key.expose().chars().any(|c| c.is_whitespace() || c.is_control()) {
+            true => Err(Failure::usage("a key or password is one word", "Check what was copied.")),
+            false => Ok(()),
+        }
     }
 
     /// Takes a printer's key out of it, if it is there.
@@ -167,8 +190,9 @@ impl KeyStore {
         let is_its = |line: &str| {
             line.trim().split_once(char::is_whitespace).is_some_and(|(printer, _)| address(printer) == url)
         };
-        let old = old
-            .unwrap_or_else(|| "# Keys of printers, a line `URL KEY` each. Written by printhost.\n".into());
+        let old = old.unwrap_or_else(|| {
+            "# Keys of printers, a line `URL KEY` or `URL USER:PASSWORD` each. Written by printhost.\n".into()
+        });
         let kept = old.lines().filter(|line| !is_its(line)).map(str::to_owned);
         let new = key.map(|key| format!("{url} {}", key.expose()));
         let text: String = kept.chain(new).map(|line| line + "\n").collect();

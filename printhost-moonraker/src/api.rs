@@ -237,8 +237,10 @@ fn judge(refusal: &mut Refusal) {
         404 if says("Metadata not available") => ErrorKind::NotFound,
         400 if says("File exists") || says("already exists") => ErrorKind::Exists,
         400 if says("Directory not empty") => ErrorKind::Conflict,
-        400 if says("out of range") && says("temperature") => ErrorKind::InvalidInput,
-        400 if says("Malformed command") || says("Error on") => ErrorKind::InvalidInput,
+        400 if words.starts_with("Requested temperature") => ErrorKind::InvalidInput,
+        400 if words.starts_with("Malformed command") || words.starts_with("Error on") => {
+            ErrorKind::InvalidInput
+        }
         // Too long for Moonraker: it closes the connection with that, and nothing else.
         400 if refusal.is_empty && !refusal.method.is_safe() => ErrorKind::TooLarge,
         // A file that is printed, or loaded.
@@ -287,6 +289,12 @@ mod tests {
             ("start", 400, "Unable to open file", ErrorKind::NotFound),
             ("start", 400, "SD busy", ErrorKind::Conflict),
             ("gcode", 400, "Extrude below minimum temp\nSee the", ErrorKind::Conflict),
+            (
+                "gcode",
+                400,
+                "MCU 'mcu' shutdown: ADC out of range\nThis generally occurs when a heater temperature exceeds",
+                ErrorKind::Conflict,
+            ),
             (
                 "set temperature",
                 400,

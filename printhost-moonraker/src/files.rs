@@ -1,6 +1,5 @@
-use alloc::{format, string::String, vec};
+use alloc::{format, string::String};
 
-use embedded_io_async::Read as _;
 use printhost_core::{Error, ErrorKind, FileEntry, FileInfo, FilePage, Page, Result};
 use printhost_net::{
     Method, Net,
@@ -133,23 +132,8 @@ impl<N: Net> Moonraker<N> {
         take: &mut (dyn FnMut(&[u8]) -> Result<bool> + Send),
     ) -> Result<()> {
         let base = self.base(operation).await?;
-        let mut response = self.request(&base, Call::get(operation, path), &[]).await?;
-        self.rest().uncompressed(operation, &response)?;
-        let limits = self.net.parts().limits();
-        let mut items = JsonItems::new(limits.json).nested();
-        let mut buf = vec![0; limits.chunk];
-        let mut first = true;
-        loop {
-            let n = response.read(&mut buf).await.map_err(|e| e.in_operation(operation))?;
-            if n == 0 {
-                return items.finish().map_err(|e| e.in_operation(operation));
-            }
-            if core::mem::take(&mut first) && buf[..n].trim_ascii_start().starts_with(b"<") {
-                return Err(not_json(&self.config.login, operation, &buf[..n], ""));
-            }
-            if !items.feed(&buf[..n], &mut *take).map_err(|e| e.in_operation(operation))? {
-                return Ok(());
-            }
-        }
+        let response = self.request(&base, Call::get(operation, path), &[]).await?;
+        let items = JsonItems::new(self.net.parts().limits().json).nested();
+        self.rest().each_item(operation, response, items, take).await
     }
 }

@@ -24,7 +24,7 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(30);
 /// So long Klipper may be away after a gap before that is more than a restart of Moonraker.
 const RESTARTING: Duration = Duration::from_secs(10);
 /// How many jobs of a gap are told.
-const MAX_JOBS: u16 = 8;
+pub(crate) const MAX_JOBS: u16 = 8;
 /// How often the history is read for the end of a job, and how long it may take to be written.
 const TRIES: u8 = 4;
 const SETTLES: Duration = Duration::from_millis(400);

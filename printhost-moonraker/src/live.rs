@@ -2,7 +2,7 @@
 
 use alloc::{string::String, vec, vec::Vec};
 
-use printhost_core::{JobEvent, JobTracker, PrinterStatus};
+use printhost_core::{JobEvent, JobTracker, Phase, PrinterStatus};
 
 use crate::{
     map::{self, Klippy},
@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// More events than this never wait for the end of an earlier job.
-const MAX_HELD: usize = 8;
+pub(crate) const MAX_HELD: usize = 8;
 
 /// What is known from the websocket.
 #[derive(Debug, Default)]
@@ -89,6 +89,9 @@ pub(crate) struct Jobs {
     held: Option<(Option<String>, Vec<JobEvent>)>,
     /// The history's newest entry.
     newest: Option<String>,
+    /// A job that a status has shown, by its path, and the history not yet: it is a moment behind, and may tell of a job
+    /// when that is over.
+    unlisted: Option<Option<String>>,
 }
 
 impl Jobs {
@@ -99,6 +102,15 @@ impl Jobs {
 
     pub(crate) fn observe(&mut self, status: &PrinterStatus, out: &mut Vec<JobEvent>) {
         for event in self.tracker.observe(status) {
+            let event = match event {
+                JobEvent::Failed { reason: None } if status.phase == Phase::Offline => {
+                    JobEvent::Failed { reason: Some(map::GONE.into()) }
+                }
+                event => event,
+            };
+            if let JobEvent::Started { path } = &event {
+                self.unlisted = Some(path.clone());
+            }
             self.put(event, out);
         }
         if status.phase.has_job() {
@@ -114,9 +126,12 @@ impl Jobs {
         self.newest = Some(job.job_id.0.clone());
         let path = map::job_path(job);
         if is_new {
-            self.announce(JobEvent::Started { path }, out);
+            self.begin(path, out);
         } else if let Some(end) = map::job_end(job) {
-            self.end_of(path.as_deref(), end, out);
+            // Of a job that is not listed yet no end is told: it is that of an earlier one.
+            if self.held.is_some() || self.unlisted.as_ref() != Some(&path) {
+                self.end_of(path.as_deref(), end, out);
+            }
         }
     }
 
@@ -129,7 +144,7 @@ impl Jobs {
             }
             for row in rows[..known].iter().rev() {
                 let path = map::job_path(row);
-                self.announce(JobEvent::Started { path: path.clone() }, out);
+                self.begin(path.clone(), out);
                 if let Some(end) = map::job_end(row) {
                     self.end_of(path.as_deref(), end, out);
                 }
@@ -155,6 +170,13 @@ impl Jobs {
     fn give_up(&mut self, out: &mut Vec<JobEvent>) {
         while self.held.is_some() {
             self.settle(JobEvent::Ended, out);
+        }
+    }
+
+    /// A new entry of the history.
+    fn begin(&mut self, path: Option<String>, out: &mut Vec<JobEvent>) {
+        if self.unlisted.take_if(|unlisted| *unlisted == path).is_none() {
+            self.announce(JobEvent::Started { path }, out);
         }
     }
 
@@ -207,7 +229,7 @@ impl Jobs {
 
 #[cfg(test)]
 mod tests {
-    use printhost_core::{Job, Phase};
+    use printhost_core::Job;
 
     use super::*;
     use crate::wire::{Cut, Path};
@@ -309,6 +331,20 @@ mod tests {
         assert_eq!(all.changed(true, &row("2", "a", "in_progress")), [started("a")]);
         assert_eq!(all.observe(Phase::Printing, "a"), []);
         assert_eq!(all.changed(false, &row("2", "a", "error")), [JobEvent::Failed { reason: None }]);
+    }
+
+    #[test]
+    fn job_that_the_history_tells_of_when_it_is_over_is_not_begun_again() {
+        let mut all = All::default();
+        all.observe(Phase::Idle, "");
+        assert_eq!(all.observe(Phase::Printing, "a"), [started("a")]);
+        let gone = JobEvent::Failed { reason: Some("Klipper has gone".into()) };
+        assert_eq!(all.observe(Phase::Offline, ""), [gone]);
+        assert_eq!(all.changed(true, &row("1", "a", "in_progress")), []);
+        assert_eq!(all.observe(Phase::Printing, "a"), [started("a")]);
+        assert_eq!(all.changed(false, &row("1", "a", "klippy_disconnect")), []);
+        assert_eq!(all.changed(true, &row("2", "a", "in_progress")), []);
+        assert_eq!(all.changed(false, &row("2", "a", "completed")), [JobEvent::Finished]);
     }
 
     #[test]

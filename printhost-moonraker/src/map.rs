@@ -149,6 +149,9 @@ fn seconds(seconds: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
+/// Why a job ended whose Klipper ended.
+pub(crate) const GONE: &str = "Klipper has gone";
+
 /// How a job of the history ended; `None` while it goes on, and for what says nothing: Moonraker calls every job
 /// interrupted that it has not seen the end of.
 pub(crate) fn job_end(job: &wire::HistoryJob) -> Option<JobEvent> {
@@ -158,7 +161,7 @@ pub(crate) fn job_end(job: &wire::HistoryJob) -> Option<JobEvent> {
         "cancelled" => JobEvent::Cancelled,
         "error" => failed(""),
         "klippy_shutdown" => failed("Klipper was shut down"),
-        "klippy_disconnect" => failed("Klipper has gone"),
+        "klippy_disconnect" => failed(GONE),
         "server_exit" => failed("Moonraker was stopped"),
         _ => return None,
     })

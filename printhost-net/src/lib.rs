@@ -5,6 +5,7 @@ extern crate alloc;
 mod base_url;
 pub mod http;
 mod http1;
+pub mod json;
 pub mod link;
 mod login;
 pub mod memory;

@@ -344,3 +344,27 @@ impl fmt::Debug for Login {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{BaseUrl, Method};
+
+    #[test]
+    fn token_is_shown_to_its_own_origin_only_and_stays_out_of_texts() {
+        let (home, other) = (BaseUrl::parse("http://a").unwrap(), BaseUrl::parse("http://b").unwrap());
+        let login = Login::bearer();
+        let shown = |base: &BaseUrl| {
+            login.show(&Request::new("status", Method::Get, &base.origin, "/")).authorization
+        };
+        assert_eq!(shown(&home), None);
+        login.renew(&home.origin, Some("token-1234".into()));
+        assert_eq!(shown(&home).as_deref(), Some("Bearer token-1234"));
+        assert_eq!(login.redact("what token-1234 says"), "what *** says");
+        assert!(login.wants_proof(&home.origin));
+        login.prove(&home.origin);
+        assert!(!login.wants_proof(&home.origin));
+        assert_eq!(shown(&other), None);
+        assert_eq!(login.token(&home.origin), None);
+    }
+}

@@ -8,11 +8,12 @@ pub(crate) use printhost_net::rest::Call;
 use printhost_net::{
     Body, Login, NO_BODY, Net,
     http::ResponseOf,
+    json,
     rest::{Dialect, Refusal, Rest, not_json},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{OctoPrint, json, wire};
+use crate::{OctoPrint, wire};
 
 /// What is OctoPrint's own in its interface.
 pub(crate) const DIALECT: Dialect = Dialect::new(

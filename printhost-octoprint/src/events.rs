@@ -9,7 +9,7 @@ use printhost_core::{
     Clock, Error, ErrorKind, JobTracker, Phase, PrintHost as _, PrinterStatus, Reconnect, Result, within,
 };
 use printhost_net::{
-    Net,
+    Net, json,
     websocket::{self, Message},
 };
 
@@ -17,7 +17,7 @@ use crate::{
     OctoPrint,
     api::Call,
     console::Console,
-    json, map,
+    map,
     wire::{Auth, Current, Login, Order, Push, PushEvent, PushLogs, beginning_of_current},
 };
 

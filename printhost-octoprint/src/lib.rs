@@ -15,7 +15,6 @@ mod folders;
 mod heaters;
 mod host;
 mod jobs;
-mod json;
 mod map;
 mod member;
 mod memory;

@@ -3,7 +3,7 @@
 
 use printhost_core::{EVENT_QUEUE, Heater, Memory};
 use printhost_net::{
-    BaseUrl, Dial as _, Net, Trust,
+    BaseUrl, Dial as _, Net, Trust, json,
     memory::growing,
     rest::{LOCATION, REFUSAL},
     websocket,
@@ -13,7 +13,6 @@ use crate::{
     OctoPrint,
     events::LOGIN,
     files::MAX_TEXT,
-    json,
     wire::{MAX_SIZE, MAX_THUMBNAILS, MAX_TOOLS, PATH, TEXT, Temperature},
 };
 

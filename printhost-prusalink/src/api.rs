@@ -1,13 +1,15 @@
 //! Requests to PrusaLink's interface, and what its refusals mean.
 
 use alloc::vec::Vec;
+use core::fmt::Display;
 
 use embedded_io_async::Read;
 use printhost_core::{Error, ErrorKind, Result};
 pub(crate) use printhost_net::rest::Call;
 use printhost_net::{
-    Body, Login, Method, NO_BODY, Net,
+    Body, Method, NO_BODY, Net,
     http::ResponseOf,
+    json,
     rest::{Dialect, Refusal, Rest, not_json},
 };
 use serde::de::DeserializeOwned;
@@ -17,7 +19,7 @@ use crate::{PrusaLink, host::Home, wire};
 /// What is PrusaLink's own in its interface.
 pub(crate) const DIALECT: Dialect = Dialect::new(
     "/api/version",
-    |body| serde_json::from_slice::<wire::Failure>(body).ok().and_then(wire::Failure::words),
+    |body| json::from_slice::<wire::Failure>(body).ok().and_then(wire::Failure::words),
     judge,
 );
 
@@ -77,7 +79,17 @@ impl<N: Net> PrusaLink<N> {
             response.finish().await;
             return Ok(None);
         }
-        self.rest().json_body(call.operation, response).await.map(Some)
+        self.body(call.operation, response).await.map(Some)
+    }
+
+    /// The body of an answer, bounded by [`printhost_net::Limits::json`], and in few words.
+    pub(crate) async fn body(&self, operation: &'static str, response: ResponseOf<'_, N>) -> Result<Vec<u8>> {
+        let body = self.rest().json_body(operation, response).await?;
+        let is_page = body.trim_ascii_start().starts_with(b"<");
+        match is_page || json::is_plain(&body, self.net.parts().limits().json) {
+            true => Ok(body),
+            false => Err(Error::new(ErrorKind::Protocol, operation).with_detail(json::NOT_PLAIN)),
+        }
     }
 
     /// Sends what has no body; the status settles it.
@@ -89,18 +101,12 @@ impl<N: Net> PrusaLink<N> {
 
     /// The JSON of an answer; what is wrong with it may quote it.
     pub(crate) fn parse<T: DeserializeOwned>(&self, operation: &'static str, bytes: &[u8]) -> Result<T> {
-        parse(&self.config.login, operation, bytes)
-    }
-}
-
-/// Reads a JSON object, and nothing else; what is wrong with it may quote it.
-fn parse<T: DeserializeOwned>(login: &Login, operation: &'static str, bytes: &[u8]) -> Result<T> {
-    match serde_json::from_slice(bytes) {
-        // A list could be taken for an object's fields in their order.
-        Ok(_) if !bytes.trim_ascii_start().starts_with(b"{") => {
-            Err(not_json(login, operation, bytes, "this is no JSON object"))
+        let refuse = |error: &dyn Display| not_json(&self.config.login, operation, bytes, error);
+        match json::from_slice(bytes) {
+            // A list could be taken for an object's fields in their order.
+            Ok(_) if !bytes.trim_ascii_start().starts_with(b"{") => Err(refuse(&"this is no JSON object")),
+            told => told.map_err(|error| refuse(&error)),
         }
-        told => told.map_err(|error| not_json(login, operation, bytes, error)),
     }
 }
 

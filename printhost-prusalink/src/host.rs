@@ -11,8 +11,8 @@ use embassy_sync::{
 };
 use embedded_io_async::{Read, Write};
 use printhost_core::{
-    Camera, Capabilities, Command, Error, ErrorKind, EventBus, Events, FileInfo, FilePage, HostInfo, Outcome,
-    Page, PrintHost, PrinterStatus, Result, Thumbnail, Upload, Uploaded,
+    Camera, Capabilities, Command, Error, ErrorKind, EventBus, Events, FileInfo, FilePage, HostInfo, Memory,
+    Outcome, Page, PrintHost, PrinterStatus, Result, Thumbnail, Upload, Uploaded,
 };
 use printhost_net::{BaseUrl, Method, Net};
 
@@ -118,14 +118,14 @@ impl<N: Net> PrusaLink<N> {
         let _turn = self.turn(operation).await?;
         let version = call(operation, Method::Get, DIALECT.probe);
         let (base, response) = self.rest().settle(&self.config.url, version).await?;
-        let bytes = self.rest().json_body(operation, response).await?;
+        let bytes = self.body(operation, response).await?;
         let version: wire::Version = self.parse(operation, &bytes)?;
         let Some(family) = map::family(&version) else {
             return Err(Error::new(ErrorKind::Protocol, operation).with_detail("this is not PrusaLink"));
         };
         let storages = call(operation, Method::Get, "/api/v1/storage");
         let storages = match self.rest().exchange(&base, storages, printhost_net::NO_BODY).await {
-            Ok(response) => self.parse(operation, &self.rest().json_body(operation, response).await?)?,
+            Ok(response) => self.parse(operation, &self.body(operation, response).await?)?,
             // Older versions do not tell.
             Err(e) if matches!(e.http_status(), Some(404 | 405)) => wire::Storages::default(),
             Err(e) => return Err(e),
@@ -140,6 +140,10 @@ impl<N: Net> PrusaLink<N> {
 impl<N: Net> PrintHost for PrusaLink<N> {
     fn capabilities(&self) -> Capabilities {
         capabilities()
+    }
+
+    fn memory(&self, longest_path: usize) -> Option<Memory> {
+        Some(self.declared(longest_path))
     }
 
     async fn connect(&self) -> Result<HostInfo> {

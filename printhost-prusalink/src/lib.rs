@@ -12,6 +12,7 @@ mod folders;
 mod host;
 mod jobs;
 mod map;
+mod memory;
 mod names;
 mod transfer;
 mod upload;

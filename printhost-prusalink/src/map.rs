@@ -207,12 +207,7 @@ pub(crate) fn details(path: &str, file: wire::File) -> FileInfo {
 
 /// `GET /api/v1/transfer`
 pub(crate) fn transfer(told: wire::Transfer) -> Transfer {
-    let size = match told.size {
-        wire::Size::Number(size) => Some(size),
-        wire::Size::Text(text) => text.parse().ok(),
-        wire::Size::Unknown => None,
-    };
-    Transfer { name: told.display_name, size, transferred: told.transferred }
+    Transfer { name: told.display_name, size: told.size, transferred: told.transferred }
 }
 
 /// A camera that can be asked; `None` for one that is not there, or has a number that could lead elsewhere.

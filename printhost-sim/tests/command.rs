@@ -17,8 +17,12 @@ struct Running {
 
 impl Running {
     async fn start(args: &[&str]) -> Self {
+        Self::start_as("octoprint", args).await
+    }
+
+    async fn start_as(personality: &str, args: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_printhost-sim"))
-            .args(["octoprint", "--port", "0", "--json"])
+            .args([personality, "--port", "0", "--json"])
             .args(args)
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -116,4 +120,21 @@ async fn a_taken_port_is_an_error_and_no_hang() {
     assert!(!output.status.success());
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(error.starts_with(&format!("error: cannot listen on port {port}")), "{error}");
+}
+
+#[tokio::test]
+async fn a_moonraker_is_told_what_happens_to_its_klipper() {
+    let running =
+        Running::start_as("moonraker", &["--key", "KEY", "--control-port", "0", "--time-scale", "20"]).await;
+    let info = running.printer(0, "/printer/info");
+    assert_eq!(ask(&info, &[]).await.json()["result"]["state"], "ready");
+    assert_eq!(running.control("POST", "/printers/0/fail-mcu", Value::Null).await.0, 200);
+    assert_eq!(ask(&info, &[]).await.json()["result"]["state"], "shutdown");
+    assert_eq!(running.control("GET", "/printers/0", Value::Null).await.1["state"], "shutdown");
+    assert_eq!(running.control("POST", "/printers/0/kill-klippy", Value::Null).await.0, 200);
+    assert_eq!(ask(&info, &[]).await.status, 503);
+    assert_eq!(running.control("POST", "/printers/0/unplug", Value::Null).await.0, 404);
+    let fault = json!({ "fault": "early-status", "status": 502, "path": "/server/info" });
+    assert_eq!(running.control("POST", "/printers/0/faults", fault).await.0, 200);
+    assert_eq!(ask(&running.printer(0, "/server/info"), &[]).await.status, 502);
 }

@@ -27,8 +27,7 @@ printhost_core::any_host! {
 impl<N: Net> AnyHost<N> {
     /// The printer at a URL, with its key. Nothing is sent before the first call.
     ///
-    /// For a PrusaLink with a user and a password, make an `AnyHost::PrusaLink` of its own `Config::with_password`.
-    /// A Moonraker takes an API key, or a user and a password as `user:password`; none (the empty text) where it trusts
+    /// A PrusaLink takes its key, or a user and a password as `user:password`. A Moonraker takes an API key, or a user and a password as `user:password`; none (the empty text) where it trusts
     /// this client's address.
     pub fn new(net: N, url: &PrinterUrl, secret: impl Into<Secret>) -> Self {
         let base = url.base().clone();
@@ -39,7 +38,13 @@ impl<N: Net> AnyHost<N> {
             }
             #[cfg(feature = "prusalink")]
             Protocol::PrusaLink => {
-                Self::PrusaLink(PrusaLink::new(net, printhost_prusalink::Config::new(base, secret)))
+                let secret = secret.into();
+                // A key of PrusaLink's has no colon in it; nor has a user that digests can carry.
+                let with_password = secret.expose().split_once(':').and_then(|(user, password)| {
+                    printhost_prusalink::Config::with_password(base.clone(), user, password).ok()
+                });
+                let config = with_password.unwrap_or_else(|| printhost_prusalink::Config::new(base, secret));
+                Self::PrusaLink(PrusaLink::new(net, config))
             }
             #[cfg(feature = "moonraker")]
             Protocol::Moonraker => {

@@ -5,6 +5,8 @@
 
 mod conformance {
     pub(crate) mod bench;
+    #[cfg(feature = "real-peers")]
+    pub(crate) mod moonraker_crashes;
     pub(crate) mod mutants;
     #[cfg(feature = "real-peers")]
     pub(crate) mod real;

@@ -3,7 +3,7 @@
 use crate::steps::{Result, Steps};
 use crate::workspace::cargo;
 
-/// An upload on a host, beside curl. Nothing else should run meanwhile.
+/// An upload on a host, beside curl; merging what is pushed, beside serde. Nothing else should run meanwhile.
 pub(crate) fn bench() -> bool {
     let mut steps = Steps::new();
     let result = run(&mut steps);
@@ -13,5 +13,7 @@ pub(crate) fn bench() -> bool {
 /// The steps of [`bench`].
 pub(crate) fn run(steps: &mut Steps) -> Result {
     let mut bench = cargo(["bench", "--package=printhost", "--features=tokio", "--bench=upload"]);
-    steps.command("upload on a host", &mut bench)
+    steps.command("upload on a host", &mut bench)?;
+    let mut bench = cargo(["bench", "--package=printhost-moonraker", "--bench=changes"]);
+    steps.command("pushed changes of Klipper's objects", &mut bench)
 }

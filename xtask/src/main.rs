@@ -15,6 +15,7 @@ mod klipper;
 mod lanes;
 mod ledger;
 mod moonraker;
+mod moonraker_api;
 mod moonraker_smoke;
 mod octoprint;
 mod octorest;
@@ -29,6 +30,7 @@ mod qemu;
 mod service;
 mod setup;
 mod simulated;
+mod simulator;
 mod sizes;
 mod steps;
 mod test;
@@ -50,8 +52,9 @@ usage: cargo xtask <command>
   prusalink             a real PrusaLink that prints on a simulated MK3S, tried out by curl
   moonraker [--suite]   a real Moonraker and Klipper that print on a simulated micro-controller, tried out by curl,
                         or judged by the conformance suite
-  octorest              a client that others wrote, against the simulator
+  octorest              a client that others wrote, against the simulated OctoPrint
   pyprusalink           likewise for PrusaLink
+  moonraker-api         likewise for Moonraker
   firmware [NAME...]    every firmware image that can be built here, or these: made, checked, measured
   qemu                  the hub on an emulated microcontroller, against a real OctoPrint
   endure [--rounds N] [--seed S]
@@ -88,6 +91,7 @@ fn main() -> ExitCode {
         ["moonraker"] => moonraker_smoke::moonraker(),
         ["moonraker", "--suite"] => peers::moonraker(),
         ["octorest"] => octorest::octorest(),
+        ["moonraker-api"] => moonraker_api::moonraker_api(),
         ["pyprusalink"] => pyprusalink::pyprusalink(),
         ["firmware", names @ ..] => match firmware::firmware(names) {
             Some(passed) => passed,

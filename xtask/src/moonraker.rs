@@ -123,6 +123,11 @@ impl Moonraker {
         self.wait_until("knows its temperatures", path, is_ready).map(drop)
     }
 
+    /// Where it listens, and the key it accepts.
+    pub(crate) fn port_and_key(&self) -> (u16, &str) {
+        (self.port, &self.key)
+    }
+
     /// What the tests need to know, as environment variables.
     pub(crate) fn environment(&self) -> [(&'static str, String); 3] {
         [

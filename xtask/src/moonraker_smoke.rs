@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::expect::{ensure, poll};
 use crate::klipper;
 use crate::moonraker::{self, Access, Moonraker};
+use crate::moonraker_api;
 use crate::simulated;
 use crate::steps::{Result, Steps};
 
@@ -21,6 +22,7 @@ pub(crate) fn moonraker() -> bool {
     let result = steps
         .run(format!("Klipper {}", klipper::VERSION), klipper::install)
         .and_then(|()| steps.run(format!("Moonraker {}", moonraker::VERSION), moonraker::install))
+        .and_then(|()| steps.run(format!("moonraker-api {}", moonraker_api::VERSION), moonraker_api::install))
         .and_then(|()| run(&mut steps));
     steps.summary(&result)
 }
@@ -47,6 +49,7 @@ pub(crate) fn run(steps: &mut Steps) -> Result {
         .run("it knows its printer, and who may ask", || knows_its_printer(&server))
         .and_then(|()| steps.run("it prints a file to its end", || prints(&mut server)))
         .and_then(|()| steps.run("it pauses, resumes and cancels", || pauses_and_cancels(&mut server)))
+        .and_then(|()| moonraker_api::real(steps, &server))
         .and_then(|()| steps.run("it loses a sensor and starts anew", || loses_a_sensor(&mut server)))
         .and_then(|()| steps.run("a print outlives Moonraker, not Klipper", || is_killed(&mut server)));
     result.map_err(|error| format!("{error}\n{}", server.log_hint()))

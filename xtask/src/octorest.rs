@@ -1,11 +1,11 @@
 //! OctoRest, an OctoPrint client that others wrote, which judges the simulator, and what the driver sees.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use crate::octoprint;
+use crate::simulator::Simulator;
 use crate::steps::{self, Result, Steps};
 use crate::workspace::{self, command};
 
@@ -52,7 +52,7 @@ pub(crate) fn run(steps: &mut Steps) -> Result {
         if !python().exists() {
             return Err(format!("OctoRest {VERSION} is not installed: run `cargo xtask setup`"));
         }
-        let simulator = Simulator::start()?;
+        let simulator = Simulator::start(&["octoprint", "--key", KEY])?;
         let script = workspace::root().join("printhost-sim/tests/octorest_client.py");
         steps::run(command(python()).arg(script).arg(&simulator.url).arg(KEY))
     })?;
@@ -67,44 +67,6 @@ pub(crate) fn same_printer(which: &[&str]) -> Command {
     let mut test = workspace::cargo_test_peers(["--test=same_printer", "--", "--test-threads=1"]);
     test.args(which).env("PRINTHOST_OCTOREST_PYTHON", python());
     test
-}
-
-/// The running simulator, stopped on drop.
-struct Simulator {
-    process: Child,
-    url: String,
-}
-
-impl Simulator {
-    fn start() -> Result<Self> {
-        let program = workspace::target_dir().join("debug").join("printhost-sim");
-        let program = program.with_extension(std::env::consts::EXE_EXTENSION);
-        let mut process = Command::new(&program)
-            .args(["octoprint", "--port", "0", "--json", "--key", KEY])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("cannot start {}: {error}", program.display()))?;
-        let mut line = String::new();
-        let read = process.stdout.take().map(|stdout| BufReader::new(stdout).read_line(&mut line));
-        let mut simulator = Self { process, url: String::new() };
-        if !matches!(read, Some(Ok(_))) {
-            return Err("the simulator says nothing".to_owned());
-        }
-        let told: serde_json::Value =
-            serde_json::from_str(&line).map_err(|error| format!("the simulator says {line:?}: {error}"))?;
-        simulator.url =
-            told["printers"][0]["http"].as_str().ok_or("the simulator has no address")?.to_owned();
-        Ok(simulator)
-    }
-}
-
-impl Drop for Simulator {
-    fn drop(&mut self) {
-        // Fails only if it has ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 fn home() -> PathBuf {

@@ -15,8 +15,9 @@ use crate::{klipper, ledger, moonraker_smoke, octorest, prusalink_smoke, simulat
 const FEWER_CUTS: &str = "39";
 
 /// The test programs that have something for servers.
-pub(crate) const PROGRAMS: [&str; 5] = [
+pub(crate) const PROGRAMS: [&str; 6] = [
     "--test=real_octoprint",
+    "--test=real_moonraker",
     "--test=real_prusalink",
     "--test=conformance",
     "--test=same_printer",
@@ -91,15 +92,18 @@ pub(crate) fn moonraker_suite(steps: &mut Steps, test_args: &[&str]) -> Result {
     if !moonraker_smoke::can_run(steps)? {
         return Ok(());
     }
-    for (access, only) in [(Access::Locked, "with_the_key"), (Access::Trusted, "on_a_trusted_machine")] {
+    for (access, test, only) in [
+        (Access::Locked, "--test=conformance", "moonraker_driver_passes_with_the_key"),
+        (Access::Trusted, "--test=conformance", "moonraker_driver_passes_on_a_trusted_machine"),
+        (Access::Locked, "--test=conformance", "moonraker_crashes"),
+        (Access::Locked, "--test=real_moonraker", ""),
+    ] {
         let server =
             steps.run(format!("Moonraker {} starts", moonraker::VERSION), || Moonraker::start(access))?;
-        let filter = format!("moonraker_driver_passes_{only}");
-        let mut suite =
-            cargo_test_peers(["--test=conformance", "--", "--ignored", "--test-threads=1", &filter]);
+        let mut suite = cargo_test_peers([test, "--", "--ignored", "--test-threads=1", only]);
         suite.args(test_args).envs(server.environment());
         steps
-            .command(format!("conformance on Moonraker {}, {only}", moonraker::VERSION), &mut suite)
+            .command(format!("on Moonraker {}: {test} {only}", moonraker::VERSION), &mut suite)
             .map_err(|error| format!("{error}\n{}", server.log_hint()))?;
     }
     Ok(())

@@ -1,12 +1,11 @@
 //! pyprusalink, a PrusaLink client that others wrote, which judges both simulated PrusaLinks and the real one.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 
 use crate::octoprint;
 use crate::prusalink::{self, PrusaLink};
+use crate::simulator::Simulator;
 use crate::steps::{self, Result, Steps};
 use crate::workspace::{self, command};
 
@@ -52,7 +51,8 @@ pub(crate) fn run(steps: &mut Steps) -> Result {
     steps.command("the simulator's command", &mut workspace::cargo_test(["--no-run", "--test=command"]))?;
     for family in ["pi", "buddy"] {
         steps.run(format!("pyprusalink drives the simulated PrusaLink ({family})"), || {
-            let simulator = Simulator::start(family)?;
+            let simulator =
+                Simulator::start(&["prusalink", "--family", family, "--key", SECRET, "--password", SECRET])?;
             drive(&simulator.url, SECRET, family)
         })?;
     }
@@ -72,45 +72,6 @@ fn drive(url: &str, password: &str, family: &str) -> Result {
     }
     let script = workspace::root().join("printhost-sim/tests/pyprusalink_client.py");
     steps::run(command(python()).arg(script).args([url, password, family]))
-}
-
-/// The running simulator, stopped on drop.
-struct Simulator {
-    process: Child,
-    url: String,
-}
-
-impl Simulator {
-    fn start(family: &str) -> Result<Self> {
-        let program = workspace::target_dir().join("debug").join("printhost-sim");
-        let program = program.with_extension(std::env::consts::EXE_EXTENSION);
-        let mut process = Command::new(&program)
-            .args(["prusalink", "--port", "0", "--json", "--family", family])
-            .args(["--key", SECRET, "--password", SECRET])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("cannot start {}: {error}", program.display()))?;
-        let mut line = String::new();
-        let read = process.stdout.take().map(|stdout| BufReader::new(stdout).read_line(&mut line));
-        let mut simulator = Self { process, url: String::new() };
-        if !matches!(read, Some(Ok(_))) {
-            return Err("the simulator says nothing".to_owned());
-        }
-        let told: serde_json::Value =
-            serde_json::from_str(&line).map_err(|error| format!("the simulator says {line:?}: {error}"))?;
-        simulator.url =
-            told["printers"][0]["http"].as_str().ok_or("the simulator has no address")?.to_owned();
-        Ok(simulator)
-    }
-}
-
-impl Drop for Simulator {
-    fn drop(&mut self) {
-        // Fails only if it has ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 fn home() -> PathBuf {

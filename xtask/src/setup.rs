@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::steps::{self, Result, Steps};
 use crate::workspace::{self, command};
-use crate::{esptool, klipper, moonraker, octoprint, octorest, prusalink, pyprusalink};
+use crate::{esptool, klipper, moonraker, moonraker_api, octoprint, octorest, prusalink, pyprusalink};
 
 const CARGO_DENY: &str = "0.20.2";
 
@@ -67,6 +67,7 @@ fn run(steps: &mut Steps) -> Result {
         steps.run(format!("Moonraker {}", moonraker::VERSION), moonraker::install)?;
     }
     steps.run(format!("OctoRest {}", octorest::VERSION), octorest::install)?;
+    steps.run(format!("moonraker-api {}", moonraker_api::VERSION), moonraker_api::install)?;
     steps.run(format!("pyprusalink {}", pyprusalink::VERSION), pyprusalink::install)?;
     steps.run(format!("esptool {}", esptool::VERSION), esptool::install)?;
     steps.run(format!("cargo-deny {CARGO_DENY}"), install_cargo_deny)

@@ -5,8 +5,8 @@ use crate::octoprint::{NEXT, STABLE};
 use crate::steps::{Result, Steps, output};
 use crate::workspace::{self, cargo, cargo_test, cargo_test_peers, command};
 use crate::{
-    bench, board, endurance, features, firmware, fuzz, ledger, moonraker_smoke, octorest, package, peers,
-    portable, pyprusalink, qemu, setup,
+    bench, board, endurance, features, firmware, fuzz, ledger, moonraker_api, moonraker_smoke, octorest,
+    package, peers, portable, pyprusalink, qemu, setup,
 };
 
 /// Where the last full run is kept.
@@ -106,6 +106,7 @@ fn tests(steps: &mut Steps) -> Result {
     steps.command("tests", tests.env("PRINTHOST_LEDGER", ledger::columns()))?;
     steps.command("documentation tests", &mut cargo_test(["--doc"]))?;
     octorest::run(steps)?;
+    moonraker_api::run(steps)?;
     pyprusalink::run(steps)?;
     peers::announcers(steps, &[])
 }

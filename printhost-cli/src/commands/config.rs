@@ -1,16 +1,14 @@
 //! `printhost config`.
 
-use std::io::{BufRead as _, IsTerminal as _, stdin};
-
 use clap::Subcommand;
-use printhost::{PrinterUrl, Secret, Trust};
+use printhost::{PrinterUrl, Trust};
 use serde_json::json;
 
 use crate::{
     args::Global,
     config::{Config, NewEntry},
     failure::{Code, Failure},
-    keys::KeyStore,
+    keys::{KeyStore, read_secret},
     output::Output,
 };
 
@@ -40,6 +38,8 @@ pub(crate) enum ConfigCommand {
         name: String,
     },
     /// Keep a printer's key, which is read from stdin or asked for; it is never an argument.
+    ///
+    /// A PrusaLink or Moonraker also takes a user and a password, as USER:PASSWORD.
     SetKey {
         /// Its name.
         name: String,
@@ -83,7 +83,9 @@ pub(crate) fn run(global: &Global, command: &ConfigCommand, out: &Output) -> Res
             let entries = config.entries()?;
             let entry =
                 entries.iter().find(|entry| entry.name == *name).ok_or_else(|| config.no_such(name))?;
-            keys.set(&entry.url.to_string(), &read_key(name, out)?)?;
+            let advice = "Give it on stdin: … config set-key NAME < FILE";
+            let key = read_secret(&format!("Key for {name}: "), "key", advice, out)?;
+            keys.set(&entry.url.to_string(), &key)?;
             out.say("Kept", format_args!("the key for {name} in {}", keys.path().display()));
             out.event(name, "key_kept", json!({ "keys": keys.path().to_string_lossy() }));
         }
@@ -108,28 +110,4 @@ fn list(config: &Config, keys: &KeyStore, out: &Output) -> Result<(), Failure> {
         out.event(&entry.name, "configured", fields);
     }
     Ok(())
-}
-
-/// From the terminal without showing it, else the first line of stdin.
-fn read_key(name: &str, out: &Output) -> Result<Secret, Failure> {
-    let unreadable = |e: std::io::Error| {
-        Failure::usage(
-            format_args!("cannot read the key: {e}"),
-            "Give it on stdin: … config set-key NAME < FILE",
-        )
-    };
-    let key = match stdin().is_terminal() && !out.json {
-        true => rpassword::prompt_password(format!("Key for {name}: ")).map_err(unreadable)?,
-        false => {
-            let mut line = String::new();
-            stdin().lock().read_line(&mut line).map_err(unreadable)?;
-            line
-        }
-    };
-    match key.trim() {
-        "" => {
-            Err(Failure::usage("there is no key on stdin", "Give it on stdin: … config set-key NAME < FILE"))
-        }
-        key => Ok(Secret::new(key)),
-    }
 }

@@ -1,12 +1,15 @@
 //! `printhost login`.
 
 use clap::Args;
-use printhost::{Error, ErrorKind, Net, Protocol, octoprint::app_keys::request_app_key};
+use printhost::{
+    AnyHost, Error, ErrorKind, Net, PrintHost as _, PrinterUrl, Protocol, Secret,
+    octoprint::app_keys::request_app_key,
+};
 use serde_json::json;
 
 use crate::{
     failure::{Code, Failure},
-    keys::KeyStore,
+    keys::{KeyStore, read_secret},
     targets::{Printer, Session},
 };
 
@@ -18,21 +21,27 @@ const APP: &str = "printhost";
 pub(crate) struct Login {
     /// The printer.
     printer: Printer,
-    /// Ask only this user of the host.
+    /// OctoPrint: ask only this user. PrusaLink: whose password it is, `maker` unless somebody has changed that.
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
 }
 
-/// Asks for a key, waits for the confirmation, and keeps the key beside the configuration. It is not shown.
+/// The user of a PrusaLink that nobody has changed.
+const MAKER: &str = "maker";
+
+/// OctoPrint is asked for a key, which somebody confirms there; of a PrusaLink the password is read from stdin or asked
+/// for. What lets us in is kept beside the configuration. It is not shown.
 pub(crate) async fn run<N: Net + Clone>(session: &Session<N>, args: &Login) -> Result<Code, Failure> {
     let out = &session.out;
     let place = session.place(&args.printer)?;
     let Some(url) = &place.url else {
         return Err(Failure::usage("a simulated printer needs no key", "Name another printer."));
     };
-    let Protocol::OctoPrint = url.protocol() else {
-        return Err(Error::unsupported("login").into());
-    };
+    match url.protocol() {
+        Protocol::OctoPrint => {}
+        Protocol::PrusaLink => return with_password(session, &place.name, url, args.user.as_deref()).await,
+        _ => return Err(Error::unsupported("login").into()),
+    }
     let work = async {
         let request = request_app_key(&session.net, url.base(), APP, args.user.as_deref()).await?;
         let page = request.auth_dialog().map_or_else(|| url.base().to_string(), str::to_owned);
@@ -61,4 +70,34 @@ pub(crate) async fn run<N: Net + Clone>(session: &Session<N>, args: &Login) -> R
             Ok(Code::Interrupted)
         }
     }
+}
+
+/// Keeps the password only if it lets us in.
+async fn with_password<N: Net + Clone>(
+    session: &Session<N>,
+    name: &str,
+    url: &PrinterUrl,
+    user: Option<&str>,
+) -> Result<Code, Failure> {
+    let out = &session.out;
+    let user = user.unwrap_or(MAKER);
+    if user.is_empty() || user.contains(|c: char| c == ':' || c.is_whitespace() || c.is_control()) {
+        return Err(Failure::usage("a user is one word without a colon", "Check --user."));
+    }
+    let advice = "Give it on stdin: … login PRINTER < FILE";
+    let password = read_secret(&format!("Password of {user} at {name}: "), "password", advice, out)?;
+    let login = Secret::new(format!("{user}:{}", password.expose()));
+    let store = KeyStore::beside(session.config.path());
+    KeyStore::check(&login)?;
+    let host = AnyHost::new(session.net.clone(), url, login.clone());
+    host.connect().await.map_err(|error| match error.kind() {
+        ErrorKind::Unauthorized => Failure::from(error).advising(
+            "Check the user and the password; printers with Prusa's own firmware show theirs in their network menu.",
+        ),
+        _ => error.into(),
+    })?;
+    store.set(&url.to_string(), &login)?;
+    out.say("Kept", format_args!("the login for {name} in {}", store.path().display()));
+    out.event(name, "key_kept", json!({ "keys": store.path().to_string_lossy() }));
+    Ok(Code::Success)
 }

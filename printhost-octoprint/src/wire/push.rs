@@ -7,7 +7,7 @@ use serde::{
 };
 
 use super::{Cut, JobInformation, Progress, State, TEXT, Temperatures, some_path, some_text, text};
-use crate::json::Short;
+use printhost_net::json::Short;
 
 /// `POST /api/login` with a passive login.
 #[derive(Deserialize)]
@@ -84,7 +84,7 @@ pub(crate) fn beginning_of_current(message: &[u8]) -> Option<Current> {
     let mut so_far = CurrentSoFar::default();
     let mut json = serde_json::Deserializer::from_slice(message);
     // It ends in the middle, which is an error, after all that matters.
-    let _ = InMessage(&mut so_far).deserialize(Short(&mut json));
+    let _ = InMessage(&mut so_far).deserialize(Short::new(&mut json));
     Some(Current { state: so_far.state?, job: so_far.job?, progress: so_far.progress?, temps: so_far.temps })
 }
 

@@ -216,7 +216,11 @@ pub(super) fn refresh(shared: &Shared, params: &Params) -> Answer {
 
 pub(super) fn logout(shared: &Shared, who: &str) -> Answer {
     let mut inner = shared.lock();
-    let user = inner.access.users.get_mut(who).ok_or_else(|| Failure::bad("No user logged in"))?;
+    let user = inner
+        .access
+        .users
+        .get_mut(who)
+        .ok_or_else(|| Failure::bad(format!("Invalid log out request for user {who}")))?;
     user.login = None;
     for client in inner.clients.open.values_mut().filter(|client| client.user.as_deref() == Some(who)) {
         client.user = None;
@@ -262,7 +266,10 @@ pub(super) fn delete_user(shared: &Shared, params: &Params, who: &str) -> Answer
 pub(super) fn change_password(shared: &Shared, params: &Params, who: &str) -> Answer {
     let (old, new) = (params.needed("password")?, params.needed("new_password")?);
     let access = &mut shared.lock().access;
-    let user = access.users.get_mut(who).ok_or_else(|| Failure::bad("No Current User"))?;
+    let user = access
+        .users
+        .get_mut(who)
+        .ok_or_else(|| Failure::bad(format!("Invalid Reset Request for user {who}")))?;
     if user.password != old {
         return Err(Failure::bad("Invalid Password"));
     }

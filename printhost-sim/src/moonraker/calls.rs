@@ -77,12 +77,12 @@ const ROUTES: [(&str, &str, &str); 76] = [
     ("GET", "/server/extensions/list", "server.extensions.list"),
     ("GET", "/machine/system_info", "machine.system_info"),
     ("GET", "/machine/proc_stats", "machine.proc_stats"),
+    ("GET", "/machine/peripherals/usb", "machine.peripherals.usb"),
     ("", "", "server.connection.identify"),
     ("", "", "server.websocket.id"),
     // The octoprint component answers these in a shape of its own.
     ("GET", "/api/version", ""),
     ("GET", "/api/server", ""),
-    ("GET", "/api/login", ""),
     ("POST", "/api/login", ""),
     ("GET", "/api/settings", ""),
     ("GET", "/api/job", ""),
@@ -141,6 +141,7 @@ pub(super) async fn call(shared: &Arc<Shared>, name: &str, params: &Params, call
         "server.announcements.list" => system::announcements(),
         "server.extensions.list" => Ok(json!({ "agents": [] })),
         "machine.system_info" => system::system_info(),
+        "machine.peripherals.usb" => Ok(json!({ "usb_devices": [] })),
         "machine.proc_stats" => system::proc_stats(shared),
         "access.info" => access::info(shared),
         "access.login" => access::login(shared, params),
@@ -156,7 +157,8 @@ pub(super) async fn call(shared: &Arc<Shared>, name: &str, params: &Params, call
         "access.post_api_key" => access::new_api_key(shared),
         "server.files.list" => files::list(shared, params),
         "server.files.roots" => files::roots(),
-        "server.files.metadata" | "server.files.metascan" => files::metadata(shared, params),
+        "server.files.metadata" => files::metadata(shared, params),
+        "server.files.metascan" => files::metascan(shared, params),
         "server.files.thumbnails" => files::thumbnails(shared, params),
         "server.files.get_directory" => files::directory(shared, params),
         "server.files.post_directory" => files::create_directory(shared, params),
@@ -182,10 +184,7 @@ pub(super) async fn call(shared: &Arc<Shared>, name: &str, params: &Params, call
         "server.database.get_item" => database::get(shared, params),
         "server.database.post_item" => database::post(shared, params),
         "server.database.delete_item" => database::delete(shared, params),
-        "server.websocket.id" => {
-            let id = caller.client.ok_or_else(|| Failure::bad("No connection"))?;
-            Ok(json!({ "websocket_id": id }))
-        }
+        "server.websocket.id" => Ok(json!({ "websocket_id": caller.client })),
         _ => printer(shared, name, params, caller).await,
     }
 }
@@ -201,7 +200,10 @@ async fn printer(shared: &Arc<Shared>, name: &str, params: &Params, caller: &Cal
         "printer.print.pause" => run("PAUSE").await,
         "printer.print.resume" => run("RESUME").await,
         "printer.print.cancel" => run("CANCEL_PRINT").await,
-        "printer.gcode.script" => run(&params.needed("script")?).await,
+        "printer.gcode.script" => {
+            let script = params.text("script");
+            run(&script.ok_or_else(|| Failure::bad("Missing Argument [script]"))?).await
+        }
         "printer.restart" | "printer.firmware_restart" => {
             system::reachable(shared)?;
             shared.restart_klippy(name == "printer.firmware_restart");
@@ -241,21 +243,28 @@ async fn klipper(shared: &Arc<Shared>, name: &str, params: &Params, caller: &Cal
 /// Replaces what a WebSocket hears of.
 async fn subscribe(shared: &Arc<Shared>, params: &Params, caller: &Caller) -> Answer {
     let named = params.number("connection_id").map(|id| id as u64);
-    let client = caller.client.or(named).ok_or_else(|| Failure::missing("connection_id"))?;
+    let client = caller.client.or(named);
+    let unknown = || Failure::bad("No connection associated with subscription request");
+    let client = client.ok_or_else(unknown)?;
     let wanted = wanted(params)?;
     tick(shared).await?;
     let event_time = shared.event_time();
     let mut inner = shared.lock();
     let status = inner.status(&wanted, event_time);
     let known = inner.clients.open.get_mut(&client);
-    let known = known.ok_or_else(|| Failure::bad("No connection associated with that id"))?;
+    let known = known.ok_or_else(unknown)?;
     known.subscription = (!wanted.is_empty()).then(|| Subscription { wanted, known: status.clone() });
     Ok(json!({ "eventtime": event_time, "status": status }))
 }
 
-/// While anybody is subscribed, Klipper answers only when it tells what changed.
+/// While anybody is subscribed, Klipper answers only when it tells what changed; the server itself is, once it has
+/// found Klipper ready.
 async fn tick(shared: &Shared) -> Answer<()> {
-    if shared.lock().clients.has_subscriptions() {
+    let subscribed = {
+        let inner = shared.lock();
+        inner.link.announced || inner.clients.has_subscriptions()
+    };
+    if subscribed {
         let mut ticks = shared.ticks.subscribe();
         let _ = ticks.changed().await;
         system::reachable(shared)?;
@@ -264,8 +273,8 @@ async fn tick(shared: &Shared) -> Answer<()> {
 }
 
 fn wanted(params: &Params) -> Answer<Wanted> {
-    let objects = params.get("objects").ok_or_else(|| Failure::missing("objects"))?;
-    let invalid = || Failure::bad("Invalid argument 'objects'");
+    let Some(objects) = params.get("objects") else { return Ok(Wanted::new()) };
+    let invalid = || Failure::bad("Invalid Argument Type [objects]");
     let fields = |fields: &Value| match fields {
         Value::Null => Ok(None),
         Value::Array(fields) => Ok(Some(fields.iter().map(python).collect())),

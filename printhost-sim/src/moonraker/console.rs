@@ -12,7 +12,7 @@ const NOZZLE: (f64, f64) = (5.0, 280.0);
 const BED: (f64, f64) = (5.0, 130.0);
 /// Seconds that homing takes.
 const HOMING: f64 = 5.0;
-/// Fractions of a second that an uncounted command takes.
+/// What `M115` says.
 const MACHINE: &str = "// FIRMWARE_NAME:Klipper FIRMWARE_VERSION:?";
 
 /// Extended commands, with the help that `printer.gcode.help` gives. Those without an effect here are accepted.
@@ -85,6 +85,7 @@ impl Inner {
             return Err(self.klippy.message.clone());
         }
         self.machine.busy.get_or_insert_with(Instant::now);
+        self.machine.was_busy = true;
         match name.as_str() {
             "G0" | "G1" | "G2" | "G3" => self.travel(line),
             "G28" => Ok(self.home(line)),

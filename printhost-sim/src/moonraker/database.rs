@@ -70,7 +70,7 @@ pub(super) fn get(shared: &Shared, params: &Params) -> Answer {
     let key = params.text("key");
     let inner = shared.lock();
     let all = inner.database.namespaces.get(&namespace);
-    let all = all.ok_or_else(|| Failure::new(404, format!("Namespace '{namespace}' not found")))?;
+    let all = all.ok_or_else(|| Failure::new(404, format!("Namespace {namespace} not found")))?;
     let value = match &key {
         None => Some(Value::Object(all.clone())),
         Some(key) => find(all, key).cloned(),

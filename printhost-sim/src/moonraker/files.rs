@@ -71,9 +71,18 @@ pub(super) fn metadata(shared: &Shared, params: &Params) -> Answer {
     Ok(metadata)
 }
 
+pub(super) fn metascan(shared: &Shared, params: &Params) -> Answer {
+    let filename = params.needed("filename")?;
+    if !shared.lock().store.has_gcode(&filename) {
+        return Err(Failure::new(404, format!("File '{filename}' does not exist")));
+    }
+    metadata(shared, params)
+}
+
 pub(super) fn thumbnails(shared: &Shared, params: &Params) -> Answer {
     let filename = params.needed("filename")?;
-    let metadata = shared.lock().metadata(&filename)?;
+    // A file of which nothing is known has no pictures.
+    let metadata = shared.lock().metadata(&filename).unwrap_or_default();
     let folder = filename.trim_start_matches('/').rsplit_once('/').map(|(folder, _)| folder);
     let listed = metadata["thumbnails"].as_array().into_iter().flatten().map(|picture| {
         let relative = picture["relative_path"].as_str().unwrap_or_default();
@@ -203,7 +212,10 @@ pub(super) fn delete_file(shared: &Shared, params: &Params) -> Answer {
 }
 
 fn place(path: &str) -> Answer<Place> {
-    Place::parse(path).ok_or_else(|| Failure::bad(format!("Invalid path: {path}")))
+    Place::parse(path).ok_or_else(|| {
+        let root = path.trim_matches('/').split('/').next().unwrap_or_default();
+        Failure::bad(format!("Invalid root path ({root})"))
+    })
 }
 
 /// A place that may be changed, which a root itself may not.
@@ -216,6 +228,9 @@ fn writable(path: &str) -> Answer<Place> {
 }
 
 fn folder(store: &Store, path: &str) -> Answer<Place> {
-    let missing = || Failure::bad(format!("Directory does not exist ({path})"));
-    Place::parse(path).filter(|place| store.is_folder(place)).ok_or_else(missing)
+    let place = place(path)?;
+    match store.is_folder(&place) {
+        true => Ok(place),
+        false => Err(Failure::bad(format!("Directory does not exist ({})", place.absolute()))),
+    }
 }

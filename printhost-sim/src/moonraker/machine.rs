@@ -37,6 +37,8 @@ pub(super) struct Machine {
     pub(super) parts: Parts,
     /// Since when commands are executed.
     pub(super) busy: Option<Instant>,
+    /// Whether there was a command since the start.
+    pub(super) was_busy: bool,
     /// When the moves of scripts will have been made.
     pub(super) moves_end: Instant,
     extruders: Vec<Heater>,
@@ -194,7 +196,7 @@ impl Machine {
     pub(super) fn new(config: &MoonrakerConfig) -> Self {
         let heater = || Heater::new(config.time_scale);
         Self {
-            gcode: Interpreter::new(),
+            gcode: interpreter(),
             homed: [false; 3],
             extruded: 0.0,
             fan: 0.0,
@@ -208,6 +210,7 @@ impl Machine {
             told_progress: None,
             parts: Parts::default(),
             busy: None,
+            was_busy: false,
             moves_end: Instant::now(),
             extruders: std::iter::repeat_with(heater).take(config.extruders.max(1)).collect(),
             bed: config.heated_bed.then(heater),
@@ -221,13 +224,14 @@ impl Machine {
     pub(super) fn boot(&mut self) {
         self.halt();
         self.frozen = None;
-        self.gcode = Interpreter::new();
+        self.gcode = interpreter();
         (self.homed, self.extruded, self.fan) = ([false; 3], 0.0, 0.0);
         (self.speed_factor, self.extrude_factor) = (1.0, 1.0);
         self.print.reset();
         self.parts = Parts::default();
         self.paused = false;
         (self.message, self.told_progress, self.busy) = (None, None, None);
+        self.was_busy = false;
         let first = FIRST_READING / self.time_scale;
         self.sensors_read_from = Some(Instant::now() + std::time::Duration::from_secs_f64(first));
     }
@@ -310,6 +314,13 @@ impl Machine {
 
 pub(super) fn extruder_name(tool: usize) -> String {
     if tool == 0 { "extruder".to_owned() } else { format!("extruder{tool}") }
+}
+
+/// Klipper's speed before any is told is 25 mm/s.
+fn interpreter() -> Interpreter {
+    let mut gcode = Interpreter::new();
+    gcode.position.f = 1500.0;
+    gcode
 }
 
 fn hundredths(value: f64) -> f64 {

@@ -193,7 +193,11 @@ fn motion_report(machine: &Machine) -> Value {
 
 fn idle_timeout(machine: &Machine) -> Value {
     let printing = machine.busy.map(|since| since.elapsed().as_secs_f64());
-    let state = if printing.is_some() { "Printing" } else { "Ready" };
+    let state = match (printing, machine.was_busy) {
+        (Some(_), _) => "Printing",
+        (None, true) => "Ready",
+        (None, false) => "Idle",
+    };
     json!({ "state": state, "printing_time": printing.unwrap_or_default(), "idle_timeout": 600.0 })
 }
 

@@ -50,7 +50,7 @@ pub(super) async fn answer(shared: &Arc<Shared>, path: &str, params: &Params, us
         "printer" => printer(&shared.lock()),
         "printerprofiles" => profiles(),
         "printer/command" => {
-            for command in params.list("commands").ok_or_else(|| Failure::missing("commands"))? {
+            for command in params.list("commands").unwrap_or_default() {
                 // As in a real server, the console tells what went wrong.
                 let _ = shared.script(&command, user).await;
             }
@@ -112,11 +112,13 @@ fn settings() -> Value {
 }
 
 fn profiles() -> Value {
+    let axis = |speed: f64| json!({ "speed": speed, "inverted": false });
+    let axes = json!({ "x": axis(6000.0), "y": axis(6000.0), "z": axis(6000.0), "e": axis(300.0) });
     json!({
         "profiles": {
             "_default": {
                 "id": "_default", "name": "Default", "color": "default", "model": "Default", "default": true,
-                "current": true, "heatedBed": true, "heatedChamber": false,
+                "current": true, "heatedBed": true, "heatedChamber": false, "axes": axes,
             },
         },
     })

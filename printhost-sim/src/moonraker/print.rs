@@ -13,7 +13,7 @@ use super::shared::Shared;
 use crate::gcode::SHORT;
 
 /// How long after a shutdown Klipper notices that it does not print any more, in real time.
-const STOPPING: Duration = Duration::from_millis(500);
+const STOPPING: Duration = Duration::from_millis(750);
 /// Lines after which other tasks get a turn even when no line takes time.
 const LINES_PER_TURN: u32 = 256;
 /// Bytes per simulated command in a file whose content was not kept.

@@ -121,7 +121,6 @@ pub(super) fn jump(shared: &Shared, params: &Params) -> Answer {
 pub(super) fn start(shared: &Arc<Shared>, user: &str) -> Answer {
     let mut inner = shared.lock();
     if inner.queue.jobs.is_empty() {
-        inner.queue_enters("ready");
         return Ok(inner.queue.json());
     }
     inner.queue_enters("loading");

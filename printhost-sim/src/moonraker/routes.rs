@@ -51,8 +51,11 @@ pub(super) async fn answer(shared: &Arc<Shared>, request: Incoming1) -> Reply {
         let below = if path == UPLOAD { "server/files" } else { "api/files/moonraker" };
         return upload::upload(shared, &user, &format!("http://{host}/{below}"), request).await;
     }
-    if path == "/server/jsonrpc" && request.method() == Method::POST {
-        return json_rpc(shared, user, request).await;
+    if path == "/server/jsonrpc" {
+        return match *request.method() {
+            Method::POST => json_rpc(shared, user, request).await,
+            _ => reply::failed(&Failure::hidden(405, "")),
+        };
     }
     route(shared, &user, &path, request).await.unwrap_or_else(|failure| reply::failed(&failure))
 }
@@ -153,6 +156,11 @@ async fn text(body: Incoming) -> Answer<String> {
 }
 
 async fn json_rpc(shared: &Arc<Shared>, user: String, request: Incoming1) -> Reply {
+    let kind = request.headers().get(header::CONTENT_TYPE).cloned();
+    if !kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json")) {
+        drain(request.into_body()).await;
+        return reply::failed(&Failure::hidden(400, "Invalid content type, application/json required"));
+    }
     let text = match text(request.into_body()).await {
         Ok(text) => text,
         Err(failure) => return reply::failed(&failure),

@@ -49,7 +49,7 @@ async fn one(shared: &Arc<Shared>, message: &Value, from: &From) -> Option<Value
     let result = match object.get("params") {
         None => perform(shared, method, Map::new(), from).await,
         Some(Value::Object(params)) => perform(shared, method, params.clone(), from).await,
-        Some(_) => return id.map(|id| error(&id, -32602, "Invalid params")),
+        Some(_) => return id.map(|id| error(&id, -32602, "Invalid params:")),
     };
     let id = id?;
     Some(match result {
@@ -63,6 +63,10 @@ async fn perform(shared: &Arc<Shared>, method: &str, params: Map<String, Value>,
         return Err(Failure::not_found());
     }
     let params = Params(params);
+    let of_sockets = matches!(method, "server.connection.identify" | "server.websocket.id");
+    if of_sockets && matches!(from, From::Request(_)) {
+        return Err(Failure::new(404, "Method not found for transport HTTP"));
+    }
     let client = match from {
         From::Client(client) => Some(*client),
         From::Request(_) => None,

@@ -34,7 +34,12 @@ pub(super) fn upgrade(shared: &Arc<Shared>, user: Option<String>, mut request: I
         value.is_some_and(|value| value.to_ascii_lowercase().contains(token))
     };
     if !wants(header::UPGRADE, "websocket") || !wants(header::CONNECTION, "upgrade") {
-        return reply::failed(&Failure::hidden(400, "Can \"Upgrade\" only to \"WebSocket\"."));
+        let text = "Can \"Upgrade\" only to \"WebSocket\".";
+        return reply::plain(
+            StatusCode::BAD_REQUEST,
+            "text/html; charset=UTF-8",
+            Bytes::from_static(text.as_bytes()),
+        );
     }
     let Some(key) = headers.get(header::SEC_WEBSOCKET_KEY) else {
         return reply::failed(&Failure::hidden(400, "Missing Sec-WebSocket-Key"));

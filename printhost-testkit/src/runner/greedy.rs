@@ -51,7 +51,7 @@ pub struct Appetite {
     pub message: usize,
 }
 
-/// An OctoPrint 1.x, as far as a print needs one, and a server with a file at `/part.gcode`: its every answer is as large as a client takes.
+/// An OctoPrint 1.x or a PrusaLink, as far as a print needs one, and a server with a file at `/part.gcode`: its every answer is as large as a client takes.
 ///
 /// It closes the websocket in the middle of an upload, and answers the upload when the client has read the printer anew,
 /// or after two seconds: so that as much as possible goes on at once. Dropping it leaves its threads to the process.
@@ -61,8 +61,19 @@ pub struct GreedyHost {
     shared: Arc<Shared>,
 }
 
+/// Which protocol a [`GreedyHost`] speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Speaks {
+    /// OctoPrint's.
+    OctoPrint,
+    /// PrusaLink's, as on a Pi.
+    PrusaLink,
+}
+
 #[derive(Debug)]
 struct Shared {
+    speaks: Speaks,
     greed: Greed,
     appetite: Appetite,
     /// Where the upload stands.
@@ -87,9 +98,19 @@ impl GreedyHost {
     ///
     /// No port can be bound.
     pub fn start(greed: Greed, appetite: Appetite) -> io::Result<Self> {
+        Self::speaking(Speaks::OctoPrint, greed, appetite)
+    }
+
+    /// As [`Self::start`], in this protocol.
+    ///
+    /// # Errors
+    ///
+    /// No port can be bound.
+    pub fn speaking(speaks: Speaks, greed: Greed, appetite: Appetite) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
+            speaks,
             greed,
             appetite,
             uploading: AtomicBool::new(false),
@@ -157,7 +178,10 @@ impl Shared {
             if method != "GET" && path != "/api/login" {
                 self.changes.fetch_add(1, Relaxed);
             }
-            let upload = method == "POST" && path == "/api/files/local";
+            let upload = match self.speaks {
+                Speaks::OctoPrint => method == "POST" && path == "/api/files/local",
+                Speaks::PrusaLink => method == "PUT",
+            };
             if upload {
                 self.uploading.store(true, Relaxed);
             }
@@ -176,6 +200,9 @@ impl Shared {
     }
 
     fn answer(&self, stream: &mut TcpStream, method: &str, path: &str) -> Option<()> {
+        if self.speaks == Speaks::PrusaLink && path != "/part.gcode" {
+            return self.answer_as_prusalink(stream, method, path);
+        }
         let file = format!(r#"{{"path":"{PATH}","type":"machinecode","size":{FILE}}}"#);
         let json = match (method, path.split('?').next()?) {
             ("GET", "/part.gcode") => return self.send(stream, 200, "text/plain", &vec![b';'; FILE], false),
@@ -198,6 +225,61 @@ impl Shared {
         };
         let json = self.filled(json, self.appetite.json);
         self.send(stream, 200, "application/json", json.as_bytes(), self.greed == Greed::Chunks)
+    }
+
+    fn answer_as_prusalink(&self, stream: &mut TcpStream, method: &str, path: &str) -> Option<()> {
+        let (stored, started) = (self.stored.load(Relaxed), self.started.load(Relaxed));
+        let mut nothing = |status| self.send(stream, status, "text/html", b"", false);
+        let json = match (method, path) {
+            ("PUT", _) => return nothing(201),
+            ("POST", _) => {
+                self.reads.store(0, Relaxed);
+                self.started.store(true, Relaxed);
+                return nothing(204);
+            }
+            (_, "/api/version") => String::from(
+                r#"{"text":"PrusaLink 0.8.1","server":"0.8.1","sdk":"0.8.1","capabilities":{"upload-by-put":true}}"#,
+            ),
+            (_, "/api/v1/storage") => {
+                let more = match self.greed {
+                    Greed::Lists => ",{}".repeat(self.appetite.json / 3 - 60),
+                    _ => String::new(),
+                };
+                format!(r#"{{"storage_list":[{{"path":"/local","name":"PrusaLink gcodes"}}{more}]}}"#)
+            }
+            (_, "/api/v1/status") => {
+                let reads = self.reads.fetch_add(1, Relaxed);
+                match (self.greed, stored, started, reads) {
+                    (Greed::WrongTypes, true, _, _) => {
+                        format!(r#"{{"printer":"{}"}}"#, "\u{7f}".repeat(self.appetite.json / 2))
+                    }
+                    (_, _, false, _) => self.status("IDLE", ""),
+                    (_, _, true, 0..4) => self.status("PRINTING", r#","job":{"id":1,"progress":50.0}"#),
+                    _ => self.status("FINISHED", ""),
+                }
+            }
+            (_, "/api/v1/job") => {
+                let file =
+                    format!(r#""path":"/PrusaLink gcodes/{PATH}","display_name":"part.gcode","size":{FILE}"#);
+                format!(r#"{{"id":1,"file":{{{file}}}}}"#)
+            }
+            (_, "/api/v1/transfer") => return nothing(204),
+            (_, path) if path.ends_with("/greedy") => String::from(r#"{"type":"FOLDER"}"#),
+            (_, path) if path.ends_with(PATH) && stored => {
+                let refs = format!(r#"{{"download":{},"thumbnail":{}}}"#, self.text("/a/"), self.text("/b/"));
+                format!(r#"{{"type":"PRINT_FILE","display_name":"part.gcode","size":{FILE},"refs":{refs}}}"#)
+            }
+            _ => return self.send(stream, 404, "application/json", b"{}", false),
+        };
+        let json = self.filled(json, self.appetite.json);
+        self.send(stream, 200, "application/json", json.as_bytes(), self.greed == Greed::Chunks)
+    }
+
+    fn status(&self, state: &str, job: &str) -> String {
+        let line = format!(r#"{{"ok":true,"message":{}}}"#, self.text("OK"));
+        format!(
+            r#"{{"printer":{{"state":"{state}","temp_nozzle":20.0,"fan_print":0,"status_printer":{line}}}{job}}}"#
+        )
     }
 
     /// An answer with a head as long as it may be.

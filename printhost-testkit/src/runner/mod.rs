@@ -16,7 +16,7 @@ mod prusalink_bench;
 
 pub use column::Column;
 pub use fault_proxy::FaultProxy;
-pub use greedy::{Appetite, Greed, GreedyHost};
+pub use greedy::{Appetite, Greed, GreedyHost, Speaks};
 pub use judge::{judge, short_limits};
 pub use kept::KeptProcess;
 pub use moonraker::MoonrakerOracle;

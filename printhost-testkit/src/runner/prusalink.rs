@@ -51,23 +51,34 @@ const FIRMWARE: Storage = Storage { route: "/api/v1/files/usb", shown: "/usb" };
 #[derive(Debug, Default)]
 struct Jobs {
     newest: Option<u64>,
-    /// The newest when the printer was brought to rest.
-    before: Option<u64>,
+    /// The first since the printer was brought to rest.
+    first: Option<u64>,
     /// Prints were seen since then.
     begun: bool,
 }
 
 impl Jobs {
     fn see(&mut self, id: u64) {
-        if self.newest.is_none_or(|newest| id > newest) {
-            self.newest = Some(id);
-            self.begun = true;
+        self.begun = true;
+        self.first = self.first.or(Some(id));
+        self.newest = self.newest.max(Some(id));
+    }
+
+    /// Nothing has been printed from now on. One that was started anew may give the last number once more.
+    fn forget(&mut self, restarted: bool) {
+        self.begun = false;
+        self.first = match self.newest {
+            Some(newest) if !restarted => Some(newest + 1),
+            _ => None,
+        };
+        if restarted {
+            self.newest = None;
         }
     }
 
     fn prints(&self) -> u32 {
-        match (self.newest, self.before) {
-            (Some(newest), Some(before)) => (newest - before) as u32,
+        match (self.newest, self.first) {
+            (Some(newest), Some(first)) => (newest + 1 - first) as u32,
             _ => self.begun.into(),
         }
     }
@@ -124,7 +135,12 @@ impl PrusaLinkOracle {
         let mut was_away = false;
         loop {
             match self.state().await {
-                Ok((state, None)) if was_away && state == "IDLE" => return Ok(()),
+                Ok((state, None)) if was_away && state == "IDLE" => {
+                    let (_, info) = self.get("/api/v1/info").await?;
+                    if info["serial"].is_string() && info["nozzle_diameter"].is_number() {
+                        return Ok(());
+                    }
+                }
                 Ok(_) => {}
                 Err(_) => was_away = true,
             }
@@ -166,7 +182,10 @@ impl PrusaLinkOracle {
             let (state, id) = self.state().await?;
             match (state.as_str(), id) {
                 ("IDLE" | "READY", None) => break,
-                ("STOPPED" | "FINISHED", None) if self.supervisor.is_some() => break,
+                ("STOPPED" | "FINISHED", None) if self.supervisor.is_some() => {
+                    self.with_jobs(|jobs| jobs.begun = true);
+                    break;
+                }
                 // What it was told a moment ago may not have been taken, so it is told again.
                 ("PRINTING" | "PAUSED", Some(id)) => {
                     let _ = self.order("DELETE", &format!("/api/v1/job/{id}")).await;
@@ -179,7 +198,8 @@ impl PrusaLinkOracle {
             }
             sleep(Duration::from_millis(100)).await;
         }
-        if let Some(supervisor) = self.supervisor.filter(|_| self.with_jobs(|jobs| jobs.begun)) {
+        let restarts = self.supervisor.filter(|_| self.with_jobs(|jobs| jobs.begun));
+        if let Some(supervisor) = restarts {
             self.restart(supervisor).await?;
         }
         let (files, folders) = self.tree().await?;
@@ -189,7 +209,7 @@ impl PrusaLinkOracle {
         while self.tree().await? != (Vec::new(), Vec::new()) {
             sleep(Duration::from_millis(50)).await;
         }
-        self.with_jobs(|jobs| (jobs.before, jobs.begun) = (jobs.newest, false));
+        self.with_jobs(|jobs| jobs.forget(restarts.is_some()));
         self.proxy.forget();
         Ok(Answer::Done)
     }

@@ -1,24 +1,26 @@
 //! `cargo xtask peers` starts a Moonraker with a Klipper for these, and says where it is: `PRINTHOST_MOONRAKER_URL`,
 //! `_KEY`, and `_DATA` (its folder) in the environment.
 
-use printhost::{BaseUrl, Secret, net::Net, net_tokio::TokioClock};
-use printhost_moonraker::{Config, Moonraker};
+use printhost::{AnyHost, BaseUrl, PrinterUrl, Protocol, Secret, net::Net, net_tokio::TokioClock};
 use printhost_testkit::runner::{MoonrakerBench, judge};
 
 use super::bench::{hyper, portable};
 
-fn get(name: &str) -> String {
+pub(crate) fn get(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run `cargo xtask peers`"))
+}
+
+pub(crate) fn address() -> String {
+    get("PRINTHOST_MOONRAKER_URL").trim_start_matches("moonraker://").trim_end_matches('/').into()
 }
 
 /// The empty secret is none.
 async fn with<N: Net + Clone>(net: N, secret: &str, column: &str) {
-    let url = get("PRINTHOST_MOONRAKER_URL");
-    let address = url.trim_start_matches("moonraker://").trim_end_matches('/');
     let (key, data) = (get("PRINTHOST_MOONRAKER_KEY"), get("PRINTHOST_MOONRAKER_DATA"));
-    let make =
-        move |url: &BaseUrl, key: Secret| Moonraker::new(net.clone(), Config::with_key(url.clone(), key));
-    let bench = MoonrakerBench::start(address, secret, &key, data, TokioClock::default(), make).await;
+    let make = move |url: &BaseUrl, key: Secret| {
+        AnyHost::new(net.clone(), &PrinterUrl::new(Protocol::Moonraker, url.clone()), key)
+    };
+    let bench = MoonrakerBench::start(&address(), secret, &key, data, TokioClock::default(), make).await;
     judge(&bench.unwrap(), column).await;
 }
 

@@ -6,7 +6,7 @@
 use alloc::string::String;
 use core::fmt::{self, Write as _};
 
-use printhost_net::memory::growing;
+use crate::memory::growing;
 use serde::{
     Deserializer,
     de::{DeserializeOwned, DeserializeSeed, EnumAccess, Error as _, MapAccess, SeqAccess, Visitor},
@@ -16,7 +16,7 @@ use serde::{
 const ERROR: usize = 160;
 
 /// What reading JSON takes at most, beside what comes of it: `len` bytes of input of which [`is_plain`] holds.
-pub(crate) const fn memory(len: usize) -> usize {
+pub const fn memory(len: usize) -> usize {
     // The texts, once more; the error, and the errors that it went through.
     growing(longest_text(len)) + 3 * growing(ERROR)
 }
@@ -27,10 +27,10 @@ const fn longest_text(limit: usize) -> usize {
 }
 
 /// What is wrong when [`is_plain`] does not hold.
-pub(crate) const NOT_PLAIN: &str = "the answer has a very long text in it, or is very deep";
+pub const NOT_PLAIN: &str = "the answer has a very long text in it, or is very deep";
 
 /// Whether texts with escapes are no longer than a quarter of what may be read, and lists and maps no deeper.
-pub(crate) fn is_plain(input: &[u8], limit: usize) -> bool {
+pub fn is_plain(input: &[u8], limit: usize) -> bool {
     let most = longest_text(limit);
     let (mut depth, mut text, mut escaped, mut escape) = (0_usize, None, false, false);
     for byte in input {
@@ -62,7 +62,7 @@ pub(crate) fn is_plain(input: &[u8], limit: usize) -> bool {
 }
 
 /// Reads JSON, with an error that quotes nothing of any length.
-pub(crate) fn from_slice<T: DeserializeOwned>(input: &[u8]) -> serde_json::Result<T> {
+pub fn from_slice<T: DeserializeOwned>(input: &[u8]) -> serde_json::Result<T> {
     let mut json = serde_json::Deserializer::from_slice(input);
     let value = T::deserialize(Short(&mut json))?;
     json.end()?;
@@ -70,7 +70,15 @@ pub(crate) fn from_slice<T: DeserializeOwned>(input: &[u8]) -> serde_json::Resul
 }
 
 /// Around every part of a deserializer: what a visitor refuses is put into few words.
-pub(crate) struct Short<T>(pub T);
+#[derive(Debug)]
+pub struct Short<T>(T);
+
+impl<T> Short<T> {
+    /// Around this.
+    pub const fn new(deserializer: T) -> Self {
+        Self(deserializer)
+    }
+}
 
 /// An error in few words.
 #[derive(Debug)]
@@ -231,17 +239,22 @@ mod tests {
     use alloc::{format, string::ToString as _, vec};
 
     use super::*;
-    use crate::wire;
+
+    #[derive(serde::Deserialize)]
+    struct Told {
+        #[serde(rename = "state")]
+        _state: alloc::collections::BTreeMap<String, bool>,
+    }
 
     #[test]
     fn error_says_what_is_wrong_in_few_words() {
         let long = format!(r#"{{"state":"{}"}}"#, "\u{7f}".repeat(4000));
-        let error = from_slice::<wire::Printer>(long.as_bytes()).err().unwrap().to_string();
+        let error = from_slice::<Told>(long.as_bytes()).err().unwrap().to_string();
         assert!(error.starts_with("invalid type: string \""), "{error:.200}");
         assert!(error.len() < ERROR + 40, "{} bytes", error.len());
-        let error = from_slice::<wire::Printer>(b"{}").err().unwrap().to_string();
+        let error = from_slice::<Told>(b"{}").err().unwrap().to_string();
         assert!(error.starts_with("missing field `state`"), "{error}");
-        assert!(from_slice::<wire::Printer>(br#"{"state":{}} x"#).is_err());
+        assert!(from_slice::<Told>(br#"{"state":{}} x"#).is_err());
     }
 
     #[test]
