@@ -299,7 +299,8 @@ async fn page_of_endless_names_takes_bounded_memory<N: Net>(net: fn() -> N, driv
     let server = driver.answering(Call::Files, move |_| answer.clone()).await;
     // Either such a page is refused, or the names are passed over.
     let (result, peak) = measured("endless names", Call::Files, &driver.host(net(), server.port)).await;
-    assert!(peak <= MEMORY, "{peak} bytes");
+    // Half an entry more: hyper's buffer moves while much goes through it.
+    assert!(peak <= MEMORY + JSON / 2, "{peak} bytes");
     if let Err(error) = result {
         is_kind("endless names", &error, ErrorKind::TooLarge);
     }
