@@ -67,7 +67,7 @@ impl<N: Net> Moonraker<N> {
                     return Err(not_json(&self.config.login, operation, &answer, what));
                 }
                 let status = match objects.klippy.as_str() {
-                    "" => map::without_objects(Klippy::Startup),
+                    "" if objects == Objects::of(&known) => map::without_objects(Klippy::Startup),
                     _ => map::status(&objects),
                 };
                 Ok(Look { status, objects })

@@ -54,7 +54,7 @@ pub(crate) fn status(objects: &Objects) -> PrinterStatus {
     let mut status = PrinterStatus::default();
     // After an emergency stop the print is still shown as printing or paused: Klipper's own state comes first.
     let (phase, word, fault) = match objects.klippy.as_str() {
-        "" | "startup" => (Phase::Connecting, "startup", ""),
+        "startup" => (Phase::Connecting, "startup", ""),
         word @ ("error" | "shutdown") => (Phase::Faulted, word, objects.klippy_message.as_str()),
         "ready" => match print.state.as_str() {
             "error" => (Phase::Faulted, "error", print.message.as_str()),
@@ -75,8 +75,8 @@ pub(crate) fn status(objects: &Objects) -> PrinterStatus {
     status.chamber = objects.chamber.as_ref().map(heater);
     status.fans = objects.fans.iter().filter_map(fan).collect();
     status.position = position(&objects.motion);
-    status.speed_factor = objects.motion.speed_factor.map(percent);
-    status.flow_factor = objects.motion.extrude_factor.map(percent);
+    status.speed_factor = objects.motion.speed_factor.and_then(percent);
+    status.flow_factor = objects.motion.extrude_factor.and_then(percent);
     status
 }
 
@@ -86,29 +86,30 @@ fn fan((name, told): &(String, wire::Fan)) -> Option<Fan> {
     let mut fan = Fan::default();
     fan.name = name.split_once(' ').map_or("", |(_, name)| name).into();
     fan.speed = told.speed.map(|speed| speed.clamp(0.0, 1.0) as f32);
-    fan.rpm = told.rpm.map(|rpm| rpm as u32);
+    fan.rpm = told.rpm.and_then(count).and_then(|rpm| rpm.try_into().ok());
     Some(fan)
 }
 
 /// Of axes that were not homed Klipper tells where they would be.
 fn position(motion: &wire::Motion) -> Option<Position> {
     let axis =
-        |n: usize, name| motion.position[n].filter(|_| motion.homed_axes.contains(name)).map(|mm| mm as f32);
+        |n: usize, name| motion.position[n].filter(|_| motion.homed_axes.contains(name)).and_then(measured);
     let mut position = Position::default();
     (position.x, position.y, position.z) = (axis(0, 'x'), axis(1, 'y'), axis(2, 'z'));
     (position != Position::default()).then_some(position)
 }
 
 /// 1.0 is 100 %.
-pub(crate) fn percent(factor: f64) -> u16 {
-    (factor * 100.0 + 0.5) as u16
+pub(crate) fn percent(factor: f64) -> Option<u16> {
+    count(factor * 100.0 + 0.5)?.try_into().ok()
 }
 
 /// `print_stats.state`
 fn phase(word: &str, objects: &Objects) -> Phase {
     match word {
         // Without the section `virtual_sdcard` there is no print to tell of.
-        "standby" | "" => Phase::Idle,
+        "standby" => Phase::Idle,
+        "" if objects.print == wire::Print::default() => Phase::Idle,
         "printing" if objects.print.print_duration == Some(0.0) && is_heating(objects) => Phase::Preparing,
         "printing" => Phase::Printing,
         "paused" => Phase::Paused,
@@ -128,7 +129,7 @@ fn is_heating(objects: &Objects) -> bool {
 fn job(print: &wire::Print) -> Job {
     let mut job = Job::default();
     job.path = Some(print.filename.clone());
-    job.size = print.file_size.filter(|size| *size >= 1.0).map(|size| size as u64);
+    job.size = print.file_size.and_then(count).filter(|size| *size > 0);
     job.progress = print.progress.map(|progress| progress.clamp(0.0, 1.0) as f32);
     job.elapsed = print.total_duration.and_then(seconds);
     job
@@ -137,7 +138,7 @@ fn job(print: &wire::Print) -> Job {
 /// For a second after it has started, Klipper tells 0.0 of what it has not measured yet.
 fn heater(heater: &wire::Heater) -> Heater {
     let actual = heater.temperature.filter(|celsius| *celsius != 0.0);
-    Heater::new(actual.map(|c| c as f32), heater.target.map(|c| c as f32))
+    Heater::new(actual.and_then(measured), heater.target.and_then(measured))
 }
 
 /// Klipper's messages go on with advice about its own commands.
@@ -145,8 +146,23 @@ pub(crate) fn first_line(words: &str) -> &str {
     words.trim().lines().next().unwrap_or_default().trim_end()
 }
 
+/// Nobody waits longer than a century.
 fn seconds(seconds: f64) -> Option<Duration> {
-    Duration::try_from_secs_f64(seconds).ok()
+    (0.0..3.2e9).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
+}
+
+/// What can be counted, without its fraction.
+fn count(number: f64) -> Option<u64> {
+    (0.0..9e15).contains(&number).then_some(number as u64)
+}
+
+fn pixels(number: f64) -> Option<u32> {
+    count(number)?.try_into().ok()
+}
+
+/// A measured number that there is.
+fn measured(number: f64) -> Option<f32> {
+    Some(number as f32).filter(|number| number.is_finite())
 }
 
 /// Why a job ended whose Klipper ended.
@@ -185,8 +201,8 @@ pub(crate) fn entry(folder: &str, item: wire::DirectoryItem) -> Option<FileEntry
         "" => name,
         folder => format!("{folder}/{name}"),
     };
-    entry.size = item.size.filter(|_| !entry.is_folder).map(|size| size as u64);
-    entry.modified = item.modified.map(|at| at as u64);
+    entry.size = item.size.filter(|_| !entry.is_folder).and_then(count);
+    entry.modified = item.modified.and_then(count);
     Some(entry)
 }
 
@@ -197,10 +213,10 @@ pub(crate) const THUMBS: &str = ".thumbs";
 pub(crate) fn details(path: &str, metadata: wire::Metadata) -> FileInfo {
     let mut info = FileInfo::default();
     info.entry.path = path.into();
-    info.entry.size = metadata.size.map(|size| size as u64);
-    info.entry.modified = metadata.modified.map(|at| at as u64);
+    info.entry.size = metadata.size.and_then(count);
+    info.entry.modified = metadata.modified.and_then(count);
     info.print_time = metadata.estimated_time.and_then(seconds).filter(|time| !time.is_zero());
-    info.filament = Vec::from_iter(metadata.filament_total.filter(|mm| *mm > 0.0).map(|mm| mm as f32));
+    info.filament = Vec::from_iter(metadata.filament_total.filter(|mm| *mm > 0.0).and_then(measured));
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     info.thumbnails = metadata
         .thumbnails
@@ -210,7 +226,7 @@ pub(crate) fn details(path: &str, metadata: wire::Metadata) -> FileInfo {
             let mut thumbnail = Thumbnail::default();
             let relative = picture.relative_path.0;
             thumbnail.source = if folder.is_empty() { relative } else { format!("{folder}/{relative}") };
-            thumbnail.size = picture.width.zip(picture.height).map(|(w, h)| (w as u32, h as u32));
+            thumbnail.size = picture.width.and_then(pixels).zip(picture.height.and_then(pixels));
             thumbnail
         })
         .collect();
@@ -237,7 +253,7 @@ pub(crate) fn queue(status: wire::QueueStatus) -> JobQueue {
     let jobs = status.queued_jobs.into_iter().map(|job| QueuedJob {
         id: job.job_id.0,
         path: job.filename.0,
-        added: job.time_added.map(|at| at as u64),
+        added: job.time_added.and_then(count),
     });
     JobQueue { state: status.queue_state.0, jobs: jobs.collect() }
 }
@@ -251,8 +267,8 @@ pub(crate) fn history(job: wire::HistoryJob) -> HistoryEntry {
         status: job.status.0,
         file_exists: job.exists,
         user: job.user.map(|user| user.0).filter(|user| !user.is_empty()),
-        started: job.start_time.map(|at| at as u64),
-        ended: job.end_time.map(|at| at as u64),
+        started: job.start_time.and_then(count),
+        ended: job.end_time.and_then(count),
         printed: job.print_duration.and_then(seconds),
         took: job.total_duration.and_then(seconds),
         filament: job.filament_used.map(|mm| mm as f32),
@@ -263,7 +279,7 @@ pub(crate) fn history(job: wire::HistoryJob) -> HistoryEntry {
 pub(crate) fn totals(totals: wire::Totals) -> HistoryTotals {
     let time = |of: f64| seconds(of).unwrap_or_default();
     HistoryTotals {
-        jobs: totals.total_jobs as u64,
+        jobs: count(totals.total_jobs).unwrap_or_default(),
         time: time(totals.total_time),
         print_time: time(totals.total_print_time),
         filament: totals.total_filament_used,

@@ -25,6 +25,8 @@ pub(crate) struct Driver {
     pub(crate) home: &'static str,
     /// How a listing begins, up to its first entry.
     pub(crate) listing: &'static str,
+    /// Where what is asked for stands in an answer.
+    pub(crate) envelope: &'static [&'static str],
     /// An entry of a listing with this name.
     pub(crate) entry: fn(&str) -> String,
     /// None for what is asked again and again.

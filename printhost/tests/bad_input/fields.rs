@@ -13,8 +13,7 @@ use super::{
 };
 
 over_all!(fields_that_nobody_knows_are_passed_over);
-over_one!(
-    PRUSALINK;
+over_lenient!(
     field_that_is_missing_or_of_another_type_is_none_and_costs_no_other,
     numbers_that_no_printer_has_are_none,
 );
@@ -126,6 +125,12 @@ async fn field_that_is_missing_or_of_another_type_is_none_and_costs_no_other<N: 
         for (line, body) in &bodies {
             for place in places(body) {
                 let now = body.pointer(&place).unwrap();
+                // Of what is nothing here, nobody knows what it should be; and a list is shorter without an entry.
+                let is_field = place.rsplit('/').next().unwrap().parse::<u8>().is_err();
+                let missing = is_field.then(|| without(body, &place));
+                if now.is_null() {
+                    continue;
+                }
                 let others = [
                     json!(null),
                     json!(true),
@@ -138,11 +143,21 @@ async fn field_that_is_missing_or_of_another_type_is_none_and_costs_no_other<N: 
                 let others = others
                     .into_iter()
                     .filter(|other| std::mem::discriminant(other) != std::mem::discriminant(now));
-                for odd in others.map(|other| with(body, &place, other)).chain([without(body, &place)]) {
+                for odd in others.map(|other| with(body, &place, other)).chain(missing) {
                     let name = format!("{call:?}: {line} {place} in {odd}");
                     match read_of(net, driver, call, line, &odd).await {
                         Ok(read) if tells_no_more(&read, &whole) => {}
+                        // Nothing is known then, but that there is somebody.
+                        Ok(Read::Status(read))
+                            if driver.envelope.contains(&&*place)
+                                && matches!(read.phase, Phase::Connecting | Phase::Unknown) => {}
                         Ok(read) => faults.push(format!("{name}: {read:?}")),
+                        // Without a result it is no answer.
+                        Err(error)
+                            if driver.envelope.contains(&&*place) && error.kind() == ErrorKind::Protocol =>
+                        {
+                            decent(&name, &error);
+                        }
                         // Without its list it is no listing; an empty folder would be a wrong value.
                         Err(error)
                             if call == Call::Files

@@ -238,11 +238,17 @@ macro_rules! over_pushing {
     };
 }
 
-/// As [`over_all`], about one driver.
-macro_rules! over_one {
-    ($driver:ident; $($claims:tt)*) => {
-        mod one {
-            over_all!(@both $driver; $($claims)*);
+/// As [`over_all`], about every driver that reads each field by itself.
+macro_rules! over_lenient {
+    ($($claims:tt)*) => {
+        mod lenient {
+            mod prusalink {
+                over_all!(@both PRUSALINK; $($claims)*);
+            }
+            mod moonraker {
+                over_all!(@both MOONRAKER; $($claims)*);
+            }
+            use super::*;
         }
     };
 }

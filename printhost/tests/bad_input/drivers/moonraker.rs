@@ -14,6 +14,7 @@ pub(crate) const MOONRAKER: Driver = Driver {
     probe: "/server/info",
     home: INFO,
     listing: r#"{"result":{"dirs":[],"files":["#,
+    envelope: &["/result", "/result/status"],
     entry: |name| format!(r#"{{"filename":"{name}"}}"#),
     socket: Some(Socket {
         request: "GET /websocket",

@@ -12,6 +12,7 @@ pub(crate) const OCTOPRINT: Driver = Driver {
     probe: "/api/version",
     home: r#"{"api":"0.1","server":"1.11.8","text":"OctoPrint 1.11.8"}"#,
     listing: r#"{"files":["#,
+    envelope: &[],
     entry: |name| format!(r#"{{"path":"{name}"}}"#),
     socket: Some(Socket { request: "GET /sockjs/websocket", live }),
     healthy,

@@ -13,6 +13,7 @@ pub(crate) const PRUSALINK: Driver = Driver {
     probe: "/api/version",
     home: VERSION,
     listing: r#"{"type":"FOLDER","children":["#,
+    envelope: &[],
     entry: |name| format!(r#"{{"display_name":"{name}"}}"#),
     socket: None,
     healthy,
