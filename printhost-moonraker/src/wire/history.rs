@@ -15,13 +15,19 @@ pub(crate) struct HistoryJob {
     pub filename: Path,
     /// `in_progress`, `completed`, `cancelled`, `error`, `klippy_shutdown`, `klippy_disconnect`, `interrupted`.
     pub status: Cut<WORD>,
+    #[serde(deserialize_with = "super::told")]
     pub exists: Option<bool>,
     pub user: Option<Cut<USER>>,
+    #[serde(deserialize_with = "super::number")]
     pub start_time: Option<f64>,
+    #[serde(deserialize_with = "super::number")]
     pub end_time: Option<f64>,
+    #[serde(deserialize_with = "super::number")]
     pub print_duration: Option<f64>,
+    #[serde(deserialize_with = "super::number")]
     pub total_duration: Option<f64>,
     /// mm
+    #[serde(deserialize_with = "super::number")]
     pub filament_used: Option<f64>,
 }
 
@@ -31,6 +37,7 @@ pub(crate) struct HistoryJob {
 pub(crate) struct HistoryChanged {
     /// `added` or `finished`.
     pub action: Text,
+    #[serde(deserialize_with = "super::told")]
     pub job: HistoryJob,
 }
 
@@ -38,6 +45,7 @@ pub(crate) struct HistoryChanged {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct HistoryTotals {
+    #[serde(deserialize_with = "super::told")]
     pub job_totals: Totals,
 }
 

@@ -15,8 +15,9 @@ use core::{fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, SeqAccess, Visitor},
+    de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
+use serde_json::value::RawValue;
 
 pub(crate) use files::*;
 pub(crate) use history::*;
@@ -55,15 +56,33 @@ impl<'de, const MAX: usize> Deserialize<'de> for Cut<MAX> {
                 Ok(Cut(String::new()))
             }
 
-            fn visit_none<E>(self) -> Result<Self::Value, E> {
+            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
                 Ok(Cut(String::new()))
             }
 
-            fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-                deserializer.deserialize_str(self)
+            fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+                Ok(Cut(String::new()))
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+                Ok(Cut(String::new()))
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+                Ok(Cut(String::new()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Cut(String::new()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Cut(String::new()))
             }
         }
-        deserializer.deserialize_option(Text)
+        deserializer.deserialize_any(Text)
     }
 }
 
@@ -81,30 +100,51 @@ impl<'de> Deserialize<'de> for Path {
     }
 }
 
-/// The first [`MANY`] of a list.
-fn few<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    struct Few<T>(PhantomData<T>);
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for Few<T> {
+/// A field; as good as left out when it is `null`, or not what it should be. Every one is read by itself, so that one
+/// that has changed its type costs itself only.
+fn told<'de, T: DeserializeOwned + Default, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Ok(of(<&RawValue>::deserialize(deserializer)?).unwrap_or_default())
+}
+
+/// As [`told`]: a number.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    told(deserializer)
+}
+
+/// As [`told`]: a list, without what should not be in it.
+fn list<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    up_to(usize::MAX, deserializer)
+}
+
+/// As [`list`]: no more than [`MANY`].
+fn few<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    up_to(MANY, deserializer)
+}
+
+fn up_to<'de, T: DeserializeOwned, D: Deserializer<'de>>(most: usize, list: D) -> Result<Vec<T>, D::Error> {
+    struct UpTo<T>(usize, PhantomData<T>);
+    impl<'de, T: DeserializeOwned> Visitor<'de> for UpTo<T> {
         type Value = Vec<T>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("a list")
         }
 
-        fn visit_unit<E>(self) -> Result<Vec<T>, E> {
-            Ok(Vec::new())
-        }
-
         fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
-            let mut few = Vec::new();
-            while few.len() < MANY
-                && let Some(one) = list.next_element()?
-            {
-                few.push(one);
+            let mut items = Vec::new();
+            while let Some(item) = list.next_element::<&RawValue>()? {
+                items.extend(of(item).filter(|_| items.len() < self.0));
             }
-            while list.next_element::<IgnoredAny>()?.is_some() {}
-            Ok(few)
+            Ok(items)
         }
     }
-    deserializer.deserialize_any(Few(PhantomData))
+    let raw = <&RawValue>::deserialize(list)?.get();
+    let mut list = serde_json::Deserializer::from_str(raw);
+    Ok(list.deserialize_seq(UpTo(most, PhantomData)).unwrap_or_default())
+}
+
+/// Never from a list: it could be taken for an object's fields in their order.
+fn of<T: DeserializeOwned>(raw: &RawValue) -> Option<T> {
+    let is_list = raw.get().starts_with('[');
+    (!is_list).then(|| serde_json::from_str(raw.get()).ok()).flatten()
 }
