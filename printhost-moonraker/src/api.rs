@@ -131,7 +131,7 @@ impl<N: Net> Moonraker<N> {
         if self.with_live(|live| live.open) {
             let call = self.link.call(operation, |id| wire::rpc::call(method, params, id)).await;
             match call {
-                Ok(answer) => return checked(&self.config.login, operation, answer.into_bytes()),
+                Ok(answer) => return carried_out(&self.config.login, operation, answer.into_bytes()),
                 // It was not sent, and can be sent in another way.
                 Err(e)
                     if matches!(e.kind(), ErrorKind::NotRunning | ErrorKind::Disconnected)
@@ -147,7 +147,7 @@ impl<N: Net> Moonraker<N> {
         // It has been carried out or refused; an answer that cannot be read does not undo that.
         let answer = self.rest().json_body(operation, response).await;
         let answer = answer.map_err(|e| e.with_retry(Retry::ReadFirst))?;
-        checked(&self.config.login, operation, answer)
+        carried_out(&self.config.login, operation, answer)
     }
 
     /// As [`Self::send`], where the answer brings something.
@@ -181,6 +181,18 @@ pub(crate) fn checked(
         Some(Failure { code, message }) => {
             let words = login.redact(&message);
             Err(refused(operation, code.unwrap_or_default(), &words))
+        }
+    }
+}
+
+/// An answer that says that something was done. Whatever else comes, such as the page of a proxy, leaves that open.
+fn carried_out(login: &printhost_net::Login, operation: &'static str, answer: Vec<u8>) -> Result<Vec<u8>> {
+    let answer = checked(login, operation, answer)?;
+    match wire::rpc::has_result(&answer) {
+        true => Ok(answer),
+        false => {
+            let error = not_json(login, operation, &answer, "neither a result nor a refusal");
+            Err(error.with_retry(Retry::ReadFirst))
         }
     }
 }

@@ -110,6 +110,24 @@ pub(crate) fn refusal(body: &[u8]) -> Option<Failure> {
     (failure.code.is_some() || !failure.message.is_empty()).then_some(failure)
 }
 
+/// Whether an answer brings what was asked for.
+pub(crate) fn has_result(answer: &[u8]) -> bool {
+    let mut r = Reader::new(answer);
+    if r.peek() != Ok(b'{') || r.enter_object() != Ok(true) {
+        return false;
+    }
+    let mut first = true;
+    while let Ok(Some(key)) = r.key(&mut first) {
+        if key == b"result" {
+            return true;
+        }
+        if r.skip().is_err() {
+            return false;
+        }
+    }
+    false
+}
+
 /// Enters the object that is a member of the object that is here.
 fn enter(r: &mut Reader<'_>, wanted: &[u8]) -> Read<Option<()>> {
     if r.peek()? != b'{' || !r.enter_object()? {
@@ -184,6 +202,16 @@ mod tests {
         }
         for bad in ["", "{", r#"{"method":"notify_status_update","params":["#, r#"{"a"}"#] {
             assert!(told(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_brings_no_result_is_none() {
+        for yes in [r#"{"jsonrpc":"2.0","result":"ok","id":1}"#, r#"{"id":1,"result":null}"#] {
+            assert!(has_result(yes.as_bytes()), "{yes}");
+        }
+        for no in ["<html>", "{}", "", "[]", r#"{"id":{"result":1}}"#, r#"{"jsonrpc":"2.0","id":1"#] {
+            assert!(!has_result(no.as_bytes()), "{no}");
         }
     }
 
