@@ -131,7 +131,7 @@ impl<N: Net> Moonraker<N> {
         if self.with_live(|live| live.open) {
             let call = self.link.call(operation, |id| wire::rpc::call(method, params, id)).await;
             match call {
-                Ok(answer) => return carried_out(&self.config.login, operation, answer.into_bytes()),
+                Ok(answer) => return self.settled(operation, answer.into_bytes()),
                 // It was not sent, and can be sent in another way.
                 Err(e)
                     if matches!(e.kind(), ErrorKind::NotRunning | ErrorKind::Disconnected)
@@ -147,7 +147,17 @@ impl<N: Net> Moonraker<N> {
         // It has been carried out or refused; an answer that cannot be read does not undo that.
         let answer = self.rest().json_body(operation, response).await;
         let answer = answer.map_err(|e| e.with_retry(Retry::ReadFirst))?;
-        carried_out(&self.config.login, operation, answer)
+        self.settled(operation, answer)
+    }
+
+    /// An answer to what changes something. The status says nothing here: without a result nothing was accepted yet.
+    fn settled(&self, operation: &'static str, answer: Vec<u8>) -> Result<Vec<u8>> {
+        let answer = checked(&self.config.login, operation, answer)?;
+        match wire::rpc::has_result(&answer) {
+            true => Ok(answer),
+            false => Err(not_json(&self.config.login, operation, &answer, "an answer without a result")
+                .with_retry(Retry::ReadFirst)),
+        }
     }
 
     /// As [`Self::send`], where the answer brings something.
@@ -181,18 +191,6 @@ pub(crate) fn checked(
         Some(Failure { code, message }) => {
             let words = login.redact(&message);
             Err(refused(operation, code.unwrap_or_default(), &words))
-        }
-    }
-}
-
-/// An answer that says that something was done. Whatever else comes, such as the page of a proxy, leaves that open.
-fn carried_out(login: &printhost_net::Login, operation: &'static str, answer: Vec<u8>) -> Result<Vec<u8>> {
-    let answer = checked(login, operation, answer)?;
-    match wire::rpc::has_result(&answer) {
-        true => Ok(answer),
-        false => {
-            let error = not_json(login, operation, &answer, "neither a result nor a refusal");
-            Err(error.with_retry(Retry::ReadFirst))
         }
     }
 }
@@ -239,12 +237,16 @@ fn judge(refusal: &mut Refusal) {
         404 if says("Metadata not available") => ErrorKind::NotFound,
         400 if says("File exists") || says("already exists") => ErrorKind::Exists,
         400 if says("Directory not empty") => ErrorKind::Conflict,
-        400 if says("out of range") && says("temperature") => ErrorKind::InvalidInput,
-        400 if says("Malformed command") || says("Error on") => ErrorKind::InvalidInput,
+        400 if words.starts_with("Requested temperature") => ErrorKind::InvalidInput,
+        400 if words.starts_with("Malformed command") || words.starts_with("Error on") => {
+            ErrorKind::InvalidInput
+        }
         // Too long for Moonraker: it closes the connection with that, and nothing else.
         400 if refusal.is_empty && !refusal.method.is_safe() => ErrorKind::TooLarge,
         // A file that is printed, or loaded.
-        403 => ErrorKind::Conflict,
+        403 if matches!(refusal.operation, "upload" | "delete" | "move file") => ErrorKind::Conflict,
+        // It hands out files only.
+        403 if matches!(refusal.operation, "download" | "thumbnail") => ErrorKind::NotFound,
         422 => ErrorKind::Corrupted,
         400 if COMMANDS.contains(&refusal.operation) => ErrorKind::Conflict,
         _ => refusal.kind,
@@ -287,6 +289,12 @@ mod tests {
             ("start", 400, "Unable to open file", ErrorKind::NotFound),
             ("start", 400, "SD busy", ErrorKind::Conflict),
             ("gcode", 400, "Extrude below minimum temp\nSee the", ErrorKind::Conflict),
+            (
+                "gcode",
+                400,
+                "MCU 'mcu' shutdown: ADC out of range\nThis generally occurs when a heater temperature exceeds",
+                ErrorKind::Conflict,
+            ),
             (
                 "set temperature",
                 400,

@@ -110,22 +110,23 @@ pub(crate) fn refusal(body: &[u8]) -> Option<Failure> {
     (failure.code.is_some() || !failure.message.is_empty()).then_some(failure)
 }
 
-/// Whether an answer brings what was asked for.
+/// Whether it is an answer that brings something, be it `null`.
 pub(crate) fn has_result(answer: &[u8]) -> bool {
     let mut r = Reader::new(answer);
-    if r.peek() != Ok(b'{') || r.enter_object() != Ok(true) {
-        return false;
-    }
-    let mut first = true;
-    while let Ok(Some(key)) = r.key(&mut first) {
-        if key == b"result" {
-            return true;
+    let mut find = || -> Read<bool> {
+        if r.peek()? != b'{' || !r.enter_object()? {
+            return Ok(false);
         }
-        if r.skip().is_err() {
-            return false;
+        let mut first = true;
+        while let Some(key) = r.key(&mut first)? {
+            if key == b"result" {
+                return Ok(true);
+            }
+            r.skip()?;
         }
-    }
-    false
+        Ok(false)
+    };
+    find() == Ok(true)
 }
 
 /// Enters the object that is a member of the object that is here.
@@ -206,12 +207,14 @@ mod tests {
     }
 
     #[test]
-    fn what_brings_no_result_is_none() {
-        for yes in [r#"{"jsonrpc":"2.0","result":"ok","id":1}"#, r#"{"id":1,"result":null}"#] {
-            assert!(has_result(yes.as_bytes()), "{yes}");
+    fn only_an_answer_with_a_result_brings_something() {
+        for some in [r#"{"result":"ok"}"#, r#"{"jsonrpc":"2.0","id":1,"result":null}"#] {
+            assert!(has_result(some.as_bytes()), "{some}");
         }
-        for no in ["<html>", "{}", "", "[]", r#"{"id":{"result":1}}"#, r#"{"jsonrpc":"2.0","id":1"#] {
-            assert!(!has_result(no.as_bytes()), "{no}");
+        for none in
+            ["", "<html>", "{}", "[]", r#""result""#, r#"{"x":{"result":1}}"#, r#"{"error":"x"}"#, "{"]
+        {
+            assert!(!has_result(none.as_bytes()), "{none}");
         }
     }
 

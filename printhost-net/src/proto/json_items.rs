@@ -157,6 +157,25 @@ mod tests {
     }
 
     #[test]
+    fn lists_one_level_deeper_are_those_of_the_object_in_the_root_object() {
+        let listing = br#"{"result": {"dirs": [{"d": [{"no": 1}]}], "files": [{"f": 2}], "root": {"x": {}}}, "a": [{}]}"#;
+        for at in 0..listing.len() {
+            let mut items = JsonItems::new(100).nested();
+            let mut seen = vec![];
+            for piece in [&listing[..at], &listing[at..]] {
+                items
+                    .feed(piece, |item| {
+                        seen.push(String::from_utf8(item.into()).unwrap());
+                        Ok(true)
+                    })
+                    .unwrap();
+            }
+            items.finish().unwrap();
+            assert_eq!(seen, [r#"{"d": [{"no": 1}]}"#, r#"{"f": 2}"#], "split at {at}");
+        }
+    }
+
+    #[test]
     fn what_is_no_listing_is_an_error_in_bounded_memory() {
         let deep = [b"{\"a\":".as_slice(), &[b'['; 1000]].concat();
         for bad in [&b"<html>"[..], b"[]", b"", b"{\"a\": [", b"}", b"{}", b"{\"a\": []}{}", &deep] {
