@@ -10,9 +10,12 @@ use super::store::Place;
 use crate::http::byte_range;
 use crate::uri::percent_encode_path;
 
-/// `GET /server/files/ROOT/PATH`.
+/// `GET` and `HEAD /server/files/ROOT/PATH`.
 pub(super) fn download(shared: &Shared, path: &str, headers: &HeaderMap) -> Reply {
     let inner = shared.lock();
+    if Place::parse(path).is_some_and(|place| inner.store.is_folder(&place)) {
+        return reply::failed(&Failure::hidden(403, format!("{path} is not a file")));
+    }
     let found = Place::parse(path).and_then(|place| Some((inner.store.file(&place)?.clone(), place)));
     let Some((file, place)) = found else { return reply::failed(&Failure::not_found()) };
     let Some(data) = file.data else {
