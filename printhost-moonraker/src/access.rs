@@ -42,7 +42,7 @@ impl<N: Net> Moonraker<N> {
         }
         if let Some(refresh) = renewal.refresh.clone() {
             let body = format!(r#"{{"refresh_token":{}}}"#, quoted(refresh.expose()));
-            match self.tokens(operation, base, REFRESH, &refresh, &body).await {
+            match self.tokens(operation, base, REFRESH, password, Some(&refresh), &body).await {
                 Ok(tokens) => {
                     self.config.login.renew(&base.origin, Some(tokens.token.into()));
                     return Ok(());
@@ -53,29 +53,34 @@ impl<N: Net> Moonraker<N> {
         }
         let body = format!(r#"{{"username":{},"password":{}}}"#, quoted(name), quoted(password.expose()));
         // A wrong password is 400.
-        let tokens = self.tokens(operation, base, LOGIN, password, &body).await.map_err(|e| {
-            match e.http_status() {
-                Some(status @ (400 | 401 | 403)) => Error::new(ErrorKind::Unauthorized, operation)
-                    .with_http(status)
-                    .with_detail("Moonraker does not accept the user or the password"),
-                _ => e,
-            }
+        let tokens = self.tokens(operation, base, LOGIN, password, None, &body).await.map_err(|e| match e
+            .http_status()
+        {
+            Some(status @ (400 | 401 | 403)) => Error::new(ErrorKind::Unauthorized, operation)
+                .with_http(status)
+                .with_detail("Moonraker does not accept the user or the password"),
+            _ => e,
         })?;
         renewal.refresh = tokens.refresh_token.map(Secret::from);
+        if let Some(refresh) = &renewal.refresh {
+            self.config.login.hide(refresh.clone());
+        }
         self.config.login.renew(&base.origin, Some(tokens.token.into()));
         Ok(())
     }
 
-    /// Nothing of what is answered here ever becomes part of an error.
+    /// Nothing of what is answered here ever becomes part of an error, but for a refusal without the secrets.
     async fn tokens(
         &self,
         operation: &'static str,
         base: &BaseUrl,
         path: &str,
-        secret: &Secret,
+        password: &Secret,
+        refresh: Option<&Secret>,
         body: &str,
     ) -> Result<wire::Tokens> {
-        let stranger = Login::none().hiding(secret.clone());
+        let stranger = Login::none().hiding(password.clone());
+        refresh.into_iter().for_each(|refresh| stranger.hide(refresh.clone()));
         let rest = Rest::new(&self.net, &stranger, &DIALECT);
         let response =
             rest.exchange(base, Call::post_json(operation, path), Body::bytes(body.as_bytes())).await?;
@@ -99,19 +104,20 @@ impl<N: Net> Moonraker<N> {
             [] => String::from("a user and a password"),
             sources => format!("a user and a password ({})", sources.join(", ")),
         };
-        let required = info.login_required == Some(true);
-        match &self.config.means {
-            Means::Trusted if required => {
-                refused.with_detail(format_args!("Moonraker asks for an API key, or for {users}"))
+        let why = match &self.config.means {
+            Means::Trusted if info.login_required == Some(true) => {
+                format!("Moonraker asks for an API key, or for {users}")
             }
-            Means::Trusted => refused.with_detail(format_args!(
-                "Moonraker does not trust this client's address; it takes an API key, or {users}"
-            )),
-            Means::Key(_) => refused
-                .with_detail(format_args!("Moonraker does not accept the API key; it also takes {users}")),
-            Means::User { .. } => refused
-                .with_detail("Moonraker does not accept the user or the password; it also takes an API key"),
-        }
+            Means::Trusted => {
+                format!("Moonraker does not trust this client's address; it takes an API key, or {users}")
+            }
+            Means::Key(_) => format!("Moonraker does not accept the API key; it also takes {users}"),
+            Means::User { .. } => {
+                "Moonraker does not accept the user or the password; it also takes an API key".into()
+            }
+        };
+        // It may repeat what it has been shown.
+        refused.with_detail(self.config.login.redact(&why))
     }
 }
 

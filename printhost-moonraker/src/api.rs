@@ -131,7 +131,7 @@ impl<N: Net> Moonraker<N> {
         if self.with_live(|live| live.open) {
             let call = self.link.call(operation, |id| wire::rpc::call(method, params, id)).await;
             match call {
-                Ok(answer) => return checked(&self.config.login, operation, answer.into_bytes()),
+                Ok(answer) => return self.settled(operation, answer.into_bytes()),
                 // It was not sent, and can be sent in another way.
                 Err(e)
                     if matches!(e.kind(), ErrorKind::NotRunning | ErrorKind::Disconnected)
@@ -147,7 +147,17 @@ impl<N: Net> Moonraker<N> {
         // It has been carried out or refused; an answer that cannot be read does not undo that.
         let answer = self.rest().json_body(operation, response).await;
         let answer = answer.map_err(|e| e.with_retry(Retry::ReadFirst))?;
-        checked(&self.config.login, operation, answer)
+        self.settled(operation, answer)
+    }
+
+    /// An answer to what changes something. The status says nothing here: without a result nothing was accepted yet.
+    fn settled(&self, operation: &'static str, answer: Vec<u8>) -> Result<Vec<u8>> {
+        let answer = checked(&self.config.login, operation, answer)?;
+        match wire::rpc::has_result(&answer) {
+            true => Ok(answer),
+            false => Err(not_json(&self.config.login, operation, &answer, "an answer without a result")
+                .with_retry(Retry::ReadFirst)),
+        }
     }
 
     /// As [`Self::send`], where the answer brings something.
@@ -234,7 +244,9 @@ fn judge(refusal: &mut Refusal) {
         // Too long for Moonraker: it closes the connection with that, and nothing else.
         400 if refusal.is_empty && !refusal.method.is_safe() => ErrorKind::TooLarge,
         // A file that is printed, or loaded.
-        403 => ErrorKind::Conflict,
+        403 if matches!(refusal.operation, "upload" | "delete" | "move file") => ErrorKind::Conflict,
+        // It hands out files only.
+        403 if matches!(refusal.operation, "download" | "thumbnail") => ErrorKind::NotFound,
         422 => ErrorKind::Corrupted,
         400 if COMMANDS.contains(&refusal.operation) => ErrorKind::Conflict,
         _ => refusal.kind,

@@ -47,8 +47,9 @@ impl Config {
     /// A Moonraker, a user of it and the password. Moonraker wants to be sent the password itself, once for each login, so
     /// over a plain connection whoever can listen learns it; what is sent from then on is a token that expires.
     pub fn with_password(url: BaseUrl, user: impl Into<String>, password: impl Into<Secret>) -> Self {
-        let means = Means::User { name: user.into(), password: password.into() };
-        Self { login: Login::bearer(), means, ..Self::new(url) }
+        let password = password.into();
+        let login = Login::bearer().hiding(password.clone());
+        Self { login, means: Means::User { name: user.into(), password }, ..Self::new(url) }
     }
 
     /// Where the web interface lives (Mainsail, Fluidd), if that is neither where Moonraker is nor the same host's usual

@@ -7,7 +7,7 @@ use embassy_futures::select::{Either, select};
 use printhost_core::{
     Clock as _, Command, Error, ErrorKind, Outcome, Phase, PrinterStatus, RemotePath, Result, Retry,
 };
-use printhost_net::{Net, proto::percent::encode_component};
+use printhost_net::{Net, proto::percent::encode_component, rest::not_json};
 
 use crate::{
     Moonraker,
@@ -63,11 +63,11 @@ impl<N: Net> Moonraker<N> {
                 let mut objects = Objects::of(&known);
                 let merged = rpc::status(&answer).and_then(|mut status| objects.merge(&mut status));
                 if let Err(Malformed) = merged {
-                    return Err(Error::new(ErrorKind::Protocol, operation)
-                        .with_detail("there is no status in the answer"));
+                    let what = "there is no status in the answer";
+                    return Err(not_json(&self.config.login, operation, &answer, what));
                 }
                 let status = match objects.klippy.as_str() {
-                    "" => map::without_objects(Klippy::Startup),
+                    "" if objects == Objects::of(&known) => map::without_objects(Klippy::Startup),
                     _ => map::status(&objects),
                 };
                 Ok(Look { status, objects })
@@ -174,7 +174,8 @@ impl<N: Net> Moonraker<N> {
                 Either::First(Ok(_)) => None,
                 Either::First(Err(e)) if e.retry() == Retry::ReadFirst => Some(e.unconfirmed()),
                 Either::First(Err(e)) => return Err(e),
-                Either::Second(outcome) => return Ok(outcome),
+                Either::Second(Ok(outcome)) => return Ok(outcome),
+                Either::Second(Err(e)) => Some(e.unconfirmed()),
             }
         };
         let clock = self.net.parts().clock();
@@ -201,24 +202,37 @@ impl<N: Net> Moonraker<N> {
         let taken = pin!(self.shows_or_is_taken(operation, &|_| false));
         match select(sent, taken).await {
             Either::First(answered) => answered.map(drop),
-            Either::Second(_) => Ok(()),
+            Either::Second(taken) => taken.map(drop),
         }
     }
 
-    /// While a command is not answered.
-    async fn shows_or_is_taken(&self, operation: &'static str, shows: &impl Fn(&Look) -> bool) -> Outcome {
-        let clock = self.net.parts().clock();
+    /// While a command is not answered. A host that answers nothing else either may have it or not.
+    async fn shows_or_is_taken(
+        &self,
+        operation: &'static str,
+        shows: &impl Fn(&Look) -> bool,
+    ) -> Result<Outcome> {
+        let parts = self.net.parts();
+        let clock = parts.clock();
         let begun = clock.now();
+        let mut heard = begun;
         loop {
             // The answer is quicker, as a rule.
             clock.sleep(TO_SHOW.min(TAKEN / 4)).await;
             // A host that answers this has got the command, which was sent before.
-            let Ok(look) = self.look_at(operation).await else { continue };
+            let look = match self.look_at(operation).await {
+                Ok(look) => look,
+                Err(e) if clock.now().saturating_sub(heard) >= parts.limits().answer => {
+                    return Err(e.with_retry(Retry::ReadFirst));
+                }
+                Err(_) => continue,
+            };
+            heard = clock.now();
             if shows(&look) {
-                return Outcome::confirmed();
+                return Ok(Outcome::confirmed());
             }
-            if clock.now().saturating_sub(begun) >= TAKEN {
-                return Outcome::accepted();
+            if heard.saturating_sub(begun) >= TAKEN {
+                return Ok(Outcome::accepted());
             }
         }
     }

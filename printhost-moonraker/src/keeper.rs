@@ -144,6 +144,7 @@ impl<N: Net> Moonraker<N> {
     pub(crate) async fn objects(&self, operation: &'static str) -> Result<Option<Known>> {
         match self.get::<wire::ObjectList>(operation, "/printer/objects/list").await {
             Ok(list) => Ok(Some(list.objects)),
+            Err(e) if e.kind() == ErrorKind::Unauthorized => Err(e),
             Err(e) if matches!(e.http_status(), Some(400 | 404 | 503)) => Ok(None),
             Err(e) => Err(e),
         }

@@ -1,153 +1,19 @@
 //! From Moonraker's and Klipper's words to ours; the only place where that happens.
 
+mod numbers;
+mod status;
+
 use alloc::{format, string::String, vec::Vec};
-use core::time::Duration;
 
-use printhost_core::{
-    Camera, Fan, FileEntry, FileInfo, Heater, Job, JobEvent, Phase, Position, PrinterStatus, Thumbnail,
-};
+use printhost_core::{Camera, FileEntry, FileInfo, JobEvent, Thumbnail};
 
+use self::numbers::{count, measured, pixels, seconds};
+pub(crate) use self::status::{Klippy, klippy, status, without_objects};
 use crate::{
     history::{HistoryEntry, HistoryTotals},
     queue::{JobQueue, QueuedJob},
-    wire::{self, Objects},
+    wire,
 };
-
-/// Whether Klipper is there at all, as Moonraker says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Klippy {
-    /// Nobody has said anything.
-    #[default]
-    Unknown,
-    Disconnected,
-    Startup,
-    /// What it is doing is told by its objects.
-    Up,
-}
-
-/// `server.info`
-pub(crate) fn klippy(info: &wire::ServerInfo) -> Klippy {
-    match info.klippy_state.0.as_str() {
-        _ if info.klippy_connected == Some(false) => Klippy::Disconnected,
-        "disconnected" => Klippy::Disconnected,
-        "startup" | "initializing" => Klippy::Startup,
-        _ => Klippy::Up,
-    }
-}
-
-/// A printer whose objects are not known.
-pub(crate) fn without_objects(klippy: Klippy) -> PrinterStatus {
-    let mut status = PrinterStatus::default();
-    let (phase, word) = match klippy {
-        Klippy::Disconnected => (Phase::Offline, "disconnected"),
-        Klippy::Startup | Klippy::Up => (Phase::Connecting, "startup"),
-        Klippy::Unknown => (Phase::Unknown, ""),
-    };
-    status.phase = phase;
-    status.state_text = word.into();
-    status
-}
-
-/// A printer whose objects are known.
-pub(crate) fn status(objects: &Objects) -> PrinterStatus {
-    let print = &objects.print;
-    let mut status = PrinterStatus::default();
-    // After an emergency stop the print is still shown as printing or paused: Klipper's own state comes first.
-    let (phase, word, fault) = match objects.klippy.as_str() {
-        "" | "startup" => (Phase::Connecting, "startup", ""),
-        word @ ("error" | "shutdown") => (Phase::Faulted, word, objects.klippy_message.as_str()),
-        "ready" => match print.state.as_str() {
-            "error" => (Phase::Faulted, "error", print.message.as_str()),
-            word => (phase(word, objects), word, ""),
-        },
-        word => (Phase::Unknown, word, ""),
-    };
-    status.phase = phase;
-    status.state_text = word.into();
-    status.fault = (phase == Phase::Faulted).then(|| String::from(first_line(fault)));
-    status.fault = status.fault.filter(|fault| !fault.is_empty());
-    if phase == Phase::Connecting {
-        return status;
-    }
-    status.job = (!print.filename.is_empty()).then(|| job(print));
-    status.tools = objects.tools.iter().map(heater).collect();
-    status.bed = objects.bed.as_ref().map(heater);
-    status.chamber = objects.chamber.as_ref().map(heater);
-    status.fans = objects.fans.iter().filter_map(fan).collect();
-    status.position = position(&objects.motion);
-    status.speed_factor = objects.motion.speed_factor.map(percent);
-    status.flow_factor = objects.motion.extrude_factor.map(percent);
-    status
-}
-
-/// `heater_fan hotend` is called `hotend`, and the one that cools the print nothing.
-fn fan((name, told): &(String, wire::Fan)) -> Option<Fan> {
-    told.speed.or(told.rpm)?;
-    let mut fan = Fan::default();
-    fan.name = name.split_once(' ').map_or("", |(_, name)| name).into();
-    fan.speed = told.speed.map(|speed| speed.clamp(0.0, 1.0) as f32);
-    fan.rpm = told.rpm.map(|rpm| rpm as u32);
-    Some(fan)
-}
-
-/// Of axes that were not homed Klipper tells where they would be.
-fn position(motion: &wire::Motion) -> Option<Position> {
-    let axis =
-        |n: usize, name| motion.position[n].filter(|_| motion.homed_axes.contains(name)).map(|mm| mm as f32);
-    let mut position = Position::default();
-    (position.x, position.y, position.z) = (axis(0, 'x'), axis(1, 'y'), axis(2, 'z'));
-    (position != Position::default()).then_some(position)
-}
-
-/// 1.0 is 100 %.
-pub(crate) fn percent(factor: f64) -> u16 {
-    (factor * 100.0 + 0.5) as u16
-}
-
-/// `print_stats.state`
-fn phase(word: &str, objects: &Objects) -> Phase {
-    match word {
-        // Without the section `virtual_sdcard` there is no print to tell of.
-        "standby" | "" => Phase::Idle,
-        "printing" if objects.print.print_duration == Some(0.0) && is_heating(objects) => Phase::Preparing,
-        "printing" => Phase::Printing,
-        "paused" => Phase::Paused,
-        "complete" => Phase::Finished,
-        "cancelled" => Phase::Cancelled,
-        _ => Phase::Unknown,
-    }
-}
-
-/// Whether something is well below the temperature it shall have.
-fn is_heating(objects: &Objects) -> bool {
-    let all = objects.tools.iter().chain(&objects.bed).chain(&objects.chamber);
-    all.filter_map(|heater| heater.temperature.zip(heater.target))
-        .any(|(is, shall)| shall > 0.0 && is < shall - 3.0)
-}
-
-fn job(print: &wire::Print) -> Job {
-    let mut job = Job::default();
-    job.path = Some(print.filename.clone());
-    job.size = print.file_size.filter(|size| *size >= 1.0).map(|size| size as u64);
-    job.progress = print.progress.map(|progress| progress.clamp(0.0, 1.0) as f32);
-    job.elapsed = print.total_duration.and_then(seconds);
-    job
-}
-
-/// For a second after it has started, Klipper tells 0.0 of what it has not measured yet.
-fn heater(heater: &wire::Heater) -> Heater {
-    let actual = heater.temperature.filter(|celsius| *celsius != 0.0);
-    Heater::new(actual.map(|c| c as f32), heater.target.map(|c| c as f32))
-}
-
-/// Klipper's messages go on with advice about its own commands.
-pub(crate) fn first_line(words: &str) -> &str {
-    words.trim().lines().next().unwrap_or_default().trim_end()
-}
-
-fn seconds(seconds: f64) -> Option<Duration> {
-    Duration::try_from_secs_f64(seconds).ok()
-}
 
 /// Why a job ended whose Klipper ended.
 pub(crate) const GONE: &str = "Klipper has gone";
@@ -185,8 +51,8 @@ pub(crate) fn entry(folder: &str, item: wire::DirectoryItem) -> Option<FileEntry
         "" => name,
         folder => format!("{folder}/{name}"),
     };
-    entry.size = item.size.filter(|_| !entry.is_folder).map(|size| size as u64);
-    entry.modified = item.modified.map(|at| at as u64);
+    entry.size = item.size.filter(|_| !entry.is_folder).and_then(count);
+    entry.modified = item.modified.and_then(count);
     Some(entry)
 }
 
@@ -197,10 +63,10 @@ pub(crate) const THUMBS: &str = ".thumbs";
 pub(crate) fn details(path: &str, metadata: wire::Metadata) -> FileInfo {
     let mut info = FileInfo::default();
     info.entry.path = path.into();
-    info.entry.size = metadata.size.map(|size| size as u64);
-    info.entry.modified = metadata.modified.map(|at| at as u64);
+    info.entry.size = metadata.size.and_then(count);
+    info.entry.modified = metadata.modified.and_then(count);
     info.print_time = metadata.estimated_time.and_then(seconds).filter(|time| !time.is_zero());
-    info.filament = Vec::from_iter(metadata.filament_total.filter(|mm| *mm > 0.0).map(|mm| mm as f32));
+    info.filament = Vec::from_iter(metadata.filament_total.filter(|mm| *mm > 0.0).and_then(measured));
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     info.thumbnails = metadata
         .thumbnails
@@ -210,7 +76,7 @@ pub(crate) fn details(path: &str, metadata: wire::Metadata) -> FileInfo {
             let mut thumbnail = Thumbnail::default();
             let relative = picture.relative_path.0;
             thumbnail.source = if folder.is_empty() { relative } else { format!("{folder}/{relative}") };
-            thumbnail.size = picture.width.zip(picture.height).map(|(w, h)| (w as u32, h as u32));
+            thumbnail.size = picture.width.and_then(pixels).zip(picture.height.and_then(pixels));
             thumbnail
         })
         .collect();
@@ -237,7 +103,7 @@ pub(crate) fn queue(status: wire::QueueStatus) -> JobQueue {
     let jobs = status.queued_jobs.into_iter().map(|job| QueuedJob {
         id: job.job_id.0,
         path: job.filename.0,
-        added: job.time_added.map(|at| at as u64),
+        added: job.time_added.and_then(count),
     });
     JobQueue { state: status.queue_state.0, jobs: jobs.collect() }
 }
@@ -251,8 +117,8 @@ pub(crate) fn history(job: wire::HistoryJob) -> HistoryEntry {
         status: job.status.0,
         file_exists: job.exists,
         user: job.user.map(|user| user.0).filter(|user| !user.is_empty()),
-        started: job.start_time.map(|at| at as u64),
-        ended: job.end_time.map(|at| at as u64),
+        started: job.start_time.and_then(count),
+        ended: job.end_time.and_then(count),
         printed: job.print_duration.and_then(seconds),
         took: job.total_duration.and_then(seconds),
         filament: job.filament_used.map(|mm| mm as f32),
@@ -263,7 +129,7 @@ pub(crate) fn history(job: wire::HistoryJob) -> HistoryEntry {
 pub(crate) fn totals(totals: wire::Totals) -> HistoryTotals {
     let time = |of: f64| seconds(of).unwrap_or_default();
     HistoryTotals {
-        jobs: totals.total_jobs as u64,
+        jobs: count(totals.total_jobs).unwrap_or_default(),
         time: time(totals.total_time),
         print_time: time(totals.total_print_time),
         filament: totals.total_filament_used,
@@ -274,74 +140,9 @@ pub(crate) fn totals(totals: wire::Totals) -> HistoryTotals {
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
     use super::*;
-    use crate::wire::json::Reader;
-
-    fn status_of(json: &str) -> PrinterStatus {
-        let mut objects = Objects::default();
-        objects.merge(&mut Reader::new(json.as_bytes())).unwrap();
-        status(&objects)
-    }
-
-    fn ready(print_stats: &str) -> PrinterStatus {
-        status_of(&format!(r#"{{"webhooks":{{"state":"ready"}},"print_stats":{print_stats}}}"#))
-    }
-
-    #[test]
-    fn klippers_own_state_comes_before_that_of_the_print() {
-        // As after an emergency stop in a print.
-        let status = status_of(
-            r#"{"webhooks":{"state":"shutdown","state_message":"Shutdown due to webhooks request\nOnce the"},
-            "print_stats":{"state":"paused","filename":"a.gcode"}}"#,
-        );
-        assert_eq!((status.phase, status.state_text.as_str()), (Phase::Faulted, "shutdown"));
-        assert_eq!(status.fault.as_deref(), Some("Shutdown due to webhooks request"));
-        let startup = status_of(r#"{"webhooks":{"state":"startup"},"print_stats":{"state":"standby"}}"#);
-        assert_eq!(startup.phase, Phase::Connecting);
-    }
-
-    #[test]
-    fn every_state_of_a_print_has_a_phase() {
-        for (state, phase) in [
-            ("standby", Phase::Idle),
-            ("printing", Phase::Printing),
-            ("paused", Phase::Paused),
-            ("complete", Phase::Finished),
-            ("cancelled", Phase::Cancelled),
-            ("error", Phase::Faulted),
-            ("levitating", Phase::Unknown),
-        ] {
-            let status = ready(&format!(r#"{{"state":"{state}","message":"why"}}"#));
-            assert_eq!((status.phase, status.state_text.as_str()), (phase, state));
-            assert_eq!(status.fault.as_deref(), (state == "error").then_some("why"));
-        }
-        let heating = status_of(
-            r#"{"webhooks":{"state":"ready"},"print_stats":{"state":"printing","print_duration":0.0},
-            "extruder":{"temperature":30.0,"target":200.0}}"#,
-        );
-        assert_eq!(heating.phase, Phase::Preparing);
-    }
-
-    #[test]
-    fn every_field_is_mapped() {
-        let status = status_of(include_str!("../tests/data/printing.json"));
-        let job = status.job.unwrap();
-        assert_eq!((job.path.as_deref(), job.size), (Some("cube.gcode"), Some(36517)));
-        assert!((job.progress.unwrap() - 0.2312).abs() < 1e-3);
-        assert_eq!(job.elapsed, Some(Duration::from_millis(66_550)));
-        assert_eq!(status.tools, [Heater::new(Some(205.2), Some(205.0))]);
-        assert_eq!(status.bed, Some(Heater::new(Some(60.1), Some(60.0))));
-        let position = status.position.unwrap();
-        assert_eq!((position.x, position.y, position.z), (Some(110.5), Some(90.0), None));
-        assert_eq!((status.speed_factor, status.flow_factor), (Some(110), Some(95)));
-    }
-
-    #[test]
-    fn temperature_that_was_not_measured_yet_is_none() {
-        let status =
-            status_of(r#"{"webhooks":{"state":"ready"},"extruder":{"temperature":0.0,"target":0.0}}"#);
-        assert_eq!(status.tools, [Heater::new(None, Some(0.0))]);
-    }
 
     #[test]
     fn pictures_are_found_below_the_files_folder() {

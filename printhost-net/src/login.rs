@@ -52,6 +52,8 @@ struct State {
     proved: bool,
     session: Option<Box<dyn Answers>>,
     token: Option<Secret>,
+    /// What the host has handed out beside the token.
+    handed_out: Option<Secret>,
     /// Changes with every challenge that is taken or dropped, so that a request knows whose answer it carried.
     generation: u32,
 }
@@ -132,6 +134,11 @@ impl Login {
         self.at(origin, |state| state.token.clone())
     }
 
+    /// From now on a secret that the host has handed out for later is kept out of errors, too; one at a time.
+    pub fn hide(&self, secret: Secret) {
+        self.state.lock(|state| state.borrow_mut().handed_out = Some(secret));
+    }
+
     /// Keeps a further secret out of errors: one that stands in a path, or that this host must not see.
     pub fn hiding(mut self, secret: impl Into<Secret>) -> Self {
         self.hidden = Some(secret.into());
@@ -149,6 +156,9 @@ impl Login {
         }
         self.state.lock(|state| {
             let state = state.borrow();
+            if let Some(secret) = &state.handed_out {
+                text = secret.redact(&text);
+            }
             match (&state.session, &state.token) {
                 (Some(session), _) => session.redact(&text),
                 (_, Some(token)) => token.redact(&text),
@@ -158,7 +168,8 @@ impl Login {
     }
 
     const fn with(means: Means, session: Option<Box<dyn Answers>>) -> Self {
-        let state = State { origin: None, proved: false, session, token: None, generation: 0 };
+        let state =
+            State { origin: None, proved: false, session, token: None, handed_out: None, generation: 0 };
         Self { means, hidden: None, state: Mutex::new(RefCell::new(state)) }
     }
 

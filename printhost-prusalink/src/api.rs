@@ -1,6 +1,7 @@
 //! Requests to PrusaLink's interface, and what its refusals mean.
 
 use alloc::vec::Vec;
+use core::fmt::Display;
 
 use embedded_io_async::Read;
 use printhost_core::{Error, ErrorKind, Result};
@@ -46,8 +47,19 @@ impl<N: Net> PrusaLink<N> {
         self.rest().exchange(&home.base, call, body).await
     }
 
-    /// GET, and the JSON of the answer; `None` where there is nothing (204).
+    /// GET, and the JSON of the answer.
     pub(crate) async fn get<T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        home: &Home,
+        path: &str,
+    ) -> Result<T> {
+        let answer = self.get_if_any(operation, home, path).await?;
+        answer.ok_or_else(|| Error::new(ErrorKind::Protocol, operation).with_detail("the answer is empty"))
+    }
+
+    /// As [`Self::get`]; `None` where there is nothing (204).
+    pub(crate) async fn get_if_any<T: DeserializeOwned>(
         &self,
         operation: &'static str,
         home: &Home,
@@ -59,7 +71,7 @@ impl<N: Net> PrusaLink<N> {
         }
     }
 
-    /// Apart from [`Self::get`], so that it exists once and not for every type of answer.
+    /// Apart from [`Self::get_if_any`], so that it exists once and not for every type of answer.
     async fn get_bytes(&self, call: Call<'_>, home: &Home) -> Result<Option<Vec<u8>>> {
         let _turn = self.turn(call.operation).await?;
         let response = self.request(home, call, NO_BODY).await?;
@@ -89,7 +101,12 @@ impl<N: Net> PrusaLink<N> {
 
     /// The JSON of an answer; what is wrong with it may quote it.
     pub(crate) fn parse<T: DeserializeOwned>(&self, operation: &'static str, bytes: &[u8]) -> Result<T> {
-        json::from_slice(bytes).map_err(|error| not_json(&self.config.login, operation, bytes, error))
+        let refuse = |error: &dyn Display| not_json(&self.config.login, operation, bytes, error);
+        match json::from_slice(bytes) {
+            // A list could be taken for an object's fields in their order.
+            Ok(_) if !bytes.trim_ascii_start().starts_with(b"{") => Err(refuse(&"this is no JSON object")),
+            told => told.map_err(|error| refuse(&error)),
+        }
     }
 }
 

@@ -17,7 +17,7 @@ impl<N: Net> PrusaLink<N> {
         if home.family == Family::Firmware {
             return Ok(Vec::new());
         }
-        let told: Option<wire::Cameras> = match self.get(operation, &home, ROUTE).await {
+        let told: Option<wire::Cameras> = match self.get_if_any(operation, &home, ROUTE).await {
             // Older versions have none.
             Err(e) if e.kind() == ErrorKind::NotFound => None,
             told => told?,

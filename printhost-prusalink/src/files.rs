@@ -11,7 +11,7 @@ const MAX_NAME: usize = 1024;
 impl<N: Net> PrusaLink<N> {
     /// A file or folder, as PrusaLink tells it. A folder comes with everything in it and may be too large for that.
     pub(crate) async fn entry(&self, operation: &'static str, home: &Home, path: &str) -> Result<wire::File> {
-        Ok(self.get(operation, home, &names::route(home, path)).await?.unwrap_or_default())
+        self.get(operation, home, &names::route(home, path)).await
     }
 
     /// What the host knows of a file.

@@ -65,12 +65,12 @@ impl<N: Net> PrusaLink<N> {
     ) -> Result<Look> {
         let mut looks = 1;
         loop {
-            let told: wire::Status = self.get(operation, home, "/api/v1/status").await?.unwrap_or_default();
+            let told: wire::Status = self.get(operation, home, "/api/v1/status").await?;
             let job = match told.job.as_ref().and_then(|job| job.id) {
                 None => None,
                 Some(id) => match known.filter(|known| known.id == id) {
                     Some(known) => Some(known.clone()),
-                    None => match self.get::<wire::Job>(operation, home, "/api/v1/job").await? {
+                    None => match self.get_if_any::<wire::Job>(operation, home, "/api/v1/job").await? {
                         Some(job) if job.id == Some(id) => {
                             Some(KnownJob { id, file: map::job_file(&home.storage, job.file) })
                         }
@@ -124,7 +124,7 @@ impl<N: Net> PrusaLink<N> {
     async fn steer(&self, command: Command<'_>, method: Method, action: &str) -> Result<Outcome> {
         let operation = command.name();
         let home = self.home(operation).await?;
-        let job: Option<wire::Job> = self.get(operation, &home, "/api/v1/job").await?;
+        let job: Option<wire::Job> = self.get_if_any(operation, &home, "/api/v1/job").await?;
         let Some(id) = job.and_then(|job| job.id) else {
             return Err(Error::new(ErrorKind::Conflict, operation).with_detail("there is no job"));
         };

@@ -113,7 +113,7 @@ pub(crate) fn status(told: wire::Status, file: Option<JobFile>) -> PrinterStatus
     }
     if status.phase != Phase::Offline {
         let fan = |name: &str, rpm: Option<f32>| {
-            rpm.map(|rpm| {
+            rpm.filter(|rpm| (0.0..1e6).contains(rpm)).map(|rpm| {
                 let mut fan = Fan::default();
                 fan.name = name.into();
                 fan.rpm = Some(rpm as u32);
@@ -195,7 +195,7 @@ pub(crate) fn details(path: &str, file: wire::File) -> FileInfo {
     info.print_time = file.meta.estimated_print_time.and_then(seconds).filter(|time| !time.is_zero());
     info.filament = match file.meta.filament_per_tool.is_empty() {
         true => file.meta.filament.into_iter().collect(),
-        false => file.meta.filament_per_tool,
+        false => file.meta.filament_per_tool.into_iter().filter(|mm| mm.is_finite()).collect(),
     };
     info.thumbnails.extend(file.refs.thumbnail.filter(|source| !source.is_empty()).map(|source| {
         let mut thumbnail = Thumbnail::default();

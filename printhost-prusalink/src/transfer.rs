@@ -66,6 +66,6 @@ impl<N: Net> PrusaLink<N> {
         operation: &'static str,
         home: &Home,
     ) -> Result<Option<wire::Transfer>> {
-        self.get(operation, home, ROUTE).await
+        self.get_if_any(operation, home, ROUTE).await
     }
 }

@@ -1,4 +1,5 @@
 use alloc::{format, string::String};
+use core::time::Duration;
 
 use printhost_core::{Error, ErrorKind, Result};
 use printhost_net::{BaseUrl, Body, Method, Net, Request};
@@ -7,6 +8,8 @@ use crate::{Answer, Oracle, Question};
 
 /// The longest answer that is read, in bytes.
 const ANSWER: usize = 16 << 10;
+/// Bringing a printer to rest takes the longest: a host may have to be started anew, and shows the end of a print before.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An oracle on another machine, asked over HTTP: for drivers that run on a microcontroller.
 ///
@@ -31,7 +34,8 @@ impl<N: Net> Oracle for RemoteOracle<N> {
         let body = serde_json::to_vec(question).map_err(|e| wrong(format!("{e}")))?;
         let target = self.url.target("/");
         let request = Request::new("oracle", Method::Post, &self.url.origin, &target)
-            .headers(&[("Content-Type", "application/json")]);
+            .headers(&[("Content-Type", "application/json")])
+            .answer_within(PATIENCE);
         let mut response = self.net.parts().send(&request, Body::bytes(&body)).await?;
         let status = response.status();
         let text = response.read_to_end(ANSWER).await?;

@@ -9,8 +9,14 @@ mod bad_input {
     pub(crate) mod harness;
     mod addresses;
     mod bodies;
+    pub(crate) mod drivers;
+    mod fields;
+    pub(crate) mod frames;
     mod framing;
+    mod klippy;
+    mod logins;
     mod lost_answers;
+    mod rpc_socket;
     mod secrets;
     pub(crate) mod server;
     mod silence;

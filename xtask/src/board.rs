@@ -24,11 +24,17 @@ const CONFIG_ADDRESS: &str = "0x803ff000";
 /// The host's loopback, seen from QEMU's user network.
 pub(crate) const HOST: &str = "10.0.2.2";
 
-/// The command that builds the firmware.
-pub(crate) fn build(features: &[&str]) -> Command {
+/// The command that builds the firmware with every driver.
+pub(crate) fn build() -> Command {
     let mut cargo = portable::debian_cargo("build", "portable");
-    cargo.args(["--release", "--locked", "--target", TARGET, "--features", &features.join(",")]);
-    cargo.current_dir(workspace::root().join(BOARD));
+    cargo.args(["--release", "--locked", "--target", TARGET]).current_dir(workspace::root().join(BOARD));
+    cargo
+}
+
+/// The command that builds the firmware that judges one driver.
+pub(crate) fn build_suite(driver: &str) -> Command {
+    let mut cargo = build();
+    cargo.args(["--no-default-features", "--features", &format!("suite,{driver}")]);
     cargo
 }
 
@@ -69,9 +75,14 @@ impl Report {
 
 /// Runs the firmware with a configuration to its end, which must come within five minutes.
 pub(crate) fn run(config: &[(&str, &str)]) -> Result<Report> {
+    run_within(300, config)
+}
+
+/// As [`run`], within so many seconds.
+pub(crate) fn run_within(seconds: u32, config: &[(&str, &str)]) -> Result<Report> {
     let file = write(config)?;
     let mut timeout = workspace::command("timeout");
-    let output = qemu(timeout.args(["--signal=KILL", "300"]), &file)
+    let output = qemu(timeout.arg("--signal=KILL").arg(seconds.to_string()), &file)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()

@@ -59,7 +59,7 @@ pub(crate) fn endure(args: &[&str]) -> Option<bool> {
 
 /// The rounds, and boards with a defect that they must find out.
 pub(crate) fn run(steps: &mut Steps, rounds: u32, seed: u64) -> Result {
-    steps.command("firmware for QEMU", &mut board::build(&[]))?;
+    steps.command("firmware for QEMU", &mut board::build())?;
     let release = &octoprint::STABLE;
     let server = steps.run(format!("OctoPrint {} starts", release.version), || OctoPrint::start(release))?;
     admission::run(steps, &server)?;

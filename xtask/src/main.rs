@@ -3,6 +3,8 @@
 mod admission;
 mod bench;
 mod board;
+mod board_relay;
+mod board_suite;
 mod budgets;
 mod elf;
 mod endurance;
@@ -56,7 +58,9 @@ usage: cargo xtask <command>
   pyprusalink           likewise for PrusaLink
   moonraker-api         likewise for Moonraker
   firmware [NAME...]    every firmware image that can be built here, or these: made, checked, measured
-  qemu                  the hub on an emulated microcontroller, against a real OctoPrint
+  qemu                  the hub on an emulated microcontroller, against real servers
+  qemu --relay          a file through it into a real PrusaLink and a real Moonraker
+  qemu --suite DRIVER   the conformance suite on it, with one driver
   endure [--rounds N] [--seed S]
                         many relays of that hub, with something going wrong in most of them
   fuzz [--seconds N]    every fuzz target for a few seconds, or N
@@ -101,6 +105,14 @@ fn main() -> ExitCode {
             }
         },
         ["qemu"] => qemu::qemu(),
+        ["qemu", "--suite", driver] => match board_suite::suite(driver) {
+            Some(passed) => passed,
+            None => {
+                eprint!("{USAGE}");
+                return ExitCode::from(2);
+            }
+        },
+        ["qemu", "--relay"] => board_relay::relays(),
         ["package"] => package::package(),
         ["ledger"] => ledger::write(),
         ["bench"] => bench::bench(),

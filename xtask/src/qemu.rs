@@ -1,13 +1,12 @@
-//! The hub on an emulated microcontroller, against a real OctoPrint.
+//! The hub on an emulated microcontroller, against real servers.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Stdio};
 use std::sync::Arc;
 
 use crate::board::{self, HOST, MANIFEST, Report};
+use crate::board_relay;
+use crate::board_suite;
 use crate::budgets::{Budget, Line, check};
 use crate::elf;
-use crate::ledger;
 use crate::octoprint::{self, OctoPrint};
 use crate::part;
 use crate::sizes;
@@ -31,7 +30,7 @@ pub(crate) fn qemu() -> bool {
 pub(crate) fn run(steps: &mut Steps) -> Result {
     let fmt = ["fmt", "--check", "--manifest-path", MANIFEST];
     steps.command("formatting of the board", &mut workspace::cargo(fmt))?;
-    steps.command("firmware for QEMU", &mut board::build(&[]))?;
+    steps.command("firmware for QEMU", &mut board::build())?;
     steps.run("sizes by crate", || sizes::print(&board::image()))?;
     steps.run("budget of the flash", || {
         let budget = Budget::of(board::BUDGET)?;
@@ -49,65 +48,10 @@ pub(crate) fn run(steps: &mut Steps) -> Result {
         .map_err(|error| format!("{error}\nof OctoPrint {}", server.log_hint()))?;
     tls::run(steps, &server).map_err(|error| format!("{error}\nof OctoPrint {}", server.log_hint()))?;
     drop(server);
-    steps.command("firmware for QEMU with the conformance suite", &mut board::build(&["suite"]))?;
-    // A fresh one: what it pushes grows with every print, and must fit the board.
-    let server =
-        steps.run(format!("OctoPrint {} starts again", release.version), || OctoPrint::start(release))?;
-    steps
-        .run("conformance from QEMU", || suite(&server))
-        .map_err(|error| format!("{error}\nof OctoPrint {}", server.log_hint()))
-}
-
-/// Judges the driver on the board by every case of the conformance suite.
-fn suite(server: &OctoPrint) -> Result {
-    let [(_, url), (_, key), ..] = server.environment();
-    let oracle = OracleProcess::start(url.trim_start_matches("octoprint://"), &key)?;
-    let report = board::run(&[
-        ("printer", &format!("octoprint://{HOST}:{}", oracle.proxy)),
-        ("oracle", &format!("http://{HOST}:{}", oracle.oracle)),
-        ("key", &key),
-    ])?;
-    let cases: String = report.cases.iter().map(|line| format!("{}\n", line.trim_end())).collect();
-    ledger::keep(&format!("octoprint-{}-qemu", server.version()), &cases)?;
-    ensure(report.code == 0, &format!("the board ended with code {}", report.code))?;
-    within_budget(&report, "heap", "stack-suite")
-}
-
-/// The proxy and the oracle between the board and OctoPrint; it ends with its standard input.
-struct OracleProcess {
-    process: Child,
-    proxy: u16,
-    oracle: u16,
-}
-
-impl OracleProcess {
-    fn start(address: &str, key: &str) -> Result<Self> {
-        let example = ["--package=printhost-testkit", "--features=runner", "--example=octoprint_oracle"];
-        crate::steps::run(workspace::cargo(["build", "--quiet"]).args(example))?;
-        let mut process = workspace::cargo(["run", "--quiet"])
-            .args(example)
-            .args(["--", address, key])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("the oracle: {error}"))?;
-        let mut lines = BufReader::new(process.stdout.take().ok_or("the oracle: no output")?).lines();
-        let mut port = |name: &str| -> Result<u16> {
-            let line = lines.next().and_then(std::result::Result::ok).unwrap_or_default();
-            let port = line.strip_prefix(name).and_then(|rest| rest.trim().parse().ok());
-            port.ok_or_else(|| format!("the oracle printed {line:?} instead of its {name} port"))
-        };
-        let (proxy, oracle) = (port("proxy")?, port("oracle")?);
-        Ok(Self { process, proxy, oracle })
+    if cfg!(target_os = "linux") {
+        board_relay::prusalink(steps)?;
     }
-}
-
-impl Drop for OracleProcess {
-    fn drop(&mut self) {
-        // Its end of input is its end.
-        drop(self.process.stdin.take());
-        let _ = self.process.wait();
-    }
+    board_suite::octoprint(steps)
 }
 
 /// Relays the file to a printer's URL and has it printed; `heap` names the budget of the heap.
@@ -155,7 +99,7 @@ pub(crate) fn start_relay(
 }
 
 /// Compares what a run used with the board's budget, whose numbers for heap and stack have these names.
-fn within_budget(report: &Report, heap: &str, stack: &str) -> Result {
+pub(crate) fn within_budget(report: &Report, heap: &str, stack: &str) -> Result {
     let budget = Budget::of(board::BUDGET)?;
     check(&[
         Line::used("heap", report.value("heap peak")?, budget.get(heap)?),

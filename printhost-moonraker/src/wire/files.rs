@@ -10,8 +10,10 @@ use super::{Cut, Path, Text};
 pub(crate) struct DirectoryItem {
     pub dirname: Option<Cut<1024>>,
     pub filename: Option<Cut<1024>>,
+    #[serde(deserialize_with = "super::number")]
     pub size: Option<f64>,
     /// Seconds since 1970, with decimals.
+    #[serde(deserialize_with = "super::number")]
     pub modified: Option<f64>,
 }
 
@@ -33,6 +35,7 @@ pub(crate) struct DiskUsage {
 /// `POST /server/files/upload`, which is not wrapped in `result`.
 #[derive(Deserialize)]
 pub(crate) struct UploadDone {
+    #[serde(deserialize_with = "super::told")]
     pub item: Item,
 }
 
@@ -41,6 +44,7 @@ pub(crate) struct UploadDone {
 #[serde(default)]
 pub(crate) struct Item {
     pub path: Path,
+    #[serde(deserialize_with = "super::number")]
     pub size: Option<f64>,
 }
 
@@ -48,13 +52,19 @@ pub(crate) struct Item {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Metadata {
+    #[serde(deserialize_with = "super::number")]
     pub size: Option<f64>,
+    #[serde(deserialize_with = "super::number")]
     pub modified: Option<f64>,
     /// What has changed the file since it was uploaded.
+    #[serde(deserialize_with = "super::list")]
     pub file_processors: Vec<Text>,
+    #[serde(deserialize_with = "super::number")]
     pub estimated_time: Option<f64>,
     /// mm
+    #[serde(deserialize_with = "super::number")]
     pub filament_total: Option<f64>,
+    #[serde(deserialize_with = "super::list")]
     pub thumbnails: Vec<Picture>,
 }
 
@@ -62,7 +72,9 @@ pub(crate) struct Metadata {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Picture {
+    #[serde(deserialize_with = "super::number")]
     pub width: Option<f64>,
+    #[serde(deserialize_with = "super::number")]
     pub height: Option<f64>,
     pub relative_path: Path,
 }

@@ -11,13 +11,19 @@ pub(crate) struct HistoryJob {
     pub filename: Path,
     /// `in_progress`, `completed`, `cancelled`, `error`, `klippy_shutdown`, `klippy_disconnect`, `interrupted`.
     pub status: Text,
+    #[serde(deserialize_with = "super::told")]
     pub exists: Option<bool>,
     pub user: Option<Text>,
+    #[serde(deserialize_with = "super::number")]
     pub start_time: Option<f64>,
+    #[serde(deserialize_with = "super::number")]
     pub end_time: Option<f64>,
+    #[serde(deserialize_with = "super::number")]
     pub print_duration: Option<f64>,
+    #[serde(deserialize_with = "super::number")]
     pub total_duration: Option<f64>,
     /// mm
+    #[serde(deserialize_with = "super::number")]
     pub filament_used: Option<f64>,
 }
 
@@ -27,6 +33,7 @@ pub(crate) struct HistoryJob {
 pub(crate) struct HistoryChanged {
     /// `added` or `finished`.
     pub action: Text,
+    #[serde(deserialize_with = "super::told")]
     pub job: HistoryJob,
 }
 
@@ -34,6 +41,7 @@ pub(crate) struct HistoryChanged {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct HistoryTotals {
+    #[serde(deserialize_with = "super::told")]
     pub job_totals: Totals,
 }
 

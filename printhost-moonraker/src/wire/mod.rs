@@ -10,10 +10,14 @@ mod objects;
 pub(crate) mod rpc;
 mod server;
 
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 use core::fmt;
 
-use serde::{Deserialize, Deserializer, de::Visitor};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
 
 pub(crate) use files::*;
 pub(crate) use history::*;
@@ -50,15 +54,33 @@ impl<'de, const MAX: usize> Deserialize<'de> for Cut<MAX> {
                 Ok(Cut(String::new()))
             }
 
-            fn visit_none<E>(self) -> Result<Self::Value, E> {
+            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
                 Ok(Cut(String::new()))
             }
 
-            fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-                deserializer.deserialize_str(self)
+            fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+                Ok(Cut(String::new()))
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+                Ok(Cut(String::new()))
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+                Ok(Cut(String::new()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Cut(String::new()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Cut(String::new()))
             }
         }
-        deserializer.deserialize_option(Text)
+        deserializer.deserialize_any(Text)
     }
 }
 
@@ -74,4 +96,28 @@ impl<'de> Deserialize<'de> for Path {
         let Cut(path) = Cut::<{ PATH + 4 }>::deserialize(deserializer)?;
         Ok(Self(if path.len() <= PATH { path } else { String::new() }))
     }
+}
+
+/// A field; as good as left out when it is `null`, or not what it should be. Every one is read by itself, so that one
+/// that has changed its type costs itself only.
+fn told<'de, T: DeserializeOwned + Default, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Ok(of(<&RawValue>::deserialize(deserializer)?).unwrap_or_default())
+}
+
+/// As [`told`]: a number.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    told(deserializer)
+}
+
+/// As [`told`]: a list, without what should not be in it.
+fn list<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let raw = <&RawValue>::deserialize(deserializer)?.get();
+    let items: Vec<&RawValue> = serde_json::from_str(raw).unwrap_or_default();
+    Ok(items.into_iter().filter_map(of).collect())
+}
+
+/// Never from a list: it could be taken for an object's fields in their order.
+fn of<T: DeserializeOwned>(raw: &RawValue) -> Option<T> {
+    let is_list = raw.get().starts_with('[');
+    (!is_list).then(|| serde_json::from_str(raw.get()).ok()).flatten()
 }

@@ -110,6 +110,25 @@ pub(crate) fn refusal(body: &[u8]) -> Option<Failure> {
     (failure.code.is_some() || !failure.message.is_empty()).then_some(failure)
 }
 
+/// Whether it is an answer that brings something, be it `null`.
+pub(crate) fn has_result(answer: &[u8]) -> bool {
+    let mut r = Reader::new(answer);
+    let mut find = || -> Read<bool> {
+        if r.peek()? != b'{' || !r.enter_object()? {
+            return Ok(false);
+        }
+        let mut first = true;
+        while let Some(key) = r.key(&mut first)? {
+            if key == b"result" {
+                return Ok(true);
+            }
+            r.skip()?;
+        }
+        Ok(false)
+    };
+    find() == Ok(true)
+}
+
 /// Enters the object that is a member of the object that is here.
 fn enter(r: &mut Reader<'_>, wanted: &[u8]) -> Read<Option<()>> {
     if r.peek()? != b'{' || !r.enter_object()? {
@@ -184,6 +203,18 @@ mod tests {
         }
         for bad in ["", "{", r#"{"method":"notify_status_update","params":["#, r#"{"a"}"#] {
             assert!(told(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_an_answer_with_a_result_brings_something() {
+        for some in [r#"{"result":"ok"}"#, r#"{"jsonrpc":"2.0","id":1,"result":null}"#] {
+            assert!(has_result(some.as_bytes()), "{some}");
+        }
+        for none in
+            ["", "<html>", "{}", "[]", r#""result""#, r#"{"x":{"result":1}}"#, r#"{"error":"x"}"#, "{"]
+        {
+            assert!(!has_result(none.as_bytes()), "{none}");
         }
     }
 

@@ -6,12 +6,15 @@ use serde::{
     de::{SeqAccess, Visitor},
 };
 
+use serde_json::value::RawValue;
+
 use super::{Cut, PATH, Path, Text, tool};
 
 /// `server.info`
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct ServerInfo {
+    #[serde(deserialize_with = "super::told")]
     pub klippy_connected: Option<bool>,
     pub klippy_state: Text,
     pub moonraker_version: Option<Text>,
@@ -22,7 +25,9 @@ pub(crate) struct ServerInfo {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct AccessInfo {
+    #[serde(deserialize_with = "super::told")]
     pub login_required: Option<bool>,
+    #[serde(deserialize_with = "super::list")]
     pub available_sources: Vec<Cut<32>>,
 }
 
@@ -35,8 +40,16 @@ pub(crate) struct Tokens {
 
 /// `printer.objects.list`: what of it matters.
 #[derive(Deserialize, Default)]
+#[serde(default)]
 pub(crate) struct ObjectList {
+    #[serde(deserialize_with = "known")]
     pub objects: Known,
+}
+
+/// None where there is no list.
+fn known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Known, D::Error> {
+    let list = <&RawValue>::deserialize(deserializer)?;
+    Ok(serde_json::from_str(list.get()).unwrap_or_default())
 }
 
 /// Which objects there are.
@@ -141,6 +154,7 @@ fn is_chamber(name: &str) -> bool {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Webcams {
+    #[serde(deserialize_with = "super::list")]
     pub webcams: Vec<Webcam>,
 }
 
@@ -148,6 +162,7 @@ pub(crate) struct Webcams {
 #[serde(default)]
 pub(crate) struct Webcam {
     pub name: Text,
+    #[serde(deserialize_with = "super::told")]
     pub enabled: Option<bool>,
     pub stream_url: Cut<1024>,
     pub snapshot_url: Cut<1024>,
@@ -157,6 +172,7 @@ pub(crate) struct Webcam {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct QueueStatus {
+    #[serde(deserialize_with = "super::list")]
     pub queued_jobs: Vec<QueuedJob>,
     pub queue_state: Text,
 }
@@ -166,5 +182,6 @@ pub(crate) struct QueueStatus {
 pub(crate) struct QueuedJob {
     pub filename: Path,
     pub job_id: Text,
+    #[serde(deserialize_with = "super::number")]
     pub time_added: Option<f64>,
 }

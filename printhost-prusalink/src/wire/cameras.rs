@@ -2,8 +2,6 @@ use alloc::{string::String, vec::Vec};
 
 use serde::Deserialize;
 
-use super::or_default;
-
 /// `GET /api/v1/cameras`; the Pi only.
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -17,9 +15,10 @@ pub(crate) struct Cameras {
 pub(crate) struct Camera {
     #[serde(deserialize_with = "super::text")]
     pub camera_id: Option<String>,
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "super::told")]
     pub config: CameraConfig,
     /// It can be asked for pictures.
+    #[serde(deserialize_with = "super::told")]
     pub connected: Option<bool>,
 }
 

@@ -2,8 +2,6 @@ use alloc::string::String;
 
 use serde::Deserialize;
 
-use super::or_default;
-
 /// An entry of a folder, and `GET /api/v1/files/{storage}/{path}`. A folder's entries are taken one by one.
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -17,12 +15,14 @@ pub(crate) struct File {
     #[serde(deserialize_with = "super::path")]
     pub display_name: Option<String>,
     /// The Pi tells one of folders, too.
+    #[serde(deserialize_with = "super::told")]
     pub size: Option<u64>,
     /// Seconds since 1970.
+    #[serde(deserialize_with = "super::told")]
     pub m_timestamp: Option<u64>,
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "super::told")]
     pub refs: Refs,
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "super::told")]
     pub meta: Meta,
 }
 
@@ -41,8 +41,9 @@ pub(crate) struct Refs {
 #[serde(default)]
 pub(crate) struct Meta {
     /// Seconds.
+    #[serde(deserialize_with = "super::told")]
     pub estimated_print_time: Option<f64>,
-    #[serde(rename = "filament used [mm]")]
+    #[serde(rename = "filament used [mm]", deserialize_with = "super::measure")]
     pub filament: Option<f32>,
     #[serde(rename = "filament used [mm] per tool", deserialize_with = "super::few")]
     pub filament_per_tool: alloc::vec::Vec<f32>,

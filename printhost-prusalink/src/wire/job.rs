@@ -2,15 +2,14 @@ use alloc::string::String;
 
 use serde::Deserialize;
 
-use super::or_default;
-
 /// `GET /api/v1/job`, which is 204 without a job. Its `state` is not believed: a printer that waits for somebody is
 /// PAUSED there.
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Job {
+    #[serde(deserialize_with = "super::told")]
     pub id: Option<u64>,
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "super::told")]
     pub file: JobFile,
 }
 
@@ -26,5 +25,6 @@ pub(crate) struct JobFile {
     /// The last element of the path, in full.
     #[serde(deserialize_with = "super::path")]
     pub display_name: Option<String>,
+    #[serde(deserialize_with = "super::told")]
     pub size: Option<u64>,
 }

@@ -2,6 +2,7 @@ use alloc::string::String;
 use core::fmt;
 
 use serde::{Deserialize, Deserializer, de::Visitor};
+use serde_json::value::RawValue;
 
 /// `GET /api/v1/transfer`, which is 204 while no file is on its way.
 #[derive(Deserialize, Default)]
@@ -12,6 +13,7 @@ pub(crate) struct Transfer {
     #[serde(deserialize_with = "number")]
     pub size: Option<u64>,
     /// Bytes.
+    #[serde(deserialize_with = "super::told")]
     pub transferred: Option<u64>,
 }
 
@@ -37,5 +39,6 @@ fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::
             Ok(None)
         }
     }
-    deserializer.deserialize_any(Number)
+    let raw = <&RawValue>::deserialize(deserializer)?.get();
+    Ok(serde_json::Deserializer::from_str(raw).deserialize_any(Number).unwrap_or_default())
 }

@@ -2,8 +2,6 @@ use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::or_default;
-
 /// `GET /api/version`
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -23,14 +21,14 @@ pub(crate) struct Version {
     pub firmware: Option<IgnoredAny>,
     /// The Pi only.
     pub sdk: Option<IgnoredAny>,
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "super::told")]
     pub capabilities: Abilities,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Abilities {
-    #[serde(rename = "upload-by-put")]
+    #[serde(rename = "upload-by-put", deserialize_with = "super::told")]
     pub upload_by_put: Option<bool>,
 }
 
@@ -51,8 +49,11 @@ pub(crate) struct Storage {
     /// In paths that PrusaLink tells: `PrusaLink gcodes`, `usb`.
     #[serde(deserialize_with = "super::root")]
     pub name: Option<String>,
+    #[serde(deserialize_with = "super::told")]
     pub available: Option<bool>,
+    #[serde(deserialize_with = "super::told")]
     pub read_only: Option<bool>,
     /// Of the firmware, and of some older versions.
+    #[serde(deserialize_with = "super::told")]
     pub ro: Option<bool>,
 }

@@ -19,6 +19,7 @@ use tokio::time::sleep;
 use super::{
     FaultProxy,
     curl::{Curl, encoded},
+    oracle_service::AskAnywhere,
 };
 use crate::{Activity, Answer, Content, Deed, Oracle, Question, Seen, Stored};
 
@@ -198,10 +199,8 @@ impl MoonrakerOracle {
         let (status, answer) = self.curl.run("/server/files/upload", &args, Some(&bytes)).await?;
         accepted("/server/files/upload", status, &answer)
     }
-}
 
-impl Oracle for MoonrakerOracle {
-    async fn ask(&self, question: &Question) -> Result<Answer> {
+    async fn answer(&self, question: &Question) -> Result<Answer> {
         match question {
             Question::Reset => self.reset().await,
             Question::Printer => self.printer().await.map(Answer::Printer),
@@ -215,6 +214,18 @@ impl Oracle for MoonrakerOracle {
             Question::Traffic => Ok(Answer::Traffic(self.proxy.traffic())),
             Question::Changes => Ok(Answer::Changes(self.proxy.changes())),
         }
+    }
+}
+
+impl Oracle for MoonrakerOracle {
+    async fn ask(&self, question: &Question) -> Result<Answer> {
+        self.answer(question).await
+    }
+}
+
+impl AskAnywhere for MoonrakerOracle {
+    async fn ask_anywhere(&self, question: Question) -> Result<Answer> {
+        self.answer(&question).await
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::{process::Command, sync::OnceCell, task::AbortHandle, time::sleep};
 use super::{
     FaultProxy,
     curl::{Curl, encoded},
+    oracle_service::AskAnywhere,
 };
 use crate::{Activity, Answer, Content, Deed, Oracle, Question, Seen, Stored};
 
@@ -325,10 +326,8 @@ impl PrusaLinkOracle {
         }
         Ok(())
     }
-}
 
-impl Oracle for PrusaLinkOracle {
-    async fn ask(&self, question: &Question) -> Result<Answer> {
+    async fn answer(&self, question: &Question) -> Result<Answer> {
         match question {
             Question::Reset => self.reset().await,
             Question::Printer => self.printer().await.map(Answer::Printer),
@@ -342,6 +341,18 @@ impl Oracle for PrusaLinkOracle {
             Question::Traffic => Ok(Answer::Traffic(self.proxy.traffic())),
             Question::Changes => Ok(Answer::Changes(self.proxy.changes())),
         }
+    }
+}
+
+impl Oracle for PrusaLinkOracle {
+    async fn ask(&self, question: &Question) -> Result<Answer> {
+        self.answer(question).await
+    }
+}
+
+impl AskAnywhere for PrusaLinkOracle {
+    async fn ask_anywhere(&self, question: Question) -> Result<Answer> {
+        self.answer(&question).await
     }
 }
 

@@ -6,16 +6,19 @@ use tokio::{
     time::Instant,
 };
 
-use super::harness::{Call, decent, fails, host, host_at, is_kind, limits};
+use super::{
+    drivers::Driver,
+    harness::{Call, decent, fails, is_kind, limits},
+};
 
-over_both!(nobody_there_is_unreachable; paused host_that_does_not_even_refuse_is_unreachable);
+over_all!(nobody_there_is_unreachable; paused host_that_does_not_even_refuse_is_unreachable);
 
-async fn nobody_there_is_unreachable<N: Net>(net: fn() -> N) {
+async fn nobody_there_is_unreachable<N: Net>(net: fn() -> N, driver: &'static Driver) {
     let closed = TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap();
     let long = format!("{}.invalid", "x".repeat(200));
     for address in [&closed.to_string(), "printer.invalid", "[::1]:1", &long] {
-        for call in Call::READS.into_iter().chain(Call::CHANGES) {
-            let error = fails(address, call, &host_at(net(), address)).await;
+        for call in driver.reads().chain(driver.changes()) {
+            let error = fails(address, call, &driver.host_at(net(), address)).await;
             is_kind(address, &error, ErrorKind::Unreachable);
             assert_eq!((error.retry(), error.operation()), (Retry::Safe, call.operation()), "{address}");
             assert!(error.detail().unwrap().contains(&address[..5]), "{error}");
@@ -23,7 +26,7 @@ async fn nobody_there_is_unreachable<N: Net>(net: fn() -> N) {
     }
 }
 
-async fn host_that_does_not_even_refuse_is_unreachable<N: Net>(net: fn() -> N) {
+async fn host_that_does_not_even_refuse_is_unreachable<N: Net>(net: fn() -> N, driver: &'static Driver) {
     // A listener whose queue is full answers no SYN.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -36,7 +39,7 @@ async fn host_that_does_not_even_refuse_is_unreachable<N: Net>(net: fn() -> N) {
         waiting.push(tcp);
     }
     let start = Instant::now();
-    let error = Call::Upload.make(&host(net(), address.port())).await.unwrap_err();
+    let error = Call::Upload.make(&driver.host(net(), address.port())).await.unwrap_err();
     is_kind("full queue", &error, ErrorKind::Unreachable);
     decent("full queue", &error);
     assert_eq!((error.retry(), error.operation()), (Retry::Safe, "upload"));

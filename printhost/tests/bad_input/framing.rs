@@ -1,11 +1,12 @@
 use printhost::{ErrorKind, Retry, net::Net};
 
 use super::{
-    harness::{Call, fails, host, is_kind, measured},
-    server::{Answer, Server, Step, say, then},
+    drivers::{Driver, times},
+    harness::{Call, Scene, fails, is_kind, measured},
+    server::{Answer, Step, say, then},
 };
 
-over_both!(
+over_all!(
     chunks_that_break_the_rules_are_errors,
     heads_that_break_the_rules_are_errors,
     bombs_are_refused_in_bounded_memory,
@@ -21,18 +22,25 @@ over_both!(
 
 const CHUNKED: &str = "HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n";
 
-async fn refused<N: Net>(net: fn() -> N, name: &str, calls: &[Call], answer: Answer, kind: ErrorKind) {
+async fn refused<N: Net>(
+    net: fn() -> N,
+    driver: &'static Driver,
+    name: &str,
+    calls: &[Call],
+    answer: Answer,
+    kind: ErrorKind,
+) {
     for call in calls {
         let (call, answer) = (*call, answer.clone());
-        let server = Server::start(move |heard| heard.is(call.request()).then(|| answer.clone())).await;
-        let error = fails(name, call, &host(net(), server.port)).await;
+        let server = driver.answering(call, move |_| answer.clone()).await;
+        let error = fails(name, call, &driver.host(net(), server.port)).await;
         is_kind(&format!("{name}: {call:?}"), &error, kind);
         assert_eq!(error.operation(), call.operation(), "{name}");
         assert!(matches!(error.retry(), Retry::Never | Retry::Safe), "{name}: {error:?}");
     }
 }
 
-async fn chunks_that_break_the_rules_are_errors<N: Net>(net: fn() -> N) {
+async fn chunks_that_break_the_rules_are_errors<N: Net>(net: fn() -> N, driver: &'static Driver) {
     let rows: [(&str, &str); 8] = [
         ("no size", "\r\n{}\r\n"),
         ("letters for a size", "xyz\r\n{}\r\n"),
@@ -45,11 +53,11 @@ async fn chunks_that_break_the_rules_are_errors<N: Net>(net: fn() -> N) {
     ];
     for (name, body) in rows {
         let answer = then(say(format!("{CHUNKED}{body}").into_bytes()), Step::Close);
-        refused(net, name, &Call::READS, answer, ErrorKind::Protocol).await;
+        refused(net, driver, name, &Call::READS, answer, ErrorKind::Protocol).await;
     }
 }
 
-async fn heads_that_break_the_rules_are_errors<N: Net>(net: fn() -> N) {
+async fn heads_that_break_the_rules_are_errors<N: Net>(net: fn() -> N, driver: &'static Driver) {
     for (name, text) in [
         ("two lengths", "HTTP/1.1 200 X\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} "),
         ("a negative length", "HTTP/1.1 200 X\r\nContent-Length: -2\r\n\r\n{}"),
@@ -67,11 +75,11 @@ async fn heads_that_break_the_rules_are_errors<N: Net>(net: fn() -> N) {
         ("a switch nobody asked for", "HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"),
     ] {
         let answer = then(say(text.as_bytes()), Step::Close);
-        refused(net, name, &Call::READS, answer, ErrorKind::Protocol).await;
+        refused(net, driver, name, &Call::READS, answer, ErrorKind::Protocol).await;
     }
 }
 
-async fn bombs_are_refused_in_bounded_memory<N: Net>(net: fn() -> N) {
+async fn bombs_are_refused_in_bounded_memory<N: Net>(net: fn() -> N, driver: &'static Driver) {
     const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
     const HINTS: &[u8] = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n";
     for (name, begin, more) in [
@@ -89,14 +97,14 @@ async fn bombs_are_refused_in_bounded_memory<N: Net>(net: fn() -> N) {
         ("endless trailers", "HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"a: b\r\n"),
     ] {
         let answer = then(then(say(begin.as_bytes()), Step::Repeat(more, u64::MAX)), Step::Close);
-        refused(net, name, &Call::READS, answer, ErrorKind::Protocol).await;
+        refused(net, driver, name, &Call::READS, answer, ErrorKind::Protocol).await;
     }
     let fields = format!("HTTP/1.1 200 X\r\n{}\r\n", "a: b\r\n".repeat(100_000));
     let answer = then(say(fields.into_bytes()), Step::Close);
-    refused(net, "100 000 fields", &[Call::Connect], answer, ErrorKind::Protocol).await;
+    refused(net, driver, "100 000 fields", &[Call::Connect], answer, ErrorKind::Protocol).await;
 }
 
-async fn cut_answers_are_never_taken_for_whole_ones<N: Net>(net: fn() -> N) {
+async fn cut_answers_are_never_taken_for_whole_ones<N: Net>(net: fn() -> N, driver: &'static Driver) {
     for (name, text) in [
         ("in the status line", "HTTP/1.1 20".to_owned()),
         ("in the head", "HTTP/1.1 200 X\r\nContent-Le".to_owned()),
@@ -110,12 +118,12 @@ async fn cut_answers_are_never_taken_for_whole_ones<N: Net>(net: fn() -> N) {
     ] {
         for end in [Step::Close, Step::Reset] {
             let answer = then(say(text.clone().into_bytes()), end);
-            refused(net, name, &Call::READS, answer, ErrorKind::Disconnected).await;
+            refused(net, driver, name, &Call::READS, answer, ErrorKind::Disconnected).await;
         }
     }
 }
 
-async fn other_protocols_are_told_apart<N: Net>(net: fn() -> N) {
+async fn other_protocols_are_told_apart<N: Net>(net: fn() -> N, driver: &'static Driver) {
     for (name, text) in [
         ("SSH", &b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"[..]),
         ("SMTP", b"220 mail.example ESMTP\r\n"),
@@ -124,16 +132,16 @@ async fn other_protocols_are_told_apart<N: Net>(net: fn() -> N) {
         ("zeros", &[0; 4096]),
     ] {
         let answer = then(say(text), Step::Close);
-        refused(net, name, &[Call::Connect], answer, ErrorKind::Protocol).await;
+        refused(net, driver, name, &[Call::Connect], answer, ErrorKind::Protocol).await;
         // The same from a server that speaks first.
         let greeting = vec![Step::Say(text.into())];
-        let server = Server::greeting(greeting, |_| Some(vec![Step::Hold])).await;
-        let error = fails(name, Call::Connect, &host(net(), server.port)).await;
+        let server = driver.greeting(greeting, Scene::Idle, |_| Some(vec![Step::Hold])).await;
+        let error = fails(name, Call::Connect, &driver.host(net(), server.port)).await;
         is_kind(&format!("{name} at first"), &error, ErrorKind::Protocol);
     }
 }
 
-async fn host_that_speaks_first_is_told_whatever_the_timing<N: Net>(net: fn() -> N) {
+async fn host_that_speaks_first_is_told_whatever_the_timing<N: Net>(net: fn() -> N, driver: &'static Driver) {
     use std::io::{Read as _, Write as _};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -147,55 +155,55 @@ async fn host_that_speaks_first_is_told_whatever_the_timing<N: Net>(net: fn() ->
         }
     });
     for _ in 0..ATTEMPTS {
-        let error = Call::Connect.make(&host(net(), port)).await.unwrap_err();
+        let error = Call::Connect.make(&driver.host(net(), port)).await.unwrap_err();
         is_kind("SSH", &error, ErrorKind::Protocol);
         assert_eq!(error.retry(), Retry::Never);
     }
     thread.join().unwrap();
 }
 
-async fn old_http_is_understood<N: Net>(net: fn() -> N) {
+async fn old_http_is_understood<N: Net>(net: fn() -> N, driver: &'static Driver) {
+    let (home, length) = (driver.home, driver.home.len());
     for text in [
-        "HTTP/1.0 200 OK\r\nContent-Length: 14\r\n\r\n{\"server\":\"1\"}",
-        "HTTP/1.0 200 OK\r\n\r\n{\"server\":\"1\"}",
-        "HTTP/1.1 200\r\nconnection: close\r\n\r\n{\"server\":\"1\"}",
-        "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 \u{fc}\r\ncontent-length:14\r\n\r\n{\"server\":\"1\"}",
+        &format!("HTTP/1.0 200 OK\r\nContent-Length: {length}\r\n\r\n{home}"),
+        &format!("HTTP/1.0 200 OK\r\n\r\n{home}"),
+        &format!("HTTP/1.1 200\r\nconnection: close\r\n\r\n{home}"),
+        &format!(
+            "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 \u{fc}\r\ncontent-length:{length}\r\n\r\n{home}"
+        ),
     ] {
         let latin1: Vec<u8> = text.chars().map(|c| c as u8).collect();
         let answer = then(say(latin1), Step::Close);
-        let server = Server::start(move |heard| heard.is("GET /api/version").then(|| answer.clone())).await;
-        let host = host(net(), server.port);
+        let server = driver.answering(Call::Connect, move |_| answer.clone()).await;
+        let host = driver.host(net(), server.port);
         measured(text, Call::Connect, &host).await.0.unwrap();
         measured(text, Call::Status, &host).await.0.unwrap();
     }
 }
 
-async fn surplus_bytes_do_not_reach_the_next_answer<N: Net>(net: fn() -> N) {
-    let body = r#"{"server":"1.11.8"}"#;
+async fn surplus_bytes_do_not_reach_the_next_answer<N: Net>(net: fn() -> N, driver: &'static Driver) {
+    let body = driver.home;
     let forged = "HTTP/1.1 500 forged\r\nContent-Length: 0\r\n\r\n";
     let text = format!("HTTP/1.1 200 X\r\nContent-Length: {}\r\n\r\n{body}{forged}", body.len());
-    let server =
-        Server::start(move |heard| heard.is("GET /api/version").then(|| say(text.clone().into_bytes())))
-            .await;
-    let host = host(net(), server.port);
+    let server = driver.answering(Call::Connect, move |_| say(text.clone().into_bytes())).await;
+    let host = driver.host(net(), server.port);
     measured("a shorter length", Call::Connect, &host).await.0.unwrap();
     measured("a shorter length", Call::Status, &host).await.0.unwrap();
-    let start = measured("a shorter length", Call::Start, &host).await.0;
-    start.unwrap();
+    measured("a shorter length", Call::FileInfo, &host).await.0.unwrap();
 }
 
-async fn connection_ended_at_once_is_disconnected<N: Net>(net: fn() -> N) {
+async fn connection_ended_at_once_is_disconnected<N: Net>(net: fn() -> N, driver: &'static Driver) {
     for end in [Step::Close, Step::Reset] {
-        for call in Call::READS.into_iter().chain(Call::CHANGES) {
-            let server = Server::greeting(vec![end.clone()], |_| None).await;
-            let error = fails("ended at once", call, &host(net(), server.port)).await;
+        for call in driver.reads().chain(driver.changes()) {
+            let server = driver.greeting(vec![end.clone()], Scene::Idle, |_| None).await;
+            let error = fails("ended at once", call, &driver.host(net(), server.port)).await;
             is_kind("ended at once", &error, ErrorKind::Disconnected);
             assert_eq!((error.retry(), error.operation()), (Retry::Safe, call.operation()));
         }
     }
 }
 
-async fn lost_answer_to_a_change_is_unconfirmed<N: Net>(net: fn() -> N) {
+async fn lost_answer_to_a_change_is_unconfirmed<N: Net>(net: fn() -> N, driver: &'static Driver) {
     for (name, text) in [
         ("nothing", ""),
         ("half a head", "HTTP/1.1 2"),
@@ -203,15 +211,13 @@ async fn lost_answer_to_a_change_is_unconfirmed<N: Net>(net: fn() -> N) {
         ("a bad length", "HTTP/1.1 200 X\r\nContent-Length: x\r\n\r\n"),
     ] {
         for end in [Step::Close, Step::Reset] {
-            for call in Call::CHANGES {
+            for call in driver.changes() {
                 let answer = then(say(text.as_bytes()), end.clone());
-                let server =
-                    Server::start(move |heard| heard.is(call.request()).then(|| answer.clone())).await;
-                let error = fails(name, call, &host(net(), server.port)).await;
+                let server = driver.answering(call, move |_| answer.clone()).await;
+                let error = fails(name, call, &driver.host(net(), server.port)).await;
                 is_kind(&format!("{name}: {call:?}"), &error, ErrorKind::Unconfirmed);
                 assert_eq!((error.retry(), error.operation()), (Retry::ReadFirst, call.operation()));
-                let sent = server.heard().iter().filter(|line| line.starts_with(call.request())).count();
-                assert_eq!(sent, 1, "{name}: {call:?} is sent once");
+                assert_eq!(times(&server, driver, call), 1, "{name}: {call:?} is sent once");
             }
         }
     }

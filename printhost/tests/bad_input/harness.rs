@@ -3,7 +3,7 @@
 use std::{convert::Infallible, time::Duration};
 
 use printhost::{
-    AnyHost, Command, Error, ErrorKind, HyperNet, Page, PrintHost, Result, Upload,
+    AnyHost, Axes, Command, Error, ErrorKind, HyperNet, Page, PrintHost, Result, Upload,
     net::{Http1, Limits, Net},
     net_tokio::{Hyper, PortableNet, TokioDial},
 };
@@ -21,8 +21,9 @@ pub(crate) const JSON: usize = 256 << 10;
 /// hyper's read buffer of 400 KiB, a chunk of 128 KiB each for sending and receiving.
 pub(crate) const MEMORY: usize = JSON * 5 / 3 + (800 << 10);
 
-/// How long a call may take in real time when it is not to wait for anything.
-const SOON: Duration = Duration::from_secs(10);
+/// How long a call may take: nothing in real time when it is not to wait for anything, and in virtual time as long as a
+/// driver looks for what is to show.
+const SOON: Duration = Duration::from_secs(30);
 
 /// Every kind of call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,34 +31,32 @@ pub(crate) enum Call {
     Connect,
     Status,
     Files,
+    FileInfo,
     Download,
     Upload,
     Start,
     Pause,
+    Resume,
+    Cancel,
     Gcode,
+    Home,
     Delete,
     Run,
 }
 
 impl Call {
-    pub(crate) const READS: [Self; 4] = [Self::Connect, Self::Status, Self::Files, Self::Download];
-    pub(crate) const CHANGES: [Self; 5] = [Self::Upload, Self::Start, Self::Pause, Self::Gcode, Self::Delete];
-
-    /// How the decisive request begins.
-    pub(crate) const fn request(self) -> &'static str {
-        match self {
-            Self::Connect => "GET /api/version",
-            Self::Status => "GET /api/printer",
-            Self::Files => "GET /api/files/local?",
-            Self::Download => "GET /downloads/files/local/x.gcode",
-            Self::Upload => "POST /api/files/local ",
-            Self::Start => "POST /api/files/local/x.gcode",
-            Self::Pause => "POST /api/job",
-            Self::Gcode => "POST /api/printer/command",
-            Self::Delete => "DELETE /api/files/local/x.gcode",
-            Self::Run => "POST /api/login",
-        }
-    }
+    pub(crate) const READS: [Self; 5] =
+        [Self::Connect, Self::Status, Self::Files, Self::FileInfo, Self::Download];
+    pub(crate) const CHANGES: [Self; 8] = [
+        Self::Upload,
+        Self::Start,
+        Self::Pause,
+        Self::Resume,
+        Self::Cancel,
+        Self::Gcode,
+        Self::Home,
+        Self::Delete,
+    ];
 
     /// The operation an error names.
     pub(crate) const fn operation(self) -> &'static str {
@@ -65,13 +64,26 @@ impl Call {
             Self::Connect => "connect",
             Self::Status => "status",
             Self::Files => "files",
+            Self::FileInfo => "file info",
             Self::Download => "download",
             Self::Upload => "upload",
             Self::Start => "start",
             Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Cancel => "cancel",
             Self::Gcode => "gcode",
+            Self::Home => "home",
             Self::Delete => "delete",
             Self::Run => "run",
+        }
+    }
+
+    /// What the printer does when the call is made.
+    pub(crate) const fn scene(self) -> Scene {
+        match self {
+            Self::Pause | Self::Cancel => Scene::Printing,
+            Self::Resume => Scene::Paused,
+            _ => Scene::Idle,
         }
     }
 
@@ -81,6 +93,7 @@ impl Call {
             Self::Connect => host.connect().await.map(drop),
             Self::Status => host.status().await.map(drop),
             Self::Files => host.files("", Page::first(10)).await.map(drop),
+            Self::FileInfo => host.file_info("x.gcode").await.map(drop),
             Self::Download => host.download("x.gcode", &mut Discard).await.map(drop),
             Self::Upload => {
                 let mut content = &b"G28\nG1 X10\n"[..];
@@ -88,11 +101,24 @@ impl Call {
             }
             Self::Start => host.start("x.gcode").await.map(drop),
             Self::Pause => host.command(Command::Pause).await.map(drop),
+            Self::Resume => host.command(Command::Resume).await.map(drop),
+            Self::Cancel => host.command(Command::Cancel).await.map(drop),
             Self::Gcode => host.command(Command::Gcode("G28")).await.map(drop),
+            Self::Home => host.command(Command::Home(Axes::ALL)).await.map(drop),
             Self::Delete => host.delete("x.gcode").await,
             Self::Run => host.run().await.map(drop),
         }
     }
+}
+
+/// What a printer does that answers as it should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scene {
+    Idle,
+    /// It prints `x.gcode`.
+    Printing,
+    /// It has paused the print of `x.gcode`.
+    Paused,
 }
 
 /// Takes a download of any length.
@@ -125,14 +151,6 @@ pub(crate) fn hyper() -> HyperNet {
 
 pub(crate) fn portable() -> PortableNet {
     PortableNet::build(TokioDial::plain(), Http1::HOST, limits())
-}
-
-pub(crate) fn host_at<N: Net>(net: N, address: &str) -> AnyHost<N> {
-    AnyHost::new(net, &format!("octoprint://{address}").parse().unwrap(), KEY)
-}
-
-pub(crate) fn host<N: Net>(net: N, port: u16) -> AnyHost<N> {
-    host_at(net, &format!("127.0.0.1:{port}"))
 }
 
 /// Every test holds this: what is allocated meanwhile is then its own.
@@ -175,7 +193,67 @@ pub(crate) fn is_kind(name: &str, error: &Error, kind: ErrorKind) {
     assert_eq!(error.kind(), kind, "{name}: {error:?}");
 }
 
-/// Runs each claim over hyper and over the portable client; those after `paused` in virtual time.
+/// Runs each claim about every driver, over hyper and over the portable client; those after `paused` in virtual time.
+/// A driver is a line here and a row in `drivers.rs`.
+macro_rules! over_all {
+    (@one $claim:ident, $driver:ident, $net:ident $(, $time:ident = $value:literal)?) => {
+        #[tokio::test($($time = $value)?)]
+        async fn $claim() {
+            let _alone = $crate::bad_input::harness::alone().await;
+            super::super::$claim($crate::bad_input::harness::$net, &$crate::bad_input::drivers::$driver).await;
+        }
+    };
+    (@both $driver:ident; $($claim:ident),* $(,)? $(; paused $($waiting:ident),* $(,)?)?) => {
+        mod over_hyper {
+            $(over_all!(@one $claim, $driver, hyper);)*
+            $($(over_all!(@one $waiting, $driver, hyper, start_paused = true);)*)?
+        }
+        mod over_the_portable_client {
+            $(over_all!(@one $claim, $driver, portable);)*
+            $($(over_all!(@one $waiting, $driver, portable, start_paused = true);)*)?
+        }
+    };
+    ($($claims:tt)*) => {
+        mod octoprint {
+            over_all!(@both OCTOPRINT; $($claims)*);
+        }
+        mod prusalink {
+            over_all!(@both PRUSALINK; $($claims)*);
+        }
+        mod moonraker {
+            over_all!(@both MOONRAKER; $($claims)*);
+        }
+    };
+}
+
+/// As [`over_all`], about every driver that has a push connection.
+macro_rules! over_pushing {
+    ($($claims:tt)*) => {
+        mod octoprint {
+            over_all!(@both OCTOPRINT; $($claims)*);
+        }
+        mod moonraker {
+            over_all!(@both MOONRAKER; $($claims)*);
+        }
+    };
+}
+
+/// As [`over_all`], about every driver that reads each field by itself.
+macro_rules! over_lenient {
+    ($($claims:tt)*) => {
+        mod lenient {
+            mod prusalink {
+                over_all!(@both PRUSALINK; $($claims)*);
+            }
+            mod moonraker {
+                over_all!(@both MOONRAKER; $($claims)*);
+            }
+            use super::*;
+        }
+    };
+}
+
+/// Runs each claim about one driver over hyper and over the portable client; those after `paused` in virtual time.
 macro_rules! over_both {
     ($($claim:ident),* $(,)? $(; paused $($waiting:ident),* $(,)?)?) => {
         mod over_hyper {

@@ -1,24 +1,26 @@
 use printhost::{AnyHost, PrintHost, net::Net};
 
 use super::{
-    harness::{Call, KEY, fails, host},
-    server::{Server, Step, json, reply, say, then},
+    drivers::Driver,
+    harness::{Call, KEY, Scene, fails},
+    server::{Step, json, reply, say, then},
 };
 
-over_both!(
+over_all!(
     key_is_never_sent_to_another_host,
+    key_that_the_host_repeats_about_its_logins_is_never_shown,
     hosts_never_show_their_key;
     paused
     key_that_the_host_repeats_is_never_shown
 );
 
-async fn key_that_the_host_repeats_is_never_shown<N: Net>(net: fn() -> N) {
-    for call in Call::READS.into_iter().chain(Call::CHANGES) {
+async fn key_that_the_host_repeats_is_never_shown<N: Net>(net: fn() -> N, driver: &'static Driver) {
+    for call in driver.reads().chain(driver.changes()) {
         for form in 0..9 + 32 {
-            let server = Server::start(move |heard| {
+            let server = driver.answering(call, move |heard| {
                 let key = heard.field("x-api-key").unwrap();
-                let answer = match form {
-                    0 => json(400, &format!(r#"{{"error":"unknown key {key}"}}"#)),
+                match form {
+                    0 => json(400, &(driver.refusal)(&format!("unknown key {key}"))),
                     1 => json(200, &format!(r#""{key}""#)),
                     2 => json(200, &format!(r#"{{"server":["{key}"],"state":"{key}","done":"{key}","files":[{{"path":{{}},"date":"{key}","size":"{key}"}}]}}"#)),
                     3 => reply(302, &format!("Location: http://other.example/?{key}\r\n"), key),
@@ -29,28 +31,60 @@ async fn key_that_the_host_repeats_is_never_shown<N: Net>(net: fn() -> N) {
                     8 => reply(200, &format!("Content-Encoding: {key}\r\n"), key),
                     // Wherever the text is cut, no part of the key stays.
                     n => reply(409, "", &format!("{}{key}", "-".repeat(212 + n - 9))),
-                };
-                heard.is(call.request()).then_some(answer)
+                }
             })
             .await;
-            if let Err(error) = super::harness::measured("echo", call, &host(net(), server.port)).await.0 {
+            if let Err(error) =
+                super::harness::measured("echo", call, &driver.host(net(), server.port)).await.0
+            {
                 super::harness::decent(&format!("echo {form} of {call:?}"), &error);
             }
         }
     }
 }
 
-async fn key_is_never_sent_to_another_host<N: Net>(net: fn() -> N) {
+/// Nor by what is asked for to explain the refusal of it.
+async fn key_that_the_host_repeats_about_its_logins_is_never_shown<N: Net>(
+    net: fn() -> N,
+    driver: &'static Driver,
+) {
+    for call in driver.reads() {
+        let server = driver
+            .server(Scene::Idle, move |heard| {
+                let sources =
+                    format!(r#"{{"result":{{"available_sources":["{KEY}"],"login_required":true}}}}"#);
+                Some(match heard.is("GET /access/info") {
+                    true => json(200, &sources),
+                    false => (driver.wrong_key)(heard),
+                })
+            })
+            .await;
+        fails("a source", call, &driver.host(net(), server.port)).await;
+    }
+}
+
+async fn key_is_never_sent_to_another_host<N: Net>(net: fn() -> N, driver: &'static Driver) {
     // Another name is another host, though here it is the same machine.
-    let other = Server::start(|_| None).await;
-    let to = format!("http://localhost:{}/api/version", other.port);
-    let server = Server::start(move |_| Some(reply(307, &format!("Location: {to}\r\n"), ""))).await;
-    fails("to localhost", Call::Upload, &host(net(), server.port)).await;
+    let other = driver.server(Scene::Idle, |_| None).await;
+    let to = format!("http://localhost:{}{}", other.port, driver.probe);
+    let server =
+        driver.server(Scene::Idle, move |_| Some(reply(307, &format!("Location: {to}\r\n"), ""))).await;
+    fails("to localhost", Call::Upload, &driver.host(net(), server.port)).await;
     assert_eq!(other.heard(), [""; 0]);
 }
 
-async fn hosts_never_show_their_key<N: Net>(net: fn() -> N) {
-    let host: AnyHost<N> = host(net(), 1);
+/// The control: an error that shows a part of the key is found.
+#[test]
+fn error_that_shows_the_key_is_found() {
+    for part in [KEY, &KEY[..7], &KEY[KEY.len() - 7..]] {
+        let error = printhost::Error::new(printhost::ErrorKind::Protocol, "connect").with_detail(part);
+        let found = std::panic::catch_unwind(|| super::harness::decent("control", &error));
+        assert!(found.is_err(), "{part}");
+    }
+}
+
+async fn hosts_never_show_their_key<N: Net>(net: fn() -> N, driver: &'static Driver) {
+    let host: AnyHost<N> = driver.host(net(), 1);
     let error = host.connect().await.unwrap_err();
     for text in [format!("{host:?}"), format!("{error:?}"), format!("{error:#}")] {
         assert!(!text.contains(&KEY[..6]), "{text}");

@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    collections::VecDeque,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -9,6 +10,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::Notify,
     task::JoinHandle,
 };
 
@@ -21,12 +23,26 @@ pub(crate) enum Step {
     Say(Cow<'static, [u8]>),
     /// Says this so many times, or until nobody listens any more.
     Repeat(&'static [u8], u64),
+    /// Goes on when it is told to.
+    Wait(Arc<Notify>),
+    /// Speaks the websocket's part after an upgrade: answers every text of the client.
+    Converse(Converse),
     /// Says nothing more and reads nothing more.
     Hold,
     /// Ends the connection.
     Close,
     /// Resets the connection.
     Reset,
+}
+
+/// What a websocket's server does about a text.
+#[derive(Clone)]
+pub(crate) struct Converse(pub(crate) Arc<dyn Fn(&str) -> Answer + Send + Sync>);
+
+impl std::fmt::Debug for Converse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Converse")
+    }
 }
 
 /// All steps of one answer. After them the server reads the next request, unless the last one says otherwise.
@@ -54,13 +70,21 @@ pub(crate) fn then(mut answer: Answer, step: Step) -> Answer {
     answer
 }
 
-/// The head of a request, as text.
-pub(crate) struct Heard<'a>(pub(crate) &'a str);
+/// The head of a request, as text, and its body if that is JSON.
+pub(crate) struct Heard<'a>(pub(crate) &'a str, pub(crate) &'a str);
 
 impl Heard<'_> {
     /// Whether the request line begins like this.
     pub(crate) fn is(&self, begin: &str) -> bool {
-        self.0.starts_with(begin)
+        self.line().starts_with(begin)
+    }
+
+    /// The request line; of JSON-RPC the method that is called: `RPC printer.print.start`.
+    pub(crate) fn line(&self) -> String {
+        match rpc_method(self.1) {
+            Some(method) => format!("RPC {method}"),
+            None => self.0.lines().next().unwrap().to_owned(),
+        }
     }
 
     /// A header field.
@@ -70,6 +94,12 @@ impl Heard<'_> {
             n.eq_ignore_ascii_case(name).then_some(value.trim())
         })
     }
+}
+
+/// What JSON-RPC calls.
+pub(crate) fn rpc_method(text: &str) -> Option<&str> {
+    let (_, method) = text.strip_prefix(r#"{"jsonrpc":"2.0""#)?.split_once(r#""method":""#)?;
+    Some(&method[..method.find('"')?])
 }
 
 type Script = dyn Fn(&Heard<'_>) -> Option<Answer> + Send + Sync;
@@ -136,10 +166,10 @@ pub(crate) async fn talk(
     log: &Mutex<Vec<String>>,
 ) -> bool {
     let mut inbox = Vec::new();
-    let mut answer = greeting;
+    let mut steps = VecDeque::from(greeting);
     let mut body = 0;
     loop {
-        for step in answer {
+        while let Some(step) = steps.pop_front() {
             let went = match step {
                 Step::Hear => {
                     let early = body.min(inbox.len());
@@ -153,6 +183,21 @@ pub(crate) async fn talk(
                         left -= 1;
                     }
                     left == 0
+                }
+                Step::Converse(converse) => {
+                    let text = next_text(reader, &mut inbox).await;
+                    if let Some(text) = &text {
+                        log.lock()
+                            .unwrap()
+                            .push(format!("WS {} {text}", rpc_method(text).unwrap_or_default()));
+                        steps.extend((converse.0)(text));
+                        steps.push_back(Step::Converse(converse));
+                    }
+                    text.is_some()
+                }
+                Step::Wait(notify) => {
+                    notify.notified().await;
+                    true
                 }
                 Step::Hold => {
                     // Longer than any limit, in virtual or in real time; the runtime ends it.
@@ -177,11 +222,51 @@ pub(crate) async fn talk(
         };
         let head: Vec<u8> = inbox.drain(..end).collect();
         let head = String::from_utf8(head).unwrap();
-        let heard = Heard(&head);
-        log.lock().unwrap().push(head.lines().next().unwrap().to_owned());
+        let mut heard = Heard(&head, "");
         body = heard.field("content-length").map_or(0, |n| n.parse().unwrap());
-        answer = script(&heard).unwrap_or_else(|| healthy(&heard));
+        let mut json = Vec::new();
+        if heard.field("content-type") == Some("application/json") {
+            while inbox.len() < body {
+                if !matches!(reader.read_buf(&mut inbox).await, Ok(n) if n > 0) {
+                    return false;
+                }
+            }
+            json.extend(inbox.drain(..std::mem::take(&mut body)));
+        }
+        heard.1 = str::from_utf8(&json).unwrap();
+        log.lock().unwrap().push(heard.line());
+        steps.extend(script(&heard).unwrap_or_else(|| healthy(&heard)));
     }
+}
+
+/// The next text that a websocket's client says, without a look at anything else; none when it has gone.
+async fn next_text(reader: &mut (impl AsyncRead + Unpin), inbox: &mut Vec<u8>) -> Option<String> {
+    loop {
+        while let Some((opcode, payload)) = take_frame(inbox) {
+            match opcode {
+                1 => return Some(String::from_utf8(payload).unwrap()),
+                8 => return None,
+                _ => {}
+            }
+        }
+        reader.read_buf(inbox).await.ok().filter(|n| *n > 0)?;
+    }
+}
+
+/// A whole frame from the beginning: clients mask theirs, and ours does not fragment them.
+fn take_frame(inbox: &mut Vec<u8>) -> Option<(u8, Vec<u8>)> {
+    let (len, at) = match inbox.get(1)? & 0x7f {
+        126 => (usize::from(u16::from_be_bytes(inbox.get(2..4)?.try_into().unwrap())), 4),
+        127 => (u64::from_be_bytes(inbox.get(2..10)?.try_into().unwrap()) as usize, 10),
+        len => (usize::from(len), 2),
+    };
+    let mask: [u8; 4] = inbox.get(at..at + 4)?.try_into().unwrap();
+    if inbox.len() < at + 4 + len {
+        return None;
+    }
+    let frame: Vec<u8> = inbox.drain(..at + 4 + len).collect();
+    let payload = frame[at + 4..].iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask);
+    Some((frame[0] & 0x0f, payload.collect()))
 }
 
 async fn skip(reader: &mut (impl AsyncRead + Unpin), mut left: usize) -> bool {
@@ -196,7 +281,8 @@ async fn skip(reader: &mut (impl AsyncRead + Unpin), mut left: usize) -> bool {
     true
 }
 
-fn healthy(heard: &Heard<'_>) -> Answer {
+/// An OctoPrint that does nothing, and does whatever it is told.
+pub(crate) fn healthy(heard: &Heard<'_>) -> Answer {
     let file = r#"{"name":"x.gcode","path":"x.gcode","type":"machinecode","size":1,
         "hash":"0000000000000000000000000000000000000000"}"#;
     let operational = r#"{"text":"Operational","flags":{"operational":true,"ready":true}}"#;

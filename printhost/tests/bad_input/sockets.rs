@@ -1,16 +1,17 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use printhost::{AnyHost, ErrorKind, Event, PrintHost, net::Net};
-use sha1::{Digest, Sha1};
-use tokio::time::Instant;
+use tokio::{sync::Notify, time::Instant};
 
 use super::{
-    harness::{MEMORY, decent, host, is_kind},
+    drivers::{Driver, Socket},
+    frames::{accept, text_frame},
+    harness::{MEMORY, Scene, decent, is_kind},
     server::{Answer, Heard, Server, Step, json, reply, say, then},
 };
 use crate::HEAP;
 
-over_both!(
+over_pushing!(
     refused_upgrade_is_told_and_tried_again,
     upgrade_refused_by_a_proxy_is_told_and_does_not_end_run,
     wrong_handshake_is_refused,
@@ -23,60 +24,38 @@ over_both!(
     socket_that_falls_silent_is_given_up
 );
 
-const SOCKET: &str = "GET /sockjs/websocket";
-const CURRENT: &str = r#"{"current":{"state":{"text":"Operational","flags":{"operational":true}}}}"#;
-
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for group in bytes.chunks(3) {
-        let bits = group.iter().fold(0u32, |bits, b| bits << 8 | u32::from(*b)) << (8 * (3 - group.len()));
-        for i in 0..4 {
-            match i <= group.len() {
-                true => text.push(char::from(LETTERS[(bits >> (18 - 6 * i)) as usize & 63])),
-                false => text.push('='),
-            }
-        }
-    }
-    text
-}
-
-/// The right answer to the handshake, then these bytes.
-fn accept(heard: &Heard<'_>, frames: &[u8]) -> Answer {
-    let key = heard.field("sec-websocket-key").unwrap();
-    let digest = Sha1::digest(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
-    let mut text = format!(
-        "HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",
-        base64(&digest)
-    )
-    .into_bytes();
-    text.extend_from_slice(frames);
-    say(text)
-}
-
-fn text_frame(text: &str) -> Vec<u8> {
-    let mut frame = vec![0x81];
-    match text.len() {
-        n @ 0..126 => frame.push(n as u8),
-        n @ 126..65536 => frame.extend([126, (n >> 8) as u8, n as u8]),
-        n => {
-            frame.push(127);
-            frame.extend((n as u64).to_be_bytes());
-        }
-    }
-    frame.extend_from_slice(text.as_bytes());
-    frame
+/// A host whose push connection goes like this.
+async fn pushing(
+    driver: &'static Driver,
+    answer: impl Fn(&Heard<'_>, &Socket) -> Answer + Send + Sync + 'static,
+) -> Server {
+    let socket = driver.socket.as_ref().unwrap();
+    driver.server(Scene::Idle, move |heard| heard.is(socket.request).then(|| answer(heard, socket))).await
 }
 
 /// What run() tells, until something was told so many times; and what it returns if it does.
 async fn told<N: Net>(host: &AnyHost<N>, times: usize) -> (Vec<Event>, Option<printhost::Error>) {
+    told_and(host, times, &Notify::new()).await
+}
+
+/// As [`told`], and says so when everything is known.
+async fn told_and<N: Net>(
+    host: &AnyHost<N>,
+    times: usize,
+    synced: &Notify,
+) -> (Vec<Event>, Option<printhost::Error>) {
     let mut events = host.events().unwrap();
     let mut seen = Vec::new();
     let listen = async {
         while seen.len() < times {
             match events.next().await {
                 Event::Status(_) => {}
-                event => seen.push(event),
+                event => {
+                    if event == Event::Resynced {
+                        synced.notify_one();
+                    }
+                    seen.push(event);
+                }
             }
         }
     };
@@ -97,7 +76,7 @@ async fn lost<N: Net>(name: &str, host: &AnyHost<N>) -> printhost::Error {
     error.clone()
 }
 
-async fn refused_upgrade_is_told_and_tried_again<N: Net>(net: fn() -> N) {
+async fn refused_upgrade_is_told_and_tried_again<N: Net>(net: fn() -> N, driver: &'static Driver) {
     for (status, kind) in [
         (200, ErrorKind::Protocol),
         (302, ErrorKind::Protocol),
@@ -107,12 +86,11 @@ async fn refused_upgrade_is_told_and_tried_again<N: Net>(net: fn() -> N) {
         (502, ErrorKind::HostFault),
         (503, ErrorKind::HostFault),
     ] {
-        let server = Server::start(move |heard| {
-            heard.is(SOCKET).then(|| reply(status, "Content-Type: text/html\r\n", "<html>no</html>"))
-        })
-        .await;
+        let server =
+            pushing(driver, move |_, _| reply(status, "Content-Type: text/html\r\n", "<html>no</html>"))
+                .await;
         let name = format!("{status}");
-        let host = host(net(), server.port);
+        let host = driver.host(net(), server.port);
         let error = lost(&name, &host).await;
         is_kind(&name, &error, kind);
         assert_eq!(error.http_status(), Some(status));
@@ -120,16 +98,19 @@ async fn refused_upgrade_is_told_and_tried_again<N: Net>(net: fn() -> N) {
 }
 
 /// The key has been accepted for the login just before, so this is a proxy's doing.
-async fn upgrade_refused_by_a_proxy_is_told_and_does_not_end_run<N: Net>(net: fn() -> N) {
+async fn upgrade_refused_by_a_proxy_is_told_and_does_not_end_run<N: Net>(
+    net: fn() -> N,
+    driver: &'static Driver,
+) {
     for status in [401, 403] {
-        let server = Server::start(move |heard| heard.is(SOCKET).then(|| json(status, "{}"))).await;
-        let error = lost("refused", &host(net(), server.port)).await;
+        let server = pushing(driver, move |_, _| json(status, "{}")).await;
+        let error = lost("refused", &driver.host(net(), server.port)).await;
         is_kind("refused", &error, ErrorKind::Protocol);
         assert_eq!(error.http_status(), Some(status));
     }
 }
 
-async fn wrong_handshake_is_refused<N: Net>(net: fn() -> N) {
+async fn wrong_handshake_is_refused<N: Net>(net: fn() -> N, driver: &'static Driver) {
     for (name, text, kind) in [
         (
             "no accept",
@@ -147,17 +128,17 @@ async fn wrong_handshake_is_refused<N: Net>(net: fn() -> N) {
         ("nothing", "", ErrorKind::Disconnected),
     ] {
         let answer = then(say(text.as_bytes()), Step::Close);
-        let server = Server::start(move |heard| heard.is(SOCKET).then(|| answer.clone())).await;
-        is_kind(name, &lost(name, &host(net(), server.port)).await, kind);
+        let server = pushing(driver, move |_, _| answer.clone()).await;
+        is_kind(name, &lost(name, &driver.host(net(), server.port)).await, kind);
     }
     for (name, more) in [("an endless field", &[b'x'; 4096][..]), ("endless fields", b"a: b\r\n")] {
         let answer = then(say(b"HTTP/1.1 101 X\r\na:".as_slice()), Step::Repeat(more, u64::MAX));
-        let server = Server::start(move |heard| heard.is(SOCKET).then(|| answer.clone())).await;
-        is_kind(name, &lost(name, &host(net(), server.port)).await, ErrorKind::Protocol);
+        let server = pushing(driver, move |_, _| answer.clone()).await;
+        is_kind(name, &lost(name, &driver.host(net(), server.port)).await, ErrorKind::Protocol);
     }
 }
 
-async fn frames_that_break_the_rules_end_the_connection<N: Net>(net: fn() -> N) {
+async fn frames_that_break_the_rules_end_the_connection<N: Net>(net: fn() -> N, driver: &'static Driver) {
     let long_ping = [&[0x89, 126, 0, 126][..], &[0; 126]].concat();
     for (name, frames, kind) in [
         ("masked", &b"\x81\x85\0\0\0\0Hello"[..], ErrorKind::Protocol),
@@ -179,55 +160,70 @@ async fn frames_that_break_the_rules_end_the_connection<N: Net>(net: fn() -> N) 
         ("nothing", b"", ErrorKind::Disconnected),
     ] {
         let frames = frames.to_vec();
-        let server =
-            Server::start(move |heard| heard.is(SOCKET).then(|| then(accept(heard, &frames), Step::Close)))
-                .await;
-        is_kind(name, &lost(name, &host(net(), server.port)).await, kind);
+        let server = pushing(driver, move |heard, _| then(accept(heard, &frames), Step::Close)).await;
+        is_kind(name, &lost(name, &driver.host(net(), server.port)).await, kind);
     }
 }
 
-async fn messages_of_no_use_are_passed_over<N: Net>(net: fn() -> N) {
+async fn messages_of_no_use_are_passed_over<N: Net>(net: fn() -> N, driver: &'static Driver) {
     let mut frames = Vec::new();
-    let deep = "[".repeat(100_000);
-    for text in ["", "h", "o", "{}", "[]", "null", "{", &deep, r#"{"current":5}"#, r#"{"event":{"type":7}}"#]
-    {
+    let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
+    for text in [
+        "{}",
+        "[]",
+        "null",
+        "7",
+        &deep,
+        r#"{"current":5}"#,
+        r#"{"event":{"type":7}}"#,
+        r#"{"method":"notify_of_tomorrow","params":[{"x":[1]}]}"#,
+        r#"{"method":7,"params":{}}"#,
+        r#"{"jsonrpc":"2.0","result":"ok","id":4000000000}"#,
+        r#"{"jsonrpc":"2.0","result":"ok","id":null}"#,
+        r#"{"jsonrpc":"2.0","error":{"code":400,"message":"no"},"id":-7.5}"#,
+    ] {
         frames.extend(text_frame(text));
     }
     frames.extend(b"\x82\x03\0\xff\0\x8a\0\x89\x02hi");
-    frames.extend(text_frame(CURRENT));
-    let server =
-        Server::start(move |heard| heard.is(SOCKET).then(|| then(accept(heard, &frames), Step::Hold))).await;
-    let (seen, _) = told(&host(net(), server.port), 1).await;
+    let server = pushing(driver, move |heard, socket| {
+        let mut after = vec![Step::Say(frames.clone().into())];
+        after.push(Step::Hold);
+        (socket.live)(heard, vec![Step::Say(frames.clone().into())], after)
+    })
+    .await;
+    let (seen, _) = told(&driver.host(net(), server.port), 1).await;
     assert_eq!(seen, [Event::Resynced]);
 }
 
-async fn message_beyond_the_limit_is_skipped_in_bounded_memory<N: Net>(net: fn() -> N) {
+async fn message_beyond_the_limit_is_skipped_in_bounded_memory<N: Net>(
+    net: fn() -> N,
+    driver: &'static Driver,
+) {
+    const LEN: usize = 16 << 20;
     let limit = 1 << 20; // of messages, by default
-    let mut head = vec![0x81, 127];
     let begin = br#"{"history":{"logs":[""#;
-    head.extend((64u64 << 20).to_be_bytes());
-    head.extend_from_slice(begin);
-    let server = Server::start(move |heard| {
-        heard.is(SOCKET).then(|| {
-            let mut answer = accept(heard, &head);
-            let left = (64 << 20) - begin.len();
-            answer.push(Step::Repeat(&[b'x'; 4096], left as u64 / 4096));
-            answer.push(Step::Say(vec![b'x'; left % 4096].into()));
-            answer.push(Step::Say(text_frame(CURRENT).into()));
-            answer.push(Step::Hold);
-            answer
-        })
+    let server = pushing(driver, move |heard, socket| {
+        let mut head = vec![0x81, 127];
+        head.extend((LEN as u64).to_be_bytes());
+        head.extend_from_slice(begin);
+        let left = LEN - begin.len();
+        let before = vec![
+            Step::Say(head.into()),
+            Step::Repeat(&[b'x'; 4096], left as u64 / 4096),
+            Step::Say(vec![b'x'; left % 4096].into()),
+        ];
+        (socket.live)(heard, before, vec![Step::Hold])
     })
     .await;
     HEAP.reset_peak_usage();
     let before = HEAP.current_usage();
-    let (seen, _) = told(&host(net(), server.port), 1).await;
+    let (seen, _) = told(&driver.host(net(), server.port), 1).await;
     let peak = HEAP.peak_usage().saturating_sub(before);
     assert_eq!(seen, [Event::Resynced]);
     assert!(peak < 2 * limit + MEMORY, "{peak} bytes");
 }
 
-async fn floods_are_borne_in_bounded_memory<N: Net>(net: fn() -> N) {
+async fn floods_are_borne_in_bounded_memory<N: Net>(net: fn() -> N, driver: &'static Driver) {
     let useless: &'static [u8] = text_frame(r#"{"plugin":{"data":[1,2,3]}}"#).leak();
     for (name, more) in [
         ("pings", &b"\x89\x02hi"[..]),
@@ -235,19 +231,22 @@ async fn floods_are_borne_in_bounded_memory<N: Net>(net: fn() -> N) {
         ("fragments", b"\0\x08xxxxxxxx"),
         ("useless messages", useless),
     ] {
-        let server = Server::start(move |heard| {
-            heard.is(SOCKET).then(|| {
-                let begin: &[u8] = if name.ends_with("fragments") { b"\x01\0" } else { b"" };
-                let mut answer = accept(heard, &[&text_frame(CURRENT)[..], begin].concat());
-                answer.push(Step::Repeat(more, 300_000));
-                answer.push(Step::Close);
-                answer
-            })
+        let synced = Arc::new(Notify::new());
+        let waits = synced.clone();
+        let server = pushing(driver, move |heard, socket| {
+            let begin: &[u8] = if name.ends_with("fragments") { b"\x01\0" } else { b"" };
+            let after = vec![
+                Step::Wait(waits.clone()),
+                Step::Say(begin.into()),
+                Step::Repeat(more, 100_000),
+                Step::Close,
+            ];
+            (socket.live)(heard, Vec::new(), after)
         })
         .await;
         HEAP.reset_peak_usage();
         let before = HEAP.current_usage();
-        let (seen, _) = told(&host(net(), server.port), 2).await;
+        let (seen, _) = told_and(&driver.host(net(), server.port), 2, &synced).await;
         let peak = HEAP.peak_usage().saturating_sub(before);
         // A reset, since the server does not read the answers to its pings: the last bytes may be cut.
         let [Event::Resynced, Event::Lost(error)] = &seen[..] else { panic!("{name}: {seen:?}") };
@@ -256,21 +255,18 @@ async fn floods_are_borne_in_bounded_memory<N: Net>(net: fn() -> N) {
     }
 }
 
-async fn upgrade_without_an_answer_is_told<N: Net>(net: fn() -> N) {
-    let server = Server::start(|heard| heard.is(SOCKET).then(|| vec![Step::Hold])).await;
+async fn upgrade_without_an_answer_is_told<N: Net>(net: fn() -> N, driver: &'static Driver) {
+    let server = pushing(driver, |_, _| vec![Step::Hold]).await;
     let start = Instant::now();
-    let error = lost("no answer", &host(net(), server.port)).await;
+    let error = lost("no answer", &driver.host(net(), server.port)).await;
     is_kind("no answer", &error, ErrorKind::Timeout);
     assert!(start.elapsed() < Duration::from_secs(62), "{:?}", start.elapsed());
 }
 
-async fn socket_that_falls_silent_is_given_up<N: Net>(net: fn() -> N) {
-    let server = Server::start(|heard| {
-        heard.is(SOCKET).then(|| then(accept(heard, &text_frame(CURRENT)), Step::Hold))
-    })
-    .await;
+async fn socket_that_falls_silent_is_given_up<N: Net>(net: fn() -> N, driver: &'static Driver) {
+    let server = pushing(driver, |heard, socket| (socket.live)(heard, Vec::new(), vec![Step::Hold])).await;
     let start = Instant::now();
-    let (seen, _) = told(&host(net(), server.port), 2).await;
+    let (seen, _) = told(&driver.host(net(), server.port), 2).await;
     let [Event::Resynced, Event::Lost(error)] = &seen[..] else { panic!("{seen:?}") };
     is_kind("silence", error, ErrorKind::Timeout);
     decent("silence", error);

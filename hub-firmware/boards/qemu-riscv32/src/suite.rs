@@ -25,6 +25,7 @@ struct DeviceBench<'n, 'a> {
     key: &'static str,
     oracle: RemoteOracle<&'n Net<'a>>,
     clock: EmbassyClock,
+    patience: Duration,
 }
 
 const WRONG_KEY: &str = "WRONGKEY0123456789ABCDEF01234567";
@@ -53,6 +54,10 @@ impl<'n, 'a> Bench for DeviceBench<'n, 'a> {
     fn clock(&self) -> &EmbassyClock {
         &self.clock
     }
+
+    fn patience(&self) -> Duration {
+        self.patience
+    }
 }
 
 /// Judges every case and prints a line for each.
@@ -60,6 +65,8 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
     let printer = config.printer()?;
     let oracle = BaseUrl::parse(config.require("oracle")?).map_err(|e| e.to_string())?;
     let filter = config.get("cases").unwrap_or_default();
+    let patience = config.require("patience")?.parse().map_err(|_| "patience: no number of seconds")?;
+    let patience = Duration::from_secs(patience);
     network.wait_config_up().await;
 
     static BUFFERS: ConstStaticCell<[([u8; BUFFER], [u8; BUFFER]); CONNECTIONS]> =
@@ -71,8 +78,14 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
     let tls = crate::tls(entropy)?;
     let net = embassy_net_with_tls(&sockets, &tls, entropy).with_limits(limits);
     let oracle = RemoteOracle::new(&net, oracle);
-    let bench =
-        DeviceBench { net: &net, printer, key: config.require("key")?, oracle, clock: EmbassyClock::new() };
+    let bench = DeviceBench {
+        net: &net,
+        printer,
+        key: config.require("key")?,
+        oracle,
+        clock: EmbassyClock::new(),
+        patience,
+    };
 
     let mut failed = 0;
     heap::reset_peak();
