@@ -102,7 +102,7 @@ pub(crate) fn moonraker_suite(steps: &mut Steps, test_args: &[&str]) -> Result {
         let server =
             steps.run(format!("Moonraker {} starts", moonraker::VERSION), || Moonraker::start(access))?;
         let mut suite = cargo_test_peers([test, "--", "--ignored", "--test-threads=1", only]);
-        suite.args(test_args).envs(server.environment());
+        suite.args(test_args).envs(server.environment()).env("PRINTHOST_LEDGER", ledger::columns());
         steps
             .command(format!("on Moonraker {}: {test} {only}", moonraker::VERSION), &mut suite)
             .map_err(|error| format!("{error}\n{}", server.log_hint()))?;

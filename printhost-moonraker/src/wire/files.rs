@@ -17,6 +17,21 @@ pub(crate) struct DirectoryItem {
     pub modified: Option<f64>,
 }
 
+/// `GET /server/files/directory`, beside the entries.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Directory {
+    pub disk_usage: DiskUsage,
+}
+
+/// Of the disk that a folder is on.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct DiskUsage {
+    /// Bytes.
+    pub free: Option<f64>,
+}
+
 /// `POST /server/files/upload`, which is not wrapped in `result`.
 #[derive(Deserialize)]
 pub(crate) struct UploadDone {
