@@ -29,7 +29,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             let oracle = PrusaLinkOracle::new(url, *key, proxy);
             serve(port, oracle.restarted_by(supervisor.parse()?)).await
         }
-        ("moonraker", [data]) => serve(port, MoonrakerOracle::new(url, *key, data, proxy)).await,
+        ("moonraker", [data]) => serve(port, MoonrakerOracle::new(url, *key, proxy).on_disk(data)).await,
         _ => Err("there is no such oracle".into()),
     }
 }
