@@ -56,7 +56,8 @@ fn by_http(status: u16) -> Vec<ErrorKind> {
     match status {
         400 => vec![InvalidInput, NotFound, Exists, Conflict],
         401 => vec![Unauthorized],
-        403 | 409 | 412 => vec![Conflict],
+        403 => vec![Forbidden],
+        409 | 412 => vec![Conflict],
         404 => vec![NotFound],
         408 => vec![Timeout],
         413 => vec![TooLarge],
@@ -136,5 +137,6 @@ fn code(answer: &Json) -> Expected<i64> {
 }
 
 fn message(answer: &Json) -> Expected<String> {
-    Ok(answer.get("error")?.get("message")?.text()?.unwrap_or_default().to_owned())
+    // Without one, all that was sent is shown.
+    Ok(answer.get("error")?.get("message")?.text()?.ok_or(IllTyped)?.to_owned())
 }
