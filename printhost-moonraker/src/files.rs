@@ -104,11 +104,7 @@ impl<N: Net> Moonraker<N> {
         folder: &str,
         take: &mut (dyn FnMut(FileEntry) -> Result<bool> + Send),
     ) -> Result<()> {
-        let mut route = String::from("/server/files/directory?extended=false&path=gcodes");
-        if !folder.is_empty() {
-            route.push('/');
-            encode_component(&mut route, folder);
-        }
+        let route = directory(folder);
         // Not self in what is called: a network need not be Sync.
         let login = &self.config.login;
         self.each(operation, &route, &mut |item| {
@@ -136,4 +132,14 @@ impl<N: Net> Moonraker<N> {
         let items = JsonItems::new(self.net.parts().limits().json).nested();
         self.rest().each_item(operation, response, items, take).await
     }
+}
+
+/// Where a folder is listed.
+pub(crate) fn directory(folder: &str) -> String {
+    let mut route = String::from("/server/files/directory?extended=false&path=gcodes");
+    if !folder.is_empty() {
+        route.push('/');
+        encode_component(&mut route, folder);
+    }
+    route
 }

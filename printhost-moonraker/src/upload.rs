@@ -1,4 +1,4 @@
-use alloc::string::String;
+use alloc::{boxed::Box, string::String};
 use core::{fmt::Write as _, time::Duration};
 
 use embedded_io_async::{ErrorType, Read};
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     Moonraker,
     api::{Call, DIALECT},
-    files::There,
+    files::{There, directory},
     jobs::ours,
     wire,
 };
@@ -54,6 +54,9 @@ impl<N: Net> Moonraker<N> {
         let sha256 = body.sha256;
         let stored = match sent {
             Ok(stored) => stored,
+            Err(e) if e.http_status() == Some(500) && Box::pin(self.lacks_room(path, upload.len)).await => {
+                return Err(Box::pin(self.full(path, upload.len, upload.if_exists)).await);
+            }
             // The host has everything and its answer is lost. It checks what it gets before anybody sees it, so what was not
             // there before and is there now is whole.
             Err(e) if e.retry() == Retry::ReadFirst => {
@@ -125,6 +128,31 @@ impl<N: Net> Moonraker<N> {
             _ => Err(Error::new(ErrorKind::Protocol, operation)
                 .with_retry(Retry::ReadFirst)
                 .with_detail("the answer does not tell where the file is")),
+        }
+    }
+
+    /// Whether the disk has no room for a file of this length; false when that cannot be found out. Moonraker (0.11) says of
+    /// a full disk what it says of any failure.
+    async fn lacks_room(&self, path: RemotePath<'_>, len: u64) -> bool {
+        let told = self.get::<wire::Directory>("upload", &directory(path.folder())).await;
+        let free = told.ok().and_then(|told| told.disk_usage.free);
+        free.is_some_and(|free| free < len as f64)
+    }
+
+    /// What fitted on a full disk stays on it, is listed and can be printed (Moonraker 0.11). If nothing was there before, it
+    /// is taken off the host again.
+    async fn full(&self, path: RemotePath<'_>, len: u64, if_exists: IfExists) -> Error {
+        let operation = "upload";
+        let error = Error::new(ErrorKind::StorageFull, operation).with_http(500);
+        match (if_exists, self.there(operation, path.as_str()).await) {
+            (IfExists::Fail, Ok(There::Nothing)) => error,
+            (IfExists::Fail, Ok(There::File(there))) if there < len => {
+                match self.remove(operation, path).await {
+                    Ok(()) => error.with_detail("the part that fitted has been deleted again"),
+                    Err(_) => error.with_detail("the part that fitted could not be deleted again"),
+                }
+            }
+            _ => error.with_detail("a part of it may be on the host"),
         }
     }
 

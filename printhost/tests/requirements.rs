@@ -26,14 +26,18 @@ static HEAP: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
 mod requirements {
     #[macro_use]
     pub(crate) mod harness;
+    mod churn;
     mod damage;
     mod digest;
+    mod drivers;
+    mod gateways;
     mod lan_only;
     mod link;
     mod memory;
     mod polling;
     mod prusalink;
     mod redirects;
+    mod silence;
     mod silent_login;
     mod slow_links;
     mod tls_front;

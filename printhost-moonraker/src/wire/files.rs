@@ -17,6 +17,21 @@ pub(crate) struct DirectoryItem {
     pub modified: Option<f64>,
 }
 
+/// `GET /server/files/directory`, beside the entries.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Directory {
+    pub disk_usage: DiskUsage,
+}
+
+/// Of the disk that a folder is on.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct DiskUsage {
+    /// Bytes.
+    pub free: Option<f64>,
+}
+
 /// `POST /server/files/upload`, which is not wrapped in `result`.
 #[derive(Deserialize)]
 pub(crate) struct UploadDone {
@@ -42,14 +57,14 @@ pub(crate) struct Metadata {
     #[serde(deserialize_with = "super::number")]
     pub modified: Option<f64>,
     /// What has changed the file since it was uploaded.
-    #[serde(deserialize_with = "super::list")]
+    #[serde(deserialize_with = "super::few")]
     pub file_processors: Vec<Text>,
     #[serde(deserialize_with = "super::number")]
     pub estimated_time: Option<f64>,
     /// mm
     #[serde(deserialize_with = "super::number")]
     pub filament_total: Option<f64>,
-    #[serde(deserialize_with = "super::list")]
+    #[serde(deserialize_with = "super::few")]
     pub thumbnails: Vec<Picture>,
 }
 

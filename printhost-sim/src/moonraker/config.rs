@@ -39,6 +39,8 @@ pub struct MoonrakerConfig {
     pub ready_lag: Duration,
     /// Files up to this many bytes are kept; of longer ones only length and hash. Default: 64 MiB.
     pub keep_content_up_to: u64,
+    /// Bytes there is room for, of all files together. Default: 244,568,379,392.
+    pub room: u64,
 }
 
 impl MoonrakerConfig {
@@ -155,6 +157,14 @@ impl MoonrakerConfig {
         self.keep_content_up_to = bytes;
         self
     }
+
+    /// Leaves room for so many bytes, and tells of no more. A file beyond is answered with 500, and as much of it as fits
+    /// stays: a real server (0.11.0) copies it to where it belongs and leaves the copy when that fails.
+    #[must_use]
+    pub fn room(mut self, bytes: u64) -> Self {
+        self.room = bytes;
+        self
+    }
 }
 
 impl Default for MoonrakerConfig {
@@ -174,6 +184,7 @@ impl Default for MoonrakerConfig {
             webcam: false,
             ready_lag: Duration::from_millis(600),
             keep_content_up_to: 64 << 20,
+            room: super::store::ROOM,
         }
     }
 }

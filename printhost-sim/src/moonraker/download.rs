@@ -10,7 +10,7 @@ use super::store::Place;
 use crate::http::byte_range;
 use crate::uri::percent_encode_path;
 
-/// `GET /server/files/ROOT/PATH`. Of folders nothing is handed out.
+/// `GET` and `HEAD /server/files/ROOT/PATH`. Of folders nothing is handed out.
 pub(super) fn download(shared: &Shared, path: &str, headers: &HeaderMap) -> Reply {
     let inner = shared.lock();
     let place = Place::parse(path);

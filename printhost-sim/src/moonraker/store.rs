@@ -17,8 +17,8 @@ pub(super) const DATA: &str = "/home/pi/printer_data";
 pub(super) const GCODES: &str = "/home/pi/printer_data/gcodes";
 /// Bytes the disk claims to have.
 const DISK: u64 = 270_553_174_016;
-/// Bytes of which it claims to be full before anything was uploaded.
-const USED: u64 = 25_984_794_624;
+/// Bytes that are free on it before anything is uploaded.
+pub(super) const ROOM: u64 = 244_568_379_392;
 const FOLDER_SIZE: u64 = 4096;
 const PICTURES: &str = ".thumbs";
 /// Names of the roots, and what is allowed there.
@@ -46,6 +46,8 @@ pub(super) struct Store {
     files: BTreeMap<Place, File>,
     /// When each was made.
     folders: BTreeMap<Place, f64>,
+    /// Bytes of all files together.
+    room: u64,
 }
 
 impl Place {
@@ -104,7 +106,7 @@ impl File {
 
 impl Store {
     pub(super) fn new(config: &MoonrakerConfig) -> Self {
-        let mut store = Self { files: BTreeMap::new(), folders: BTreeMap::new() };
+        let mut store = Self { files: BTreeMap::new(), folders: BTreeMap::new(), room: config.room };
         let text = |text: &str| Bytes::copy_from_slice(text.as_bytes());
         let server = format!("[server]\nhost: 127.0.0.1\nport: {}\n", config.port);
         for (path, content) in [
@@ -265,8 +267,13 @@ impl Store {
     }
 
     pub(super) fn disk_usage(&self) -> Value {
-        let used = USED + self.files.values().map(|file| file.size).sum::<u64>();
-        json!({ "total": DISK, "used": used, "free": DISK.saturating_sub(used) })
+        let free = self.free();
+        json!({ "total": DISK, "used": DISK.saturating_sub(free), "free": free })
+    }
+
+    /// Bytes there is room for.
+    pub(super) fn free(&self) -> u64 {
+        self.room.saturating_sub(self.files.values().map(|file| file.size).sum())
     }
 
     fn forget_pictures(&mut self, place: &Place) {

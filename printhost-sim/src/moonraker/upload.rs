@@ -6,7 +6,7 @@ use hyper::{StatusCode, header};
 use serde_json::json;
 
 use super::failure::Failure;
-use super::form::Form;
+use super::form::{Form, sha256_hex};
 use super::klippy::Phase;
 use super::reply::{self, Reply};
 use super::shared::Shared;
@@ -55,6 +55,14 @@ async fn store(shared: &Arc<Shared>, user: &str, base: &str, form: Form) -> Resu
         }
         if inner.store.is_folder(&place) {
             return Err(Failure::hidden(400, format!("{} is a directory", place.absolute())));
+        }
+        inner.store.remove_file(&place);
+        let free = inner.store.free();
+        if file.size > free {
+            let data = file.data.map(|data| data.slice(..free as usize));
+            let hash = sha256_hex(data.as_deref().unwrap_or_default());
+            inner.store.insert(place, File::new(data, free, hash));
+            return Err(Failure::hidden(500, "Unable to save file"));
         }
         inner.store.insert(place.clone(), File::new(file.data, file.size, file.sha256_hex));
         let idle = inner.link.up

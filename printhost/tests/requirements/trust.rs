@@ -1,12 +1,11 @@
 use printhost::{
-    Command, Error, ErrorKind, Page, PrintHost, Result, Retry, Trust, Upload,
+    Error, ErrorKind, Page, PrintHost, Result, Retry, Trust, Upload,
     net::HttpBackend,
     net_tokio::{TokioConn, TokioParts},
 };
-use printhost_sim::{OctoPrintSim, SimConfig};
 
 use super::{
-    harness::host_trusting,
+    drivers::{Driver, Sim},
     tls_front::{Authority, TlsFront, net},
 };
 
@@ -19,70 +18,73 @@ over_both!(own_authority_and_pinned_key_are_believed_and_a_changed_certificate_i
 ///
 /// The control is the same printer with the same certificate as before, believed again.
 async fn own_authority_and_pinned_key_are_believed_and_a_changed_certificate_is_untrusted<
-    H: HttpBackend<TokioConn>,
+    H: HttpBackend<TokioConn> + Clone,
 >(
     http: H,
 ) {
-    let sim = OctoPrintSim::start(SimConfig::default()).await.unwrap();
-    let (ours, theirs) = (Authority::new(), Authority::new());
-    let (first, renewed, foreign) = (ours.issue(), ours.issue(), theirs.issue());
-    let front = TlsFront::start(&first, sim.addr()).await;
-    let net = net(http);
+    for driver in Driver::ALL {
+        let sim = driver.sim(1.0).await;
+        let (ours, theirs) = (Authority::new(), Authority::new());
+        let (first, renewed, foreign) = (ours.issue(), ours.issue(), theirs.issue());
+        let front = TlsFront::start(&first, sim.addr()).await;
+        let net = net(http.clone());
 
-    for trust in [ours.der(), ours.pem(), first.pin.clone()] {
-        for (name, result) in everything(&net, &front, &trust).await {
-            assert_eq!(result, Ok(()), "{name}");
+        for trust in [ours.der(), ours.pem(), first.pin.clone()] {
+            for (name, result) in everything(driver, &net, &front, &trust).await {
+                assert_eq!(result, Ok(()), "{driver:?}: {name}");
+            }
         }
-    }
-    for trust in [Trust::PublicRoots, theirs.der(), foreign.pin.clone()] {
-        refused(&net, &front, &sim, &trust).await;
-    }
+        for trust in [Trust::PublicRoots, theirs.der(), foreign.pin.clone()] {
+            refused(driver, &net, &front, &sim, &trust).await;
+        }
 
-    // Another certificate of the same name at the same address.
-    front.present(&foreign);
-    for trust in [ours.der(), ours.pem(), first.pin.clone()] {
-        refused(&net, &front, &sim, &trust).await;
-    }
-    // A new key of the same authority is what an authority is for, and what a pin is not.
-    front.present(&renewed);
-    assert_eq!(everything(&net, &front, &ours.der()).await[0].1, Ok(()));
-    refused(&net, &front, &sim, &first.pin).await;
+        // Another certificate of the same name at the same address.
+        front.present(&foreign);
+        for trust in [ours.der(), ours.pem(), first.pin.clone()] {
+            refused(driver, &net, &front, &sim, &trust).await;
+        }
+        // A new key of the same authority is what an authority is for, and what a pin is not.
+        front.present(&renewed);
+        assert_eq!(everything(driver, &net, &front, &ours.der()).await[0].1, Ok(()));
+        refused(driver, &net, &front, &sim, &first.pin).await;
 
-    front.present(&first);
-    for trust in [ours.der(), first.pin.clone()] {
-        for (name, result) in everything(&net, &front, &trust).await {
-            assert_eq!(result, Ok(()), "{name}");
+        front.present(&first);
+        for trust in [ours.der(), first.pin.clone()] {
+            for (name, result) in everything(driver, &net, &front, &trust).await {
+                assert_eq!(result, Ok(()), "{driver:?}: {name}");
+            }
         }
     }
 }
 
 async fn refused<H: HttpBackend<TokioConn>>(
+    driver: Driver,
     net: &TokioParts<H>,
     front: &TlsFront,
-    sim: &OctoPrintSim,
+    sim: &Sim,
     trust: &Trust,
 ) {
     let heard = sim.requests().len();
-    for (name, result) in everything(net, front, trust).await {
+    for (name, result) in everything(driver, net, front, trust).await {
         let error = result.expect_err(name);
-        assert_eq!((error.kind(), error.retry()), (ErrorKind::Untrusted, Retry::Never), "{name}");
+        assert_eq!((error.kind(), error.retry()), (ErrorKind::Untrusted, Retry::Never), "{driver:?}: {name}");
         assert!(error.detail().is_some_and(|detail| detail.contains("certificate")), "{name}: {error}");
         let advice = error.kind().advice();
         assert!(advice.contains("certificate") && advice.contains("pin"), "{advice}");
-        assert!(!format!("{error:#}{error:?}").contains(SimConfig::TEST_KEY));
+        assert!(!format!("{error:#}{error:?}").contains(driver.key()));
     }
     assert_eq!(sim.requests().len(), heard, "something was sent");
 }
 
 /// One call of each kind, on connections of their own, the last one being the push connection.
 async fn everything<H: HttpBackend<TokioConn>>(
+    driver: Driver,
     net: &TokioParts<H>,
     front: &TlsFront,
     trust: &Trust,
 ) -> [(&'static str, Result<(), Error>); 6] {
     net.close_idle();
-    let url = format!("octoprint+https://127.0.0.1:{}", front.port);
-    let host = || host_trusting(net, &url, trust.clone());
+    let host = || driver.host_by_tls(net, front.port, trust.clone());
     let upload = async {
         let host = host();
         let mut body = &b"G28\n"[..];
@@ -104,7 +106,7 @@ async fn everything<H: HttpBackend<TokioConn>>(
         ("status", host().status().await.map(drop)),
         ("files", host().files("", Page::first(9)).await.map(drop)),
         ("upload", upload.await),
-        ("gcode", host().command(Command::Gcode("M105")).await.map(drop)),
+        ("delete", host().delete("x.gcode").await),
         ("run", follow.await),
     ]
 }
