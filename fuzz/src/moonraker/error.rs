@@ -17,7 +17,8 @@ pub fn run(data: &[u8]) {
     let Some(status) = status.parse().ok().filter(|s| *s == 200 || (400_u16..600).contains(s)) else {
         return;
     };
-    if line.chars().any(char::is_control) {
+    // Longer heads are refused.
+    if line.len() > 200 || line.chars().any(char::is_control) {
         return;
     }
     let body = &data[end + 1..];
