@@ -17,7 +17,8 @@ pub fn run(data: &[u8]) {
     let Some(status) = status.parse().ok().filter(|s| *s == 200 || (400_u16..600).contains(s)) else {
         return;
     };
-    if line.chars().any(char::is_control) {
+    // Longer heads are refused.
+    if line.len() > 200 || line.chars().any(char::is_control) {
         return;
     }
     let body = &data[end + 1..];
@@ -56,7 +57,8 @@ fn by_http(status: u16) -> Vec<ErrorKind> {
     match status {
         400 => vec![InvalidInput, NotFound, Exists, Conflict],
         401 => vec![Unauthorized],
-        403 | 409 | 412 => vec![Conflict],
+        403 => vec![Forbidden],
+        409 | 412 => vec![Conflict],
         404 => vec![NotFound],
         408 => vec![Timeout],
         413 => vec![TooLarge],
@@ -136,5 +138,6 @@ fn code(answer: &Json) -> Expected<i64> {
 }
 
 fn message(answer: &Json) -> Expected<String> {
-    Ok(answer.get("error")?.get("message")?.text()?.unwrap_or_default().to_owned())
+    // Without one, all that was sent is shown.
+    Ok(answer.get("error")?.get("message")?.text()?.ok_or(IllTyped)?.to_owned())
 }

@@ -23,8 +23,7 @@ pub const NAMES: [&str; 12] = [
     "gcode_macro T0",
 ];
 
-const PHASES: [(&str, Phase); 7] = [
-    ("", Phase::Idle),
+const PHASES: [(&str, Phase); 6] = [
     ("standby", Phase::Idle),
     ("printing", Phase::Printing),
     ("paused", Phase::Paused),
@@ -79,7 +78,7 @@ impl Objects {
         let at = self.position()?;
         let fans = [self.fan("fan", "")?, self.fan("heater_fan hotend", "hotend")?];
         let percent =
-            |field| Ok(self.number("gcode_move", field)?.map(|factor| (factor * 100.0 + 0.5) as u16));
+            |field| Ok(self.number("gcode_move", field)?.and_then(|factor| fits(factor * 100.0 + 0.5)));
         let (speed, flow) = (percent("speed_factor")?, percent("extrude_factor")?);
         let job = self.job()?;
         let begun = self.number("print_stats", "print_duration")? != Some(0.0);
@@ -91,6 +90,8 @@ impl Objects {
             "ready" => match PHASES.iter().find(|(word, _)| *word == state) {
                 Some((_, Phase::Printing)) if heats && !begun => (Phase::Preparing, state, ""),
                 Some((_, phase)) => (*phase, state, message),
+                // There is no file to print from.
+                None if state.is_empty() && self.has_no_print()? => (Phase::Idle, state, ""),
                 None => (Phase::Unknown, state, ""),
             },
             _ => (Phase::Unknown, klippy, ""),
@@ -122,7 +123,7 @@ impl Objects {
         let (speed, rpm) = (self.number(object, "speed")?, self.number(object, "rpm")?);
         let mut fan = Fan::default();
         fan.name = name.into();
-        (fan.speed, fan.rpm) = (speed.map(|s| s.clamp(0.0, 1.0) as f32), rpm.map(|rpm| rpm as u32));
+        (fan.speed, fan.rpm) = (speed.map(|s| s.clamp(0.0, 1.0) as f32), rpm.and_then(fits));
         Ok(if (speed, rpm) == (None, None) { None } else { Some(fan) })
     }
 
@@ -133,7 +134,7 @@ impl Objects {
             Json::Null => {}
             Json::List(list) if list.len() >= 3 => {
                 for (place, (axis, mm)) in at.iter_mut().zip("xyz".chars().zip(list)) {
-                    *place = mm.number()?.filter(|_| homed.contains(axis)).map(|mm| mm as f32);
+                    *place = mm.number()?.filter(|_| homed.contains(axis)).and_then(short);
                 }
             }
             // A shorter list leaves what it does not reach.
@@ -144,12 +145,28 @@ impl Objects {
         Ok(if at == [None; 3] { None } else { Some(position) })
     }
 
+    fn has_no_print(&self) -> Expected<bool> {
+        let fields = [
+            ("print_stats", "total_duration"),
+            ("print_stats", "print_duration"),
+            ("virtual_sdcard", "progress"),
+            ("virtual_sdcard", "file_size"),
+        ];
+        for (object, field) in fields {
+            if self.number(object, field)?.is_some() {
+                return Ok(false);
+            }
+        }
+        let path = self.field("print_stats", "filename").text()?.unwrap_or_default();
+        Ok((path.is_empty() || path.len() > 512) && self.text("print_stats", "message")?.is_empty())
+    }
+
     fn job(&self) -> Expected<Option<Job>> {
         let path = self.field("print_stats", "filename").text()?.filter(|path| path.len() <= 512);
         let mut job = Job::default();
         job.path = path.map(str::to_owned);
         let size = self.number("virtual_sdcard", "file_size")?;
-        job.size = size.filter(|size| *size >= 1.0).map(|size| size as u64);
+        job.size = size.and_then(fits).filter(|size| *size != 0_u64);
         job.progress = self.number("virtual_sdcard", "progress")?.map(|done| done.clamp(0.0, 1.0) as f32);
         job.elapsed = self.number("print_stats", "total_duration")?.and_then(seconds);
         Ok(path.filter(|path| !path.is_empty()).map(|_| job))
@@ -168,12 +185,24 @@ impl Heating {
 
     /// Nothing has exactly 0 °C but what was not measured yet.
     fn shown(&self) -> Heater {
-        Heater::new(self.is.filter(|is| *is != 0.0).map(|is| is as f32), self.shall.map(|shall| shall as f32))
+        Heater::new(self.is.filter(|is| *is != 0.0).and_then(short), self.shall.and_then(short))
     }
 }
 
+/// A time of at most a century.
 fn seconds(seconds: f64) -> Option<Duration> {
-    (-5e-10..1.8e19).contains(&seconds).then(|| Duration::from_secs_f64(seconds.max(0.0)))
+    if (0.0..3.2e9).contains(&seconds) { Some(Duration::from_secs_f64(seconds)) } else { None }
+}
+
+/// A number to count with, if it is one; nothing is counted up to 9e15.
+fn fits<T: TryFrom<u64>>(number: f64) -> Option<T> {
+    let is_one = (0.0..9e15).contains(&number);
+    T::try_from(number.trunc() as u64).ok().filter(|_| is_one)
+}
+
+/// A number as it is kept, if there is such a one.
+fn short(number: f64) -> Option<f32> {
+    Some(number as f32).filter(|short| !short.is_infinite())
 }
 
 /// What is kept of a text: as many whole characters as fit into so many bytes.
@@ -192,8 +221,8 @@ pub fn entry(item: &Json) -> Expected<Option<FileEntry>> {
     }
     let mut entry = FileEntry::default();
     (entry.path, entry.is_folder) = (name.into(), folder.is_some());
-    entry.size = if entry.is_folder { None } else { size.map(|size| size as u64) };
-    entry.modified = modified.map(|at| at as u64);
+    entry.size = if entry.is_folder { None } else { size.and_then(fits) };
+    entry.modified = modified.and_then(fits);
     Ok(Some(entry).filter(|_| !name.is_empty() && name != ".thumbs"))
 }
 
@@ -202,11 +231,10 @@ pub fn details(folder: &str, name: &str, told: &Json) -> Expected<FileInfo> {
     let number = |key: &str| told.get(key).and_then(Json::number);
     let mut info = FileInfo::default();
     info.entry.path = format!("{folder}/{name}");
-    info.entry.size = number("size")?.map(|size| size as u64);
-    info.entry.modified = number("modified")?.map(|at| at as u64);
+    info.entry.size = number("size")?.and_then(fits);
+    info.entry.modified = number("modified")?.and_then(fits);
     info.print_time = number("estimated_time")?.and_then(seconds).filter(|time| *time > Duration::ZERO);
-    info.filament =
-        number("filament_total")?.into_iter().filter(|mm| *mm > 0.0).map(|mm| mm as f32).collect();
+    info.filament = number("filament_total")?.into_iter().filter(|mm| *mm > 0.0).filter_map(short).collect();
     if let Some(processors) = told.part("file_processors")? {
         let Json::List(processors) = processors else { return Err(IllTyped) };
         processors.iter().try_for_each(|name| name.text().map(drop))?;
@@ -224,7 +252,7 @@ pub fn details(folder: &str, name: &str, told: &Json) -> Expected<FileInfo> {
         }
         let mut thumbnail = Thumbnail::default();
         thumbnail.source = format!("{folder}/{path}");
-        thumbnail.size = wide.zip(high).map(|(wide, high)| (wide as u32, high as u32));
+        thumbnail.size = wide.and_then(fits).zip(high.and_then(fits));
         info.thumbnails.push(thumbnail);
     }
     Ok(info)

@@ -3,9 +3,10 @@
 use std::{
     net::SocketAddr,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::Duration,
 };
 
-use printhost::{AnyHost, Net, PrinterUrl, Trust};
+use printhost::{AnyHost, Net, Phase, PrinterUrl, Trust};
 use printhost_sim::{
     MoonrakerConfig, MoonrakerSim, OctoPrintSim, PrusaLinkConfig, PrusaLinkFamily, PrusaLinkSim, Request,
     SimConfig,
@@ -30,6 +31,9 @@ pub(crate) enum Sim {
     PrusaLink(PrusaLinkSim),
     Moonraker(MoonrakerSim),
 }
+
+/// For so long a PrusaLink shows the end of a print, and takes no other.
+const SHORTLY: Duration = Duration::from_millis(500);
 
 /// A stored file, with its hash: SHA-256 on a Moonraker, and SHA-1 elsewhere.
 #[derive(Debug, PartialEq, Eq)]
@@ -85,10 +89,11 @@ impl Driver {
         }
     }
 
-    /// With a camera, and wants to see the key.
+    /// With a camera, and wants to see the key. Time passes faster on it, but for a Moonraker: for how long a job has been
+    /// printing tells the driver whether it is the one that was started.
     pub(crate) async fn sim(self, time_scale: f64) -> Sim {
         let prusalink = async |family| {
-            let config = PrusaLinkConfig::new(family).time_scale(time_scale);
+            let config = PrusaLinkConfig::new(family).time_scale(time_scale).end_shown_for(SHORTLY);
             let has_camera = family == PrusaLinkFamily::Pi;
             Sim::PrusaLink(PrusaLinkSim::start(config.camera(has_camera)).await.unwrap())
         };
@@ -100,7 +105,7 @@ impl Driver {
             Self::PrusaLinkPi => prusalink(PrusaLinkFamily::Pi).await,
             Self::PrusaLinkFirmware => prusalink(PrusaLinkFamily::Buddy).await,
             Self::Moonraker => {
-                let config = MoonrakerConfig::default().trusted(false).time_scale(time_scale).webcam(true);
+                let config = MoonrakerConfig::default().trusted(false).webcam(true);
                 Sim::Moonraker(MoonrakerSim::start(config).await.unwrap())
             }
         }
@@ -119,6 +124,11 @@ impl Driver {
     pub(crate) fn host_at<N: Net>(self, net: N, url: &str, trust: Trust) -> AnyHost<N> {
         let url: PrinterUrl = url.parse().unwrap();
         AnyHost::new(net, &url.with_trust(trust), self.key())
+    }
+
+    /// Whether a printer in this phase takes a job.
+    pub(crate) fn is_free(self, phase: Phase) -> bool {
+        phase == Phase::Idle || self == Self::Moonraker && phase == Phase::Cancelled
     }
 
     /// The hash by which [`Stored`] tells a file.

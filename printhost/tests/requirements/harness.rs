@@ -3,12 +3,14 @@
 use std::{convert::Infallible, time::Duration};
 
 use printhost::{
-    AnyHost, Phase, PrintHost, PrinterUrl, Trust,
+    AnyHost, PrintHost, PrinterUrl,
     net::{HttpBackend, Limits, Parts},
     net_tokio::{OsEntropy, TokioClock, TokioConn, TokioDial, TokioParts},
 };
 use printhost_sim::SimConfig;
 use tokio::sync::{Mutex, MutexGuard};
+
+use super::drivers::Driver;
 
 /// Every test holds this: what is allocated meanwhile is then its own.
 pub(crate) async fn alone() -> MutexGuard<'static, ()> {
@@ -21,21 +23,16 @@ pub(crate) fn net<H: HttpBackend<TokioConn>>(dial: TokioDial, http: H) -> TokioP
     Parts::new(dial, http, TokioClock::default(), OsEntropy::default(), Limits::HOST)
 }
 
-/// A simulated printer at a URL.
+/// A printer at a URL.
 pub(crate) fn host<N: printhost::Net>(net: N, url: &str) -> AnyHost<N> {
-    host_trusting(net, url, Trust::PublicRoots)
-}
-
-/// As [`host`], believing this.
-pub(crate) fn host_trusting<N: printhost::Net>(net: N, url: &str, trust: Trust) -> AnyHost<N> {
     let url: PrinterUrl = url.parse().unwrap();
-    AnyHost::new(net, &url.with_trust(trust), SimConfig::TEST_KEY)
+    AnyHost::new(net, &url, SimConfig::TEST_KEY)
 }
 
 /// Waits until nothing holds the printer any more: a cancelled job is announced a moment before.
-pub(crate) async fn until_idle(host: &impl PrintHost) {
-    let idle = async { while host.status().await.unwrap().phase != Phase::Idle {} };
-    tokio::time::timeout(Duration::from_secs(60), idle).await.expect("an idle printer");
+pub(crate) async fn until_free(driver: Driver, host: &impl PrintHost) {
+    let free = async { while !driver.is_free(host.status().await.unwrap().phase) {} };
+    tokio::time::timeout(Duration::from_secs(60), free).await.expect("a free printer");
 }
 
 /// A file of zeros without end.
