@@ -16,19 +16,27 @@ use std::{
 
 use embedded_io_async::{ErrorType, Read, Write};
 use printhost_core::{Clock, Entropy, Error, Result};
-use printhost_net::{Conn, Dial, Http1, Limits, Origin, Parts};
+use printhost_net::{Conn, Dial, Http1, Limits, Origin, Parts, proto::websocket::handshake_accept};
 
 use crate::cuts::Numbers;
 
 /// Answers a request, given its head.
 pub type Answer<'a> = &'a dyn Fn(&str) -> Vec<u8>;
 
+/// Answers a text that came by websocket.
+pub type Calls<'a> = &'a dyn Fn(&str) -> String;
+
 /// The network of a driver under test.
 pub type Memory<'a> = Parts<Host<'a>, Http1, Still, Sevens>;
 
 /// A network with this host at every address.
 pub fn network<'a>(answer: Answer<'a>, limits: Limits) -> Memory<'a> {
-    let host = Host { answer, open: RefCell::default() };
+    network_with_calls(answer, &|_| String::new(), limits)
+}
+
+/// As [`network`], with a host that answers texts on its websockets, too; the empty answer is none.
+pub fn network_with_calls<'a>(answer: Answer<'a>, calls: Calls<'a>, limits: Limits) -> Memory<'a> {
+    let host = Host { answer, calls, open: RefCell::default() };
     Parts::new(host, Http1::DEVICE, Still, Sevens, limits)
 }
 
@@ -36,6 +44,43 @@ pub fn network<'a>(answer: Answer<'a>, limits: Limits) -> Memory<'a> {
 pub fn response(status: &str, body: &[u8]) -> Vec<u8> {
     let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", body.len());
     [head.as_bytes(), body].concat()
+}
+
+/// The answer that makes a connection a websocket, to a request with this head.
+pub fn upgraded(head: &str) -> Vec<u8> {
+    let key = head.lines().find_map(|l| l.strip_prefix("Sec-WebSocket-Key: ")).expect("a key");
+    let accept = handshake_accept(key);
+    format!("HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n")
+        .into_bytes()
+}
+
+/// A text as a host sends it by websocket.
+pub fn frame(text: &str) -> Vec<u8> {
+    let mut frame = vec![0x81];
+    match text.len() {
+        n @ ..126 => frame.push(n as u8),
+        n @ 126..=0xffff => {
+            frame.push(126);
+            frame.extend_from_slice(&(n as u16).to_be_bytes());
+        }
+        n => {
+            frame.push(127);
+            frame.extend_from_slice(&(n as u64).to_be_bytes());
+        }
+    }
+    frame.extend_from_slice(text.as_bytes());
+    frame
+}
+
+/// The payload of a client's frame, which is masked, and the length of all of it, once it is there.
+fn unmasked(frame: &[u8]) -> Option<(Vec<u8>, usize)> {
+    let (len, start) = match frame.get(1)? & 0x7f {
+        126 => (usize::from(u16::from_be_bytes(frame.get(2..4)?.try_into().ok()?)), 4),
+        127 => (u64::from_be_bytes(frame.get(2..10)?.try_into().ok()?) as usize, 10),
+        n => (n.into(), 2),
+    };
+    let (mask, payload) = (frame.get(start..start + 4)?, frame.get(start + 4..start + 4 + len)?);
+    Some((payload.iter().zip(mask.iter().cycle()).map(|(a, b)| a ^ b).collect(), start + 4 + len))
 }
 
 /// Polls until it is done or waits for something that will not come by itself.
@@ -64,6 +109,7 @@ pub fn settle_pinned<T>(future: &mut std::pin::Pin<&mut impl Future<Output = T>>
 /// The host.
 pub struct Host<'a> {
     answer: Answer<'a>,
+    calls: Calls<'a>,
     /// All connections that were ever opened.
     open: RefCell<Vec<Rc<RefCell<State>>>>,
 }
@@ -100,13 +146,14 @@ impl<'a> Dial for Host<'a> {
             numbers: Numbers::of(b"pieces"),
         }));
         self.open.borrow_mut().push(state.clone());
-        Ok(Line { answer: self.answer, state })
+        Ok(Line { answer: self.answer, calls: self.calls, state })
     }
 }
 
 /// One connection.
 pub struct Line<'a> {
     answer: Answer<'a>,
+    calls: Calls<'a>,
     state: Rc<RefCell<State>>,
 }
 
@@ -145,11 +192,17 @@ impl State {
         Poll::Ready(n)
     }
 
-    fn take(&mut self, bytes: &[u8], answer: Answer<'_>) {
-        if self.upgraded {
-            return;
-        }
+    fn take(&mut self, bytes: &[u8], answer: Answer<'_>, calls: Calls<'_>) {
         self.sent.extend_from_slice(bytes);
+        while self.upgraded {
+            let Some((payload, len)) = unmasked(&self.sent) else { return };
+            let is_text = self.sent[0] & 0xf == 1;
+            self.sent.drain(..len);
+            let answer = if is_text { calls(&String::from_utf8_lossy(&payload)) } else { String::new() };
+            if !answer.is_empty() {
+                self.send(&frame(&answer));
+            }
+        }
         while let Some(end) = self.sent.windows(4).position(|w| w == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&self.sent[..end + 2]).into_owned();
             let whole = end + 4 + content_length(&head);
@@ -223,7 +276,7 @@ impl Read for Half<'_, '_> {
 
 impl Write for Half<'_, '_> {
     async fn write(&mut self, buf: &[u8]) -> Result<usize> {
-        self.0.state.borrow_mut().take(buf, self.0.answer);
+        self.0.state.borrow_mut().take(buf, self.0.answer, self.0.calls);
         Ok(buf.len())
     }
 

@@ -4,6 +4,7 @@ pub mod cuts;
 pub mod host;
 pub mod json;
 pub mod memory;
+pub mod moonraker;
 pub mod octoprint;
 pub mod prusalink;
 pub mod targets;

@@ -67,7 +67,8 @@ impl<N: Net> Moonraker<N> {
             format!("/server/history/list?order=desc&start={}&limit={}", page.offset, page.limit.max(1));
         let mut entries = Vec::new();
         if page.limit > 0 {
-            self.each_job("history", &route, &mut |job| entries.push(map::history(job))).await?;
+            let take = &mut |job| entries.push(map::history(job));
+            self.each_job("history", &route, page.limit, take).await?;
         }
         Ok(entries)
     }
@@ -86,24 +87,30 @@ impl<N: Net> Moonraker<N> {
 
     /// The newest jobs, the newest first.
     pub(crate) async fn recent_jobs(&self, operation: &'static str, most: u16) -> Result<Vec<HistoryJob>> {
-        let mut jobs = Vec::new();
+        let mut jobs = Vec::with_capacity(most.into());
         let route = format!("/server/history/list?order=desc&limit={most}");
-        self.each_job(operation, &route, &mut |job| jobs.push(job)).await?;
+        // A host that sends more than was asked for is not waited for.
+        let take = &mut |job| jobs.push(job);
+        self.each_job(operation, &route, most, take).await?;
         Ok(jobs)
     }
 
-    /// Every entry has all that is known of its file in it, so none but one is held at a time.
+    /// Every entry has all that is known of its file in it, so none but one is held at a time; no more than `most` are
+    /// taken.
     async fn each_job(
         &self,
         operation: &'static str,
         route: &str,
+        most: u16,
         take: &mut (dyn FnMut(HistoryJob) + Send),
     ) -> Result<()> {
         // Not self in what is called: a network need not be Sync.
         let login = &self.config.login;
+        let mut left = most;
         self.each(operation, route, &mut |item| {
             take(serde_json::from_slice(item).map_err(|e| not_json(login, operation, item, e))?);
-            Ok(true)
+            left -= 1;
+            Ok(left > 0)
         })
         .await
     }

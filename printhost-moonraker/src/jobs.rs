@@ -252,8 +252,12 @@ pub(crate) fn ours<'a>(operation: &'static str, path: &'a str) -> Result<RemoteP
 
 /// The question in an address.
 fn query(known: &Known) -> String {
-    let mut path = String::from("/printer/objects/query");
-    for (n, (name, fields)) in fields(known).iter().enumerate() {
+    const ROUTE: &str = "/printer/objects/query";
+    let fields = fields(known);
+    let room = fields.iter().map(|(name, fields)| 3 * name.len() + fields.len() + 2);
+    let mut path = String::with_capacity(ROUTE.len() + room.sum::<usize>());
+    path.push_str(ROUTE);
+    for (n, (name, fields)) in fields.iter().enumerate() {
         path.push(if n > 0 { '&' } else { '?' });
         encode_component(&mut path, name);
         path.push('=');

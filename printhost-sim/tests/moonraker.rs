@@ -202,6 +202,17 @@ async fn a_picture_in_the_comments_can_be_downloaded_and_goes_with_its_file() {
 }
 
 #[tokio::test]
+async fn a_file_is_asked_after_without_its_content_and_a_folder_is_none() {
+    let sim = start().await;
+    upload(&sim, "a.gcode", "G28 X\n", &["path=sub"]).await;
+    let head = async |path| request(&sim, path, &["--head"]).await;
+    let file = head("/server/files/gcodes/sub/a.gcode").await;
+    assert_eq!((file.status, file.headers["content-length"].as_str()), (200, "6"));
+    assert_eq!(head("/server/files/gcodes/sub").await.status, 403);
+    assert_eq!(head("/server/files/gcodes/sub/b.gcode").await.status, 404);
+}
+
+#[tokio::test]
 async fn an_access_token_ends_and_is_renewed_and_a_one_shot_token_serves_once() {
     let config = MoonrakerConfig::default().trusted(false).user("maker", "secret");
     let sim = start_with(config.token_lifetime(Duration::from_millis(300))).await;

@@ -3,7 +3,7 @@
 //! `cargo run -p printhost-testkit --features runner --example oracle -- octoprint 127.0.0.1:5000 KEY` prints the ports of
 //! the proxy and of the oracle, and serves until its standard input ends. Likewise
 //! `prusalink 127.0.0.1:8080 KEY [SUPERVISOR]`, with the number of the process that starts it anew, and
-//! `moonraker 127.0.0.1:7125 KEY DATA`, with its folder.
+//! `moonraker 127.0.0.1:7125 KEY [DATA]`, with its folder.
 
 use std::{error::Error, sync::Arc};
 
@@ -29,7 +29,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
             let oracle = PrusaLinkOracle::new(url, *key, proxy);
             serve(port, oracle.restarted_by(supervisor.parse()?)).await
         }
-        ("moonraker", [data]) => serve(port, MoonrakerOracle::new(url, *key, data, proxy)).await,
+        ("moonraker", []) => serve(port, MoonrakerOracle::new(url, *key, proxy)).await,
+        ("moonraker", [data]) => serve(port, MoonrakerOracle::new(url, *key, proxy).on_disk(data)).await,
         _ => Err("there is no such oracle".into()),
     }
 }

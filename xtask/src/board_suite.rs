@@ -45,6 +45,12 @@ pub(crate) fn suite(driver: &str) -> Option<bool> {
     Some(steps.summary(&result))
 }
 
+/// What takes too long for every change.
+pub(crate) fn further(steps: &mut Steps) -> Result {
+    prusalink(steps)?;
+    moonraker(steps)
+}
+
 /// On a real OctoPrint.
 pub(crate) fn octoprint(steps: &mut Steps) -> Result {
     build(steps, "octoprint")?;

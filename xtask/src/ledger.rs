@@ -9,29 +9,47 @@ use crate::workspace;
 
 const LEDGER: &str = "printhost-testkit/LEDGER.md";
 
-/// What must have been judged, in the order of the table: the name of a run, and its heading.
-const COLUMNS: [(&str, &str); 13] = [
-    ("octoprint-sim-hyper", "simulator, hyper"),
-    ("octoprint-sim-portable", "simulator, portable"),
-    ("octoprint-1.11.8-hyper", "OctoPrint 1.11.8, hyper"),
-    ("octoprint-1.11.8-portable", "OctoPrint 1.11.8, portable"),
-    ("octoprint-2.0.0rc7-hyper", "OctoPrint 2.0.0rc7, hyper"),
-    ("octoprint-2.0.0rc7-portable", "OctoPrint 2.0.0rc7, portable"),
-    ("octoprint-1.11.8-qemu", "OctoPrint 1.11.8, from QEMU"),
-    ("prusalink-sim-pi-hyper", "simulated PrusaLink on a Pi, key, hyper"),
-    ("prusalink-sim-pi-portable", "simulated PrusaLink on a Pi, password, portable"),
-    ("prusalink-sim-buddy-hyper", "simulated PrusaLink in a firmware, key, hyper"),
-    ("prusalink-sim-buddy-portable", "simulated PrusaLink in a firmware, password, portable"),
-    ("prusalink-0.8.1-hyper", "PrusaLink 0.8.1, key, hyper"),
-    ("prusalink-0.8.1-portable", "PrusaLink 0.8.1, password, portable"),
+/// The runs of what [`Judged::Rarely`], as they were last.
+const RECORDS: &str = "xtask/ledger";
+
+/// Who judges a column.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Judged {
+    /// The gate of every change.
+    Always,
+    /// `cargo xtask peers`.
+    Rarely,
+}
+use Judged::{Always, Rarely};
+
+/// What must have been judged, in the order of the table: the name of a run, its heading, and who judges it.
+const COLUMNS: [(&str, &str, Judged); 17] = [
+    ("octoprint-sim-hyper", "simulator, hyper", Always),
+    ("octoprint-sim-portable", "simulator, portable", Always),
+    ("octoprint-1.11.8-hyper", "OctoPrint 1.11.8, hyper", Always),
+    ("octoprint-1.11.8-portable", "OctoPrint 1.11.8, portable", Always),
+    ("octoprint-2.0.0rc7-hyper", "OctoPrint 2.0.0rc7, hyper", Always),
+    ("octoprint-2.0.0rc7-portable", "OctoPrint 2.0.0rc7, portable", Always),
+    ("octoprint-1.11.8-qemu", "OctoPrint 1.11.8, from QEMU", Always),
+    ("prusalink-sim-pi-hyper", "simulated PrusaLink on a Pi, key, hyper", Always),
+    ("prusalink-sim-pi-portable", "simulated PrusaLink on a Pi, password, portable", Always),
+    ("prusalink-sim-buddy-hyper", "simulated PrusaLink in a firmware, key, hyper", Always),
+    ("prusalink-sim-buddy-portable", "simulated PrusaLink in a firmware, password, portable", Always),
+    ("prusalink-0.8.1-hyper", "PrusaLink 0.8.1, key, hyper", Always),
+    ("prusalink-0.8.1-portable", "PrusaLink 0.8.1, password, portable", Always),
+    ("moonraker-sim-key-hyper", "simulated Moonraker, key, hyper", Always),
+    ("moonraker-sim-trusted-portable", "simulated Moonraker, trusted, portable", Always),
+    ("moonraker-0.11.0-key-hyper", "Moonraker 0.11.0, key, hyper", Rarely),
+    ("moonraker-0.11.0-trusted-portable", "Moonraker 0.11.0, trusted, portable", Rarely),
 ];
 
 const HEAD: &str = "\
 # Ledger
 
 Every case of the suite on every host, as it was judged last: **✓** passed, a number is a case that was not judged, with
-the reason below. `cargo xtask test` judges all of them anew and fails when this table is not true any more;
-`cargo xtask ledger` writes it from the last runs.
+the reason below. `cargo xtask test` judges them anew and fails when this table is not true any more, but for columns with
+a †: those `cargo xtask peers` judges, and they are as it was recorded then (`xtask/ledger`). `cargo xtask ledger` writes
+the table from the last runs.
 
 ";
 
@@ -56,9 +74,9 @@ pub(crate) fn keep(column: &str, text: &str) -> Result {
         .map_err(|e| format!("{}: {e}", file.display()))
 }
 
-/// Writes the table from the last runs.
+/// Writes the table from the last runs, and records those that the gate does not repeat.
 pub(crate) fn write() -> bool {
-    let written = table().and_then(|text| {
+    let written = record().and_then(|()| table()).and_then(|text| {
         fs::write(workspace::root().join(LEDGER), text)
             .map_err(|error| format!("cannot write {LEDGER}: {error}"))
     });
@@ -82,11 +100,29 @@ pub(crate) fn check() -> Result {
     ))
 }
 
+fn record() -> Result {
+    for (column, _, _) in COLUMNS.iter().filter(|(_, _, judged)| *judged == Rarely) {
+        let run = columns().join(format!("{column}.txt"));
+        if run.exists() {
+            let file = recorded(column);
+            fs::copy(&run, &file).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+        }
+    }
+    Ok(())
+}
+
+fn recorded(column: &str) -> PathBuf {
+    workspace::root().join(RECORDS).join(format!("{column}.txt"))
+}
+
 fn table() -> Result<String> {
     let mut rows: Vec<String> = Vec::new();
     let mut verdicts: BTreeMap<(String, &str), (String, String)> = BTreeMap::new();
-    for (column, _) in COLUMNS {
-        let file = columns().join(format!("{column}.txt"));
+    for (column, _, judged) in COLUMNS {
+        let file = match judged {
+            Always => columns().join(format!("{column}.txt")),
+            Rarely => recorded(column),
+        };
         let text = fs::read_to_string(&file).map_err(|error| format!("no run of {column} ({error})"))?;
         for line in text.lines() {
             let mut fields = line.split('\t').map(str::to_owned);
@@ -100,11 +136,15 @@ fn table() -> Result<String> {
     }
     let mut reasons: Vec<String> = Vec::new();
     let mut text = String::from(HEAD);
-    let headings: Vec<&str> = COLUMNS.iter().map(|(_, heading)| *heading).collect();
+    let heading = |(_, heading, judged): &(_, &str, Judged)| match judged {
+        Always => (*heading).to_owned(),
+        Rarely => format!("{heading} †"),
+    };
+    let headings: Vec<String> = COLUMNS.iter().map(heading).collect();
     text.push_str(&format!("| case | {} |\n|---|{}\n", headings.join(" | "), ":-:|".repeat(COLUMNS.len())));
     for case in &rows {
         let mut line = format!("| {} |", case.replace('_', " "));
-        for (column, _) in COLUMNS {
+        for (column, _, _) in COLUMNS {
             let cell = match verdicts.get(&(case.clone(), column)) {
                 Some((word, _)) if word == "passed" => "✓".to_owned(),
                 Some((word, why)) if word == "skipped" => {

@@ -71,8 +71,8 @@ usage: cargo xtask <command>
   package               pack what would be published, and check each package from that
   ledger                write the ledger of the conformance suite from the last runs
   bench                 uploads beside curl; pushed changes beside a plain websocket, and their merging
-  full                  test, every feature of every package alone, 200 relays with faults, long fuzzing, planted
-                        bugs, and bench
+  full                  test, every feature of every package alone, every suite on the board, 200 relays with
+                        faults, long fuzzing, planted bugs, and bench
 ";
 
 fn main() -> ExitCode {

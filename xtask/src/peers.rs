@@ -8,7 +8,7 @@ use crate::octoprint::{OctoPrint, RELEASES, Release, STABLE};
 use crate::prusalink::{self, PrusaLink};
 use crate::steps::{self, Result, Steps};
 use crate::workspace::cargo_test_peers;
-use crate::{klipper, ledger, moonraker_smoke, octorest, prusalink_smoke, simulated};
+use crate::{board_suite, klipper, ledger, moonraker_smoke, octorest, prusalink_smoke, simulated};
 
 /// How many uploads are cut on a release that is not [`STABLE`], which has them all: three of each kind, since most
 /// of what differs between two cuts is on our side.
@@ -34,6 +34,7 @@ pub(crate) fn peers(test_args: &[&str]) -> bool {
         })
         .and_then(|()| prusalink_suite(&mut steps, test_args))
         .and_then(|()| moonraker_suite(&mut steps, test_args))
+        .and_then(|()| board_suite::further(&mut steps))
         .and_then(|()| announcers(&mut steps, test_args));
     steps.summary(&result)
 }
@@ -101,7 +102,7 @@ pub(crate) fn moonraker_suite(steps: &mut Steps, test_args: &[&str]) -> Result {
         let server =
             steps.run(format!("Moonraker {} starts", moonraker::VERSION), || Moonraker::start(access))?;
         let mut suite = cargo_test_peers([test, "--", "--ignored", "--test-threads=1", only]);
-        suite.args(test_args).envs(server.environment());
+        suite.args(test_args).envs(server.environment()).env("PRINTHOST_LEDGER", ledger::columns());
         steps
             .command(format!("on Moonraker {}: {test} {only}", moonraker::VERSION), &mut suite)
             .map_err(|error| format!("{error}\n{}", server.log_hint()))?;

@@ -5,8 +5,8 @@ use crate::octoprint::{NEXT, STABLE};
 use crate::steps::{Result, Steps, output};
 use crate::workspace::{self, cargo, cargo_test, cargo_test_peers, command};
 use crate::{
-    bench, board, endurance, features, firmware, fuzz, ledger, moonraker_api, moonraker_smoke, octorest,
-    package, peers, portable, pyprusalink, qemu, setup,
+    bench, board, board_relay, board_suite, endurance, features, firmware, fuzz, ledger, moonraker_api,
+    moonraker_smoke, octorest, package, peers, portable, pyprusalink, qemu, setup,
 };
 
 /// Where the last full run is kept.
@@ -24,6 +24,7 @@ pub(crate) fn full() -> bool {
     let mut steps = Steps::new();
     let result = run(&mut steps)
         .and_then(|()| features::run(&mut steps))
+        .and_then(|()| board_suite::further(&mut steps))
         .and_then(|()| endurance::run(&mut steps, endurance::MANY, endurance::by_the_clock()))
         .and_then(|()| fuzz::long(&mut steps))
         .and_then(|()| bench::run(&mut steps))
@@ -93,6 +94,7 @@ fn run(steps: &mut Steps) -> Result {
     if cfg!(target_os = "linux") {
         // Alone: Klipper gives up homing when its micro-controller is silent for a quarter of a second.
         moonraker_smoke::run(steps)?;
+        board_relay::moonraker(steps)?;
     }
     // Alone, since a few seconds of silence count as a fault, and the seconds of a target are to be spent on it.
     endurance::run(steps, endurance::FEW, 1)?;

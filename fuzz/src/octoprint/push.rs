@@ -4,11 +4,10 @@ use std::pin::pin;
 
 use libfuzzer_sys::arbitrary::Unstructured;
 use printhost_core::{Event, JobEvent, JobTracker, PrintHost as _, PrinterStatus};
-use printhost_net::proto::websocket::handshake_accept;
 
 use super::{answer, bound, driver, limits, made, model, network};
 use crate::{
-    host::{response, settle, settle_pinned},
+    host::{frame, response, settle, settle_pinned, upgraded},
     json::{Expected, IllTyped, Json, NULL},
     memory,
 };
@@ -101,28 +100,4 @@ fn expected(messages: &[&str]) -> Expected<(Vec<JobEvent>, Option<PrinterStatus>
         }
     }
     Ok((jobs, changed.then_some(last)))
-}
-
-fn upgraded(head: &str) -> Vec<u8> {
-    let key = head.lines().find_map(|l| l.strip_prefix("Sec-WebSocket-Key: ")).expect("a key");
-    let accept = handshake_accept(key);
-    format!("HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n")
-        .into_bytes()
-}
-
-fn frame(text: &str) -> Vec<u8> {
-    let mut frame = vec![0x81];
-    match text.len() {
-        n @ ..126 => frame.push(n as u8),
-        n @ 126..=0xffff => {
-            frame.push(126);
-            frame.extend_from_slice(&(n as u16).to_be_bytes());
-        }
-        n => {
-            frame.push(127);
-            frame.extend_from_slice(&(n as u64).to_be_bytes());
-        }
-    }
-    frame.extend_from_slice(text.as_bytes());
-    frame
 }

@@ -65,7 +65,7 @@ pub fn status(told: &Json) -> Expected<PrinterStatus> {
     (at.x, at.y, at.z) = (number(printer, "axis_x")?, number(printer, "axis_y")?, number(printer, "axis_z")?);
     let mut fans = Vec::new();
     for (key, name) in [("fan_print", ""), ("fan_hotend", "hotend")] {
-        if let Some(rpm) = number(printer, key)? {
+        if let Some(rpm) = number(printer, key)?.filter(|rpm| (0.0..1e6).contains(rpm)) {
             let mut fan = Fan::default();
             (fan.name, fan.rpm) = (name.into(), Some(rpm as u32));
             fans.push(fan);

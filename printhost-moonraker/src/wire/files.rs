@@ -57,14 +57,14 @@ pub(crate) struct Metadata {
     #[serde(deserialize_with = "super::number")]
     pub modified: Option<f64>,
     /// What has changed the file since it was uploaded.
-    #[serde(deserialize_with = "super::list")]
+    #[serde(deserialize_with = "super::few")]
     pub file_processors: Vec<Text>,
     #[serde(deserialize_with = "super::number")]
     pub estimated_time: Option<f64>,
     /// mm
     #[serde(deserialize_with = "super::number")]
     pub filament_total: Option<f64>,
-    #[serde(deserialize_with = "super::list")]
+    #[serde(deserialize_with = "super::few")]
     pub thumbnails: Vec<Picture>,
 }
 

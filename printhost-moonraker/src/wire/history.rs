@@ -1,19 +1,23 @@
 use serde::Deserialize;
 
-use super::{Path, Text};
+use super::{Cut, Path, Text};
+
+/// The longest number of a job that is kept, or word about it, in bytes; and the longest name of a user.
+pub(crate) const WORD: usize = 32;
+pub(crate) const USER: usize = 64;
 
 /// An entry of `server.history.list`, and the job in `notify_history_changed`. Times in seconds, since 1970 where they
 /// are points in time.
 #[derive(Deserialize, Default, Clone, Debug)]
 #[serde(default)]
 pub(crate) struct HistoryJob {
-    pub job_id: Text,
+    pub job_id: Cut<WORD>,
     pub filename: Path,
     /// `in_progress`, `completed`, `cancelled`, `error`, `klippy_shutdown`, `klippy_disconnect`, `interrupted`.
-    pub status: Text,
+    pub status: Cut<WORD>,
     #[serde(deserialize_with = "super::told")]
     pub exists: Option<bool>,
-    pub user: Option<Text>,
+    pub user: Option<Cut<USER>>,
     #[serde(deserialize_with = "super::number")]
     pub start_time: Option<f64>,
     #[serde(deserialize_with = "super::number")]

@@ -11,7 +11,7 @@ pub(crate) mod rpc;
 mod server;
 
 use alloc::{string::String, vec::Vec};
-use core::fmt;
+use core::{fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
@@ -31,6 +31,8 @@ pub(crate) const PATH: usize = 512;
 pub(crate) const WORDS: usize = 512;
 /// More hot ends than this are not believed.
 pub(crate) const MAX_TOOLS: u8 = 16;
+/// Of a list that is kept: the first ones.
+pub(crate) const MANY: usize = 16;
 
 /// A text, cut to `MAX` bytes; empty for anything else.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -111,9 +113,34 @@ fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::
 
 /// As [`told`]: a list, without what should not be in it.
 fn list<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    let raw = <&RawValue>::deserialize(deserializer)?.get();
-    let items: Vec<&RawValue> = serde_json::from_str(raw).unwrap_or_default();
-    Ok(items.into_iter().filter_map(of).collect())
+    up_to(usize::MAX, deserializer)
+}
+
+/// As [`list`]: no more than [`MANY`].
+fn few<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    up_to(MANY, deserializer)
+}
+
+fn up_to<'de, T: DeserializeOwned, D: Deserializer<'de>>(most: usize, list: D) -> Result<Vec<T>, D::Error> {
+    struct UpTo<T>(usize, PhantomData<T>);
+    impl<'de, T: DeserializeOwned> Visitor<'de> for UpTo<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+            let mut items = Vec::new();
+            while let Some(item) = list.next_element::<&RawValue>()? {
+                items.extend(of(item).filter(|_| items.len() < self.0));
+            }
+            Ok(items)
+        }
+    }
+    let raw = <&RawValue>::deserialize(list)?.get();
+    let mut list = serde_json::Deserializer::from_str(raw);
+    Ok(list.deserialize_seq(UpTo(most, PhantomData)).unwrap_or_default())
 }
 
 /// Never from a list: it could be taken for an object's fields in their order.

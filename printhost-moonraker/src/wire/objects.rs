@@ -89,18 +89,19 @@ impl Objects {
                 b"webhooks" => self.merge_webhooks(r)?,
                 b"print_stats" => self.print.merge_stats(r)?,
                 b"virtual_sdcard" => self.print.merge_sdcard(r)?,
-                b"heater_bed" => merge_heater(self.bed.get_or_insert_default(), r)?,
+                b"heater_bed" => merge_one(&mut self.bed, r)?,
                 b"toolhead" => self.motion.merge_toolhead(r)?,
                 b"gcode_move" => self.motion.merge_gcode_move(r)?,
                 _ => match tool(name) {
                     Some(n) => {
-                        if self.tools.len() <= n {
+                        let is_new = self.tools.len() <= n;
+                        if is_new {
                             self.tools.resize(n + 1, Heater::default());
                         }
-                        merge_heater(&mut self.tools[n], r)?
+                        merge_heater(&mut self.tools[n], r)? | is_new
                     }
                     None if self.chamber_name.as_ref().is_some_and(|chamber| chamber.as_bytes() == name) => {
-                        merge_heater(self.chamber.get_or_insert_default(), r)?
+                        merge_one(&mut self.chamber, r)?
                     }
                     None => match self.fans.iter_mut().find(|(fan, _)| fan.as_bytes() == name) {
                         Some((_, fan)) => merge_fan(fan, r)?,
@@ -178,6 +179,12 @@ impl Motion {
             _ => pass(r),
         })
     }
+}
+
+/// That there is one is a change, too.
+fn merge_one(heater: &mut Option<Heater>, r: &mut Reader<'_>) -> Read<bool> {
+    let is_new = heater.is_none();
+    Ok(merge_heater(heater.get_or_insert_default(), r)? | is_new)
 }
 
 fn merge_heater(heater: &mut Heater, r: &mut Reader<'_>) -> Read<bool> {
@@ -301,6 +308,17 @@ mod tests {
             merge(r#"{"heater_fan hotend": {"speed": 1.0, "rpm": 4000}, "heater_fan x": {}}"#).unwrap();
         assert_eq!(after.fans[1].1, Fan { speed: Some(1.0), rpm: Some(4000.0) });
         assert_eq!(after.fans.len(), 2);
+    }
+
+    #[test]
+    fn first_mention_of_a_heater_is_a_change() {
+        let mut objects = objects_of("{}");
+        for name in ["extruder1", "heater_bed", "heater_generic chamber"] {
+            let mention = format!(r#"{{"{name}": {{"power": 0.0}}}}"#);
+            for changed in [true, false] {
+                assert_eq!(objects.merge(&mut Reader::new(mention.as_bytes())), Ok(changed), "{name}");
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! JSON-RPC 2.0, the same on the websocket and in `POST /server/jsonrpc`.
 
-use alloc::{format, string::String};
+use alloc::string::String;
+use core::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,11 +9,17 @@ use super::json::{Malformed, Read, Reader};
 
 /// A call's text.
 pub(crate) fn call(method: &str, params: &str, id: u32) -> String {
-    match params {
-        "" => format!(r#"{{"jsonrpc":"2.0","method":"{method}","id":{id}}}"#),
-        params => format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params},"id":{id}}}"#),
-    }
+    let mut text = String::with_capacity(CALL + method.len() + params.len());
+    // A string takes whatever is written.
+    let _ = match params {
+        "" => write!(text, r#"{{"jsonrpc":"2.0","method":"{method}","id":{id}}}"#),
+        params => write!(text, r#"{{"jsonrpc":"2.0","method":"{method}","params":{params},"id":{id}}}"#),
+    };
+    text
 }
+
+/// What a call has beside its method and its parameters, at most, in bytes.
+const CALL: usize = 64;
 
 /// A text of ours as it stands in JSON.
 pub(crate) fn quoted(text: &str) -> String {

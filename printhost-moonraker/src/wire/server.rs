@@ -27,7 +27,7 @@ pub(crate) struct ServerInfo {
 pub(crate) struct AccessInfo {
     #[serde(deserialize_with = "super::told")]
     pub login_required: Option<bool>,
-    #[serde(deserialize_with = "super::list")]
+    #[serde(deserialize_with = "super::few")]
     pub available_sources: Vec<Cut<32>>,
 }
 
@@ -89,12 +89,17 @@ impl<'de> Deserialize<'de> for Known {
 
 impl Known {
     fn add(&mut self, name: &str) {
+        // It would be longer in JSON.
+        if name.bytes().any(|b| b < b' ' || b == b'"' || b == b'\\') {
+            return;
+        }
         let macro_number = || {
             let name = name.strip_prefix("gcode_macro ")?.strip_prefix(['T', 't'])?;
             name.parse::<u8>().ok().filter(|n| *n < 16)
         };
         match name {
             "heater_bed" => self.bed = true,
+            "fan" if self.fans.first().is_some_and(|first| first == name) => {}
             "fan" => self.fans.insert(0, name.into()),
             _ if is_fan(name) => {
                 if name.len() < MAX_NAME && self.fans.len() < MAX_FANS {

@@ -4,6 +4,8 @@ use alloc::vec::Vec;
 
 use printhost_core::{Error, ErrorKind, Result};
 
+use crate::memory::grow;
+
 /// Cuts `{"…": [{…}, {…}], …}` into its inner objects: every object that stands in an array that stands in the
 /// root object. It only tracks strings and nesting; each object's own syntax is for a JSON parser to judge.
 #[derive(Debug)]
@@ -117,7 +119,9 @@ impl JsonItems {
             return Err(Error::new(ErrorKind::TooLarge, "read")
                 .with_detail(format_args!("an entry of the listing has more than {} bytes", self.limit)));
         }
-        self.item.push(byte);
+        let len = self.item.len();
+        grow(&mut self.item, len + 1, self.limit);
+        self.item[len] = byte;
         Ok(self.depth == self.level)
     }
 }

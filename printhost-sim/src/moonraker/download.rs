@@ -10,13 +10,14 @@ use super::store::Place;
 use crate::http::byte_range;
 use crate::uri::percent_encode_path;
 
-/// `GET` and `HEAD /server/files/ROOT/PATH`.
+/// `GET` and `HEAD /server/files/ROOT/PATH`. Of folders nothing is handed out.
 pub(super) fn download(shared: &Shared, path: &str, headers: &HeaderMap) -> Reply {
     let inner = shared.lock();
-    if Place::parse(path).is_some_and(|place| inner.store.is_folder(&place)) {
-        return reply::failed(&Failure::hidden(403, format!("{path} is not a file")));
+    let place = Place::parse(path);
+    if place.as_ref().is_some_and(|place| inner.store.is_folder(place)) {
+        return reply::failed(&Failure::hidden(403, "It is not a file"));
     }
-    let found = Place::parse(path).and_then(|place| Some((inner.store.file(&place)?.clone(), place)));
+    let found = place.and_then(|place| Some((inner.store.file(&place)?.clone(), place)));
     let Some((file, place)) = found else { return reply::failed(&Failure::not_found()) };
     let Some(data) = file.data else {
         return reply::failed(&Failure::hidden(507, "The content was not kept"));

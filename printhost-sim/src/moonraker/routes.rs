@@ -91,6 +91,7 @@ async fn route(shared: &Arc<Shared>, user: &str, path: &str, request: Incoming1)
 /// A file by its path.
 async fn file_route(shared: &Shared, file: &str, request: Incoming1) -> Answer<Reply> {
     match *request.method() {
+        // The body of the latter is left out by the server.
         Method::GET | Method::HEAD => {
             let log = ["klippy.log", "moonraker.log"].contains(&file);
             let file = if log { format!("logs/{file}") } else { file.to_owned() };

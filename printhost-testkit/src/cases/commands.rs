@@ -78,7 +78,9 @@ pub(crate) async fn moving_is_taken_while_idle<B: Bench>(bench: &B) -> Claim {
     let can = can(&host);
     for (claimed, command) in [
         (true, Command::Home(Axes::ALL)),
-        (true, Command::Jog { x: 1.0, y: -1.0, z: 0.5, speed: Some(600) }),
+        // There and back: some axes end where home is.
+        (true, Command::Jog { x: 1.0, y: 1.0, z: 0.5, speed: Some(600) }),
+        (true, Command::Jog { x: 0.0, y: -1.0, z: 0.0, speed: None }),
         (can.speed_factor, Command::SpeedFactor(110)),
         (can.speed_factor, Command::SpeedFactor(100)),
         (can.flow_factor, Command::FlowFactor(95)),

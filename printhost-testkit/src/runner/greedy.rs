@@ -1,10 +1,12 @@
+mod moonraker;
+
 use std::{
     format,
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     string::String,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
     },
     thread,
@@ -51,7 +53,7 @@ pub struct Appetite {
     pub message: usize,
 }
 
-/// An OctoPrint 1.x or a PrusaLink, as far as a print needs one, and a server with a file at `/part.gcode`: its every answer is as large as a client takes.
+/// An OctoPrint 1.x, a PrusaLink or a Moonraker, as far as a print needs one, and a server with a file at `/part.gcode`: its every answer is as large as a client takes.
 ///
 /// It closes the websocket in the middle of an upload, and answers the upload when the client has read the printer anew,
 /// or after two seconds: so that as much as possible goes on at once. Dropping it leaves its threads to the process.
@@ -69,6 +71,8 @@ pub enum Speaks {
     OctoPrint,
     /// PrusaLink's, as on a Pi.
     PrusaLink,
+    /// Moonraker's, with a Klipper.
+    Moonraker,
 }
 
 #[derive(Debug)]
@@ -84,6 +88,8 @@ struct Shared {
     reads: AtomicU32,
     requests: AtomicU32,
     changes: AtomicU32,
+    /// When the print was started.
+    since: OnceLock<Instant>,
 }
 
 /// The path of the file that is uploaded to it.
@@ -119,6 +125,7 @@ impl GreedyHost {
             reads: AtomicU32::new(0),
             requests: AtomicU32::new(0),
             changes: AtomicU32::new(0),
+            since: OnceLock::new(),
         });
         let at = Arc::clone(&shared);
         thread::spawn(move || {
@@ -172,21 +179,30 @@ impl Shared {
             let mut words = line.split(' ');
             let (method, path) = (words.next()?, words.next()?);
             if let Some(accept) = key {
-                return self.push(stream, &accept);
+                return match self.speaks {
+                    Speaks::Moonraker => self.push_as_moonraker(reader, stream, &accept),
+                    _ => self.push(stream, &accept),
+                };
             }
             self.requests.fetch_add(1, Relaxed);
-            if method != "GET" && path != "/api/login" {
+            if !["GET", "HEAD"].contains(&method) && path != "/api/login" {
                 self.changes.fetch_add(1, Relaxed);
             }
             let upload = match self.speaks {
                 Speaks::OctoPrint => method == "POST" && path == "/api/files/local",
                 Speaks::PrusaLink => method == "PUT",
+                Speaks::Moonraker => path == "/server/files/upload",
             };
             if upload {
                 self.uploading.store(true, Relaxed);
             }
             let reads = self.reads.load(Relaxed);
-            io::copy(&mut (&mut reader).take(length), &mut io::sink()).ok()?;
+            let mut body = Vec::new();
+            if !upload {
+                (&mut reader).take(length).read_to_end(&mut body).ok()?;
+            } else {
+                io::copy(&mut (&mut reader).take(length), &mut io::sink()).ok()?;
+            }
             if upload {
                 let since = Instant::now();
                 while self.reads.load(Relaxed) == reads && since.elapsed() < Duration::from_secs(2) {
@@ -195,13 +211,16 @@ impl Shared {
                 self.stored.store(true, Relaxed);
                 self.uploading.store(false, Relaxed);
             }
-            self.answer(&mut stream, method, path)?;
+            self.answer(&mut stream, method, path, &body)?;
         }
     }
 
-    fn answer(&self, stream: &mut TcpStream, method: &str, path: &str) -> Option<()> {
-        if self.speaks == Speaks::PrusaLink && path != "/part.gcode" {
-            return self.answer_as_prusalink(stream, method, path);
+    fn answer(&self, stream: &mut TcpStream, method: &str, path: &str, body: &[u8]) -> Option<()> {
+        match self.speaks {
+            _ if path == "/part.gcode" => {}
+            Speaks::PrusaLink => return self.answer_as_prusalink(stream, method, path),
+            Speaks::Moonraker => return self.answer_as_moonraker(stream, method, path, body),
+            Speaks::OctoPrint => {}
         }
         let file = format!(r#"{{"path":"{PATH}","type":"machinecode","size":{FILE}}}"#);
         let json = match (method, path.split('?').next()?) {
@@ -382,14 +401,18 @@ impl Shared {
         filled
     }
 
-    /// The websocket: closes once in an upload, and ends the print after its start.
-    fn push(&self, mut stream: TcpStream, accept: &str) -> Option<()> {
+    fn upgrade(&self, stream: &mut TcpStream, accept: &str) -> Option<()> {
         let head = format!(
             "HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\
              X-More: {}\r\n\r\n",
             "x".repeat(1500)
         );
-        stream.write_all(head.as_bytes()).ok()?;
+        stream.write_all(head.as_bytes()).ok()
+    }
+
+    /// The websocket: closes once in an upload, and ends the print after its start.
+    fn push(&self, mut stream: TcpStream, accept: &str) -> Option<()> {
+        self.upgrade(&mut stream, accept)?;
         let message = self.appetite.message;
         let current = |filled: usize| {
             let current = format!(r#"{{"current":{{{},{}}}}}"#, self.state("Operational"), self.job());

@@ -25,34 +25,37 @@ use crate::{Activity, Answer, Content, Deed, Oracle, Question, Seen, Stored};
 
 /// How long Moonraker and Klipper may take for what they were told.
 const SOON: Duration = Duration::from_secs(30);
+/// Colder than this nothing is, °C: for a moment Klipper takes what it has not measured yet for 0.
+const MEASURED: f64 = 5.0;
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long after Klipper has begun a print Moonraker may write it into its history: it is told four times a second.
 const NOTED: Duration = Duration::from_secs(3);
-const PRINTER: &str = "/printer/objects/query?webhooks=state&print_stats=state,filename&extruder=target,can_extrude\
-     &heater_bed=target&gcode_move=speed_factor,extrude_factor";
+const PRINTER: &str = "/printer/objects/query?webhooks=state&print_stats=state,filename&extruder=target,temperature\
+     &heater_bed=target&gcode_move=speed_factor,extrude_factor&toolhead=homed_axes";
 
-/// Knows the truth about a Moonraker with a Klipper, by asking it with the program `curl`, and the disk.
+/// Knows the truth about a Moonraker with a Klipper, by asking it with the program `curl`, and the disk if it is at hand.
 #[derive(Debug)]
 pub struct MoonrakerOracle {
     curl: Curl,
-    gcodes: PathBuf,
+    /// Where the files are, if not behind Moonraker alone.
+    gcodes: Option<PathBuf>,
     proxy: Arc<FaultProxy>,
     /// How many prints the history had when the printer was brought to rest.
     before: AtomicU64,
 }
 
 impl MoonrakerOracle {
-    /// Asks Moonraker at `url` (`http://127.0.0.1:7125`, past the proxy) with its key, and looks at its files in the
-    /// folder `gcodes` of `data`; faults happen in the proxy, through which the driver goes.
-    pub fn new(
-        url: impl Into<String>,
-        key: impl Into<String>,
-        data: impl AsRef<Path>,
-        proxy: Arc<FaultProxy>,
-    ) -> Self {
-        let gcodes = data.as_ref().join("gcodes");
-        Self { curl: Curl::new(url, key), gcodes, proxy, before: AtomicU64::new(0) }
+    /// Asks Moonraker at `url` (`http://127.0.0.1:7125`, past the proxy) with its key, for its files' content, too;
+    /// faults happen in the proxy, through which the driver goes.
+    pub fn new(url: impl Into<String>, key: impl Into<String>, proxy: Arc<FaultProxy>) -> Self {
+        Self { curl: Curl::new(url, key), gcodes: None, proxy, before: AtomicU64::new(0) }
+    }
+
+    /// Looks at the files themselves, in the folder `gcodes` of `data`.
+    pub fn on_disk(mut self, data: impl AsRef<Path>) -> Self {
+        self.gcodes = Some(data.as_ref().join("gcodes"));
+        self
     }
 
     /// Status of a GET, and its result if there is one.
@@ -85,7 +88,9 @@ impl MoonrakerOracle {
             let (_, server) = self.get("/server/info").await?;
             let klipper = self.klipper().await?;
             let state = klipper["print_stats"]["state"].as_str().unwrap_or_default();
-            let ready = server["klippy_state"] == "ready" && klipper["extruder"]["can_extrude"] == true;
+            let is_measured =
+                klipper["extruder"]["temperature"].as_f64().is_some_and(|celsius| celsius > MEASURED);
+            let ready = server["klippy_state"] == "ready" && is_measured;
             // What it was told a moment ago may not have been taken, so it is told again.
             let _ = match (activity(&klipper), state) {
                 (Activity::Idle, "standby") if ready => break,
@@ -109,6 +114,10 @@ impl MoonrakerOracle {
         let is_off = ["extruder", "heater_bed"].iter().all(|heater| klipper[heater]["target"] == 0.0);
         if !is_off {
             self.gcode("TURN_OFF_HEATERS").await?;
+        }
+        if klipper["toolhead"]["homed_axes"] != "xyz" {
+            // What is printed begins with a move.
+            self.gcode("G28").await?;
         }
         let factors = &klipper["gcode_move"];
         if factors["speed_factor"] != 1.0 || factors["extrude_factor"] != 1.0 {
@@ -172,9 +181,19 @@ impl MoonrakerOracle {
         Ok(paths)
     }
 
-    fn stored(&self, path: &str) -> Option<Stored> {
-        let content = fs::read(self.gcodes.join(path)).ok()?;
-        Some(Stored { len: content.len() as u64, sha1: Some(Sha1::digest(&content).into()) })
+    async fn stored(&self, path: &str) -> Result<Option<Stored>> {
+        let content = match &self.gcodes {
+            Some(gcodes) => fs::read(gcodes.join(path)).ok(),
+            None => {
+                let route = format!("/server/files/gcodes/{}", encoded(path));
+                match self.curl.run(&route, &[], None).await? {
+                    (404, _) => None,
+                    (status, content) => accepted(&route, status, &content).map(|()| Some(content))?,
+                }
+            }
+        };
+        Ok(content
+            .map(|content| Stored { len: content.len() as u64, sha1: Some(Sha1::digest(&content).into()) }))
     }
 
     async fn act(&self, deed: &Deed) -> Result<()> {
@@ -205,7 +224,7 @@ impl MoonrakerOracle {
             Question::Reset => self.reset().await,
             Question::Printer => self.printer().await.map(Answer::Printer),
             Question::Files => self.files().await.map(Answer::Files),
-            Question::Stored(path) => Ok(Answer::Stored(self.stored(path))),
+            Question::Stored(path) => self.stored(path).await.map(Answer::Stored),
             Question::Do(deed) => self.act(deed).await.map(|()| Answer::Done),
             Question::Break(fault) => {
                 self.proxy.set(*fault);

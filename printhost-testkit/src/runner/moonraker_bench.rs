@@ -3,14 +3,14 @@ use std::{format, io, path::Path, string::String, sync::Arc, time::Duration};
 use printhost_core::{Clock, PrintHost, Secret};
 use printhost_net::BaseUrl;
 
-use super::{FaultProxy, KeptProcess, MoonrakerOracle};
+use super::{FaultProxy, MoonrakerOracle};
 use crate::Bench;
 
 /// Nobody's key.
 const WRONG_KEY: &str = "0123456789abcdef0123456789abcdef";
 
-/// A driver for Moonraker in front of a Moonraker with a Klipper, as `cargo xtask peers` starts them: with a
-/// [`FaultProxy`] between them, and a [`MoonrakerOracle`] that goes past it.
+/// A driver for Moonraker in front of a Moonraker with a Klipper, real or simulated: with a [`FaultProxy`] between them,
+/// and a [`MoonrakerOracle`] that goes past it.
 ///
 /// `F` makes the driver: it is given the address to talk to and a key, and called again and again.
 #[derive(Debug)]
@@ -20,14 +20,12 @@ pub struct MoonrakerBench<F, C> {
     secret: String,
     key: String,
     oracle: MoonrakerOracle,
-    klipper: KeptProcess,
-    moonraker: KeptProcess,
     clock: C,
 }
 
 impl<H: PrintHost, F: Fn(&BaseUrl, Secret) -> H, C: Clock> MoonrakerBench<F, C> {
-    /// Puts the proxy in front of the Moonraker at `address` (`127.0.0.1:7125`), whose data and processes are in the
-    /// folder `data`. The driver is given `secret`, which is empty where it is trusted; the oracle uses `key`.
+    /// Puts the proxy in front of the Moonraker at `address` (`127.0.0.1:7125`). The driver is given `secret`, which is
+    /// empty where it is trusted; the oracle uses `key`.
     ///
     /// # Errors
     ///
@@ -36,30 +34,17 @@ impl<H: PrintHost, F: Fn(&BaseUrl, Secret) -> H, C: Clock> MoonrakerBench<F, C> 
     /// # Panics
     ///
     /// There is no tokio runtime with I/O enabled.
-    pub async fn start(
-        address: &str,
-        secret: &str,
-        key: &str,
-        data: impl AsRef<Path>,
-        clock: C,
-        make: F,
-    ) -> io::Result<Self> {
-        let data = data.as_ref();
+    pub async fn start(address: &str, secret: &str, key: &str, clock: C, make: F) -> io::Result<Self> {
         let proxy = Arc::new(FaultProxy::start(address).await?);
         let url = BaseUrl::parse(&format!("http://{}", proxy.address())).map_err(io::Error::other)?;
-        let oracle = MoonrakerOracle::new(format!("http://{address}"), key, data, proxy);
-        let (klipper, moonraker) = (KeptProcess::new(data, "klippy"), KeptProcess::new(data, "moonraker"));
-        Ok(Self { make, url, secret: secret.into(), key: key.into(), oracle, klipper, moonraker, clock })
+        let oracle = MoonrakerOracle::new(format!("http://{address}"), key, proxy);
+        Ok(Self { make, url, secret: secret.into(), key: key.into(), oracle, clock })
     }
 
-    /// Klipper's process.
-    pub const fn klipper(&self) -> &KeptProcess {
-        &self.klipper
-    }
-
-    /// Moonraker's process.
-    pub const fn moonraker(&self) -> &KeptProcess {
-        &self.moonraker
+    /// As [`MoonrakerOracle::on_disk`].
+    pub fn on_disk(mut self, data: impl AsRef<Path>) -> Self {
+        self.oracle = self.oracle.on_disk(data);
+        self
     }
 }
 

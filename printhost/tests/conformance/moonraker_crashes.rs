@@ -9,7 +9,7 @@ use printhost::{
 use printhost_core::within;
 use printhost_testkit::{
     Activity, Answer, Bench, Deed, Oracle as _, Question,
-    runner::{MoonrakerBench, MoonrakerOracle},
+    runner::{KeptProcess, MoonrakerBench, MoonrakerOracle},
 };
 
 use super::{
@@ -26,8 +26,16 @@ async fn bench() -> MoonrakerBench<impl Fn(&BaseUrl, Secret) -> AnyHost<printhos
     let make = |url: &BaseUrl, key: Secret| {
         AnyHost::new(hyper(), &PrinterUrl::new(Protocol::Moonraker, url.clone()), key)
     };
-    let data = get("PRINTHOST_MOONRAKER_DATA");
-    MoonrakerBench::start(&address(), &key, &key, data, TokioClock::default(), make).await.unwrap()
+    let bench = MoonrakerBench::start(&address(), &key, &key, TokioClock::default(), make).await;
+    bench.unwrap().on_disk(get("PRINTHOST_MOONRAKER_DATA"))
+}
+
+fn klipper() -> KeptProcess {
+    KeptProcess::new(get("PRINTHOST_MOONRAKER_DATA"), "klippy")
+}
+
+fn moonraker() -> KeptProcess {
+    KeptProcess::new(get("PRINTHOST_MOONRAKER_DATA"), "moonraker")
 }
 
 async fn ask(oracle: &MoonrakerOracle, question: Question) -> Answer {
@@ -111,9 +119,9 @@ async fn crash_of_klipper_ends_its_print_once() {
     let told = beside(&host, async {
         while next(&mut events).await != Event::Resynced {}
         begin(&host, &mut events, "long.gcode").await;
-        bench.klipper().kill().await.unwrap();
+        klipper().kill().await.unwrap();
         until_activity(bench.oracle(), Activity::Offline).await;
-        bench.klipper().release().unwrap();
+        klipper().release().unwrap();
         until_activity(bench.oracle(), Activity::Idle).await;
         let mut told = jobs_until(&mut events, JobEvent::is_end).await;
         told.extend(told_and_a_short_print(&bench, &host, &mut events).await);
@@ -133,7 +141,7 @@ async fn crash_of_moonraker_ends_no_print() {
     let told = beside(&host, async {
         while next(&mut events).await != Event::Resynced {}
         begin(&host, &mut events, "long.gcode").await;
-        bench.moonraker().crash().await.unwrap();
+        moonraker().crash().await.unwrap();
         let mut told = Vec::new();
         loop {
             match next(&mut events).await {
@@ -163,9 +171,9 @@ async fn print_that_ends_while_moonraker_is_away_is_told_once() {
         while next(&mut events).await != Event::Resynced {}
         let ends = ends_in_the_log();
         begin(&host, &mut events, "short.gcode").await;
-        bench.moonraker().kill().await.unwrap();
+        moonraker().kill().await.unwrap();
         until("the print's end", async || ends_in_the_log() > ends).await;
-        bench.moonraker().release().unwrap();
+        moonraker().release().unwrap();
         until_activity(bench.oracle(), Activity::Idle).await;
         let mut told = jobs_until(&mut events, JobEvent::is_end).await;
         told.extend(told_and_a_short_print(&bench, &host, &mut events).await);
@@ -185,9 +193,9 @@ async fn crash_of_both_ends_the_print_once() {
     let told = beside(&host, async {
         while next(&mut events).await != Event::Resynced {}
         begin(&host, &mut events, "long.gcode").await;
-        bench.moonraker().kill().await.unwrap();
-        bench.klipper().crash().await.unwrap();
-        bench.moonraker().release().unwrap();
+        moonraker().kill().await.unwrap();
+        klipper().crash().await.unwrap();
+        moonraker().release().unwrap();
         until_activity(bench.oracle(), Activity::Idle).await;
         let mut told = jobs_until(&mut events, JobEvent::is_end).await;
         told.extend(told_and_a_short_print(&bench, &host, &mut events).await);

@@ -20,8 +20,8 @@ async fn with<N: Net + Clone>(net: N, secret: &str, column: &str) {
     let make = move |url: &BaseUrl, key: Secret| {
         AnyHost::new(net.clone(), &PrinterUrl::new(Protocol::Moonraker, url.clone()), key)
     };
-    let bench = MoonrakerBench::start(&address(), secret, &key, data, TokioClock::default(), make).await;
-    judge(&bench.unwrap(), column).await;
+    let bench = MoonrakerBench::start(&address(), secret, &key, TokioClock::default(), make).await;
+    judge(&bench.unwrap().on_disk(data), column).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

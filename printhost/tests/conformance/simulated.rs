@@ -1,8 +1,10 @@
 use std::time::Duration;
 
 use printhost::{AnyHost, BaseUrl, PrinterUrl, Protocol, Secret, net::Net, net_tokio::TokioClock};
-use printhost_sim::{OctoPrintSim, PrusaLinkConfig, PrusaLinkFamily, PrusaLinkSim, SimConfig};
-use printhost_testkit::runner::{PrusaLinkBench, judge};
+use printhost_sim::{
+    MoonrakerConfig, MoonrakerSim, OctoPrintSim, PrusaLinkConfig, PrusaLinkFamily, PrusaLinkSim, SimConfig,
+};
+use printhost_testkit::runner::{MoonrakerBench, PrusaLinkBench, judge};
 
 use super::bench::{bench, hyper, portable, with_password};
 
@@ -67,4 +69,28 @@ async fn prusalink_driver_passes_on_the_simulated_firmware_over_hyper() {
 async fn prusalink_driver_passes_on_the_simulated_firmware_over_the_portable_client() {
     on_the_simulated_prusalink(portable(), PrusaLinkFamily::Buddy, "prusalink-sim-buddy-portable", false)
         .await;
+}
+
+/// With the key over hyper, trusted over the portable client.
+async fn on_the_simulated_moonraker<N: Net + Clone>(net: N, column: &str, trusted: bool) {
+    // Not faster, as above.
+    let config = MoonrakerConfig::default().trusted(trusted);
+    let sim = MoonrakerSim::start(config).await.unwrap();
+    let (address, key, clock) = (sim.addr().to_string(), sim.api_key(), TokioClock::default());
+    let secret = if trusted { "" } else { &key };
+    let make = move |url: &BaseUrl, key: Secret| {
+        AnyHost::new(net.clone(), &PrinterUrl::new(Protocol::Moonraker, url.clone()), key)
+    };
+    let bench = MoonrakerBench::start(&address, secret, &key, clock, make).await;
+    judge(&bench.unwrap(), column).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn moonraker_driver_passes_on_the_simulator_over_hyper() {
+    on_the_simulated_moonraker(hyper(), "moonraker-sim-key-hyper", false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn moonraker_driver_passes_on_the_simulator_over_the_portable_client() {
+    on_the_simulated_moonraker(portable(), "moonraker-sim-trusted-portable", true).await;
 }

@@ -137,8 +137,13 @@ fn in_words(job: &JobEvent) -> &'static str {
 
 fn verified(verified: Verified) -> String {
     match verified {
-        Verified::Sha1(hash) => hash.iter().fold("SHA-1 ".into(), |text, byte| format!("{text}{byte:02x}")),
+        Verified::Sha1(hash) => format!("SHA-1 {}", hex(&hash)),
+        Verified::Sha256(hash) => format!("SHA-256 {}", hex(&hash)),
         Verified::Size => "size".into(),
         _ => "not verified".into(),
     }
+}
+
+fn hex(hash: &[u8]) -> String {
+    hash.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
