@@ -119,9 +119,9 @@ impl EventBus {
     }
 
     /// Publishes a job event: as inferred, when it is not between [`Self::publish_resynced`] and
-    /// [`Self::publish_lost`]. So what a driver works out after a gap it publishes before it says that it is over.
+    /// [`Self::publish_lost`], or is an end that nobody has seen ([`JobEvent::Ended`]). So what a driver works out after a gap it publishes before it says that it is over.
     pub fn publish_job(&self, event: JobEvent) {
-        let inferred = !self.watched.lock(Cell::get);
+        let inferred = !self.watched.lock(Cell::get) || event == JobEvent::Ended;
         self.publish(Happening::Job { event, inferred });
     }
 
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn job_event_that_comes_before_the_gap_is_over_is_inferred() {
+    fn job_event_that_was_not_watched_is_inferred() {
         let bus = EventBus::new();
         let mut events = bus.subscribe().unwrap();
         bus.publish_resynced(status(Phase::Printing));
@@ -223,6 +223,7 @@ mod tests {
         bus.publish_job(JobEvent::Finished);
         bus.publish_resynced(status(Phase::Idle));
         bus.publish_job(JobEvent::Started { path: None });
+        bus.publish_job(JobEvent::Ended);
         let jobs = core::iter::from_fn(|| match block_on(events.next()) {
             Event::Status(_) => None,
             event => Some(event),
@@ -232,7 +233,7 @@ mod tests {
             _ => None,
         });
         let told: alloc::vec::Vec<_> = jobs.collect();
-        assert_eq!(told, [("paused", false), ("finished", true), ("started", false)]);
+        assert_eq!(told, [("paused", false), ("finished", true), ("started", false), ("ended", true)]);
     }
 
     #[test]

@@ -79,7 +79,7 @@ fn drain(events: &mut Events<'_>) -> (Seen, bool) {
     while let Some(event) = settle(events.next()) {
         match event {
             Event::Job { event, inferred } => {
-                assert!(!inferred);
+                assert_eq!(inferred, event == JobEvent::Ended);
                 jobs.push(event);
             }
             Event::Status(newest) => status = Some(newest),

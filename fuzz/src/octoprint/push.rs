@@ -63,7 +63,10 @@ fn judge(data: &[u8], made: bool) {
     if made && let Ok((jobs, status)) = expected(&messages) {
         let (statuses, others): (Vec<_>, Vec<_>) =
             events.into_iter().partition(|e| matches!(e, Event::Status(_)));
-        let jobs = jobs.into_iter().map(|event| Event::Job { event, inferred: false });
+        let jobs = jobs.into_iter().map(|event| {
+            let inferred = event == JobEvent::Ended;
+            Event::Job { event, inferred }
+        });
         assert_eq!(others, jobs.collect::<Vec<_>>());
         assert_eq!(statuses, status.map(Event::Status).into_iter().collect::<Vec<_>>());
     }
