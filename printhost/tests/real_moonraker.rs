@@ -4,13 +4,16 @@
 use std::{env, process::Command as Program, time::Duration};
 
 use printhost::{
-    Command, ErrorKind, Event, HyperNet, JobEvent, Page, Phase, PrintHost as _, PrinterUrl, Upload, beside,
+    Command, ErrorKind, Event, HyperNet, JobEvent, Page, Phase, PrintHost as _, PrinterUrl, Started, Upload,
+    beside,
     moonraker::{Config, Moonraker},
 };
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Moves for minutes.
+const LONG: &str = "G28\nG90\nG1 X50 Y50 F6000\nG4 P60000\nG4 P60000\nG1 X60 Y60\n";
 /// Moves for some seconds.
 const SHORT: &str = "G28\nG90\nG1 X50 Y50 F6000\nG4 P1500\nG1 X60 Y60\n";
 
@@ -151,6 +154,64 @@ async fn restart_of_klipper_is_told_and_its_changes_come_again() {
         while until(Phase::Idle).await.speed_factor != Some(110) {}
         host.command(Command::SpeedFactor(100)).await.unwrap();
         while until(Phase::Idle).await.speed_factor != Some(100) {}
+    });
+    timeout(PATIENCE, work).await.expect("it does not come back").unwrap();
+}
+
+/// The simulated micro-controller stands still while this lives.
+struct Mute;
+
+impl Mute {
+    fn begin() -> Self {
+        signal("-STOP");
+        Self
+    }
+}
+
+impl Drop for Mute {
+    fn drop(&mut self) {
+        signal("-CONT");
+    }
+}
+
+fn signal(signal: &str) {
+    let kill = Program::new("kill").args([signal, &get("PRINTHOST_MOONRAKER_MCU")]).status();
+    assert!(kill.unwrap().success());
+}
+
+#[tokio::test]
+#[ignore = "needs a Moonraker of its own"]
+async fn micro_controller_that_is_lost_is_a_fault_until_the_firmware_is_restarted() {
+    let host = with_key();
+    let mut body = LONG.as_bytes();
+    let upload = Upload::new("lost.gcode", LONG.len() as u64, &mut body).replacing().and_print();
+    assert!(matches!(host.upload(upload).await.unwrap().started, Started::Yes(_)));
+    let mut events = host.events().unwrap();
+    let work = beside(&host, async {
+        while events.next().await != Event::Resynced {}
+        let mut until = async |wanted: Phase| loop {
+            match events.next().await {
+                Event::Status(status) if status.phase == wanted => return status,
+                Event::Lost(error) => panic!("{error}"),
+                _ => {}
+            }
+        };
+        until(Phase::Printing).await;
+        let mute = Mute::begin();
+        let status = until(Phase::Faulted).await;
+        assert!(status.fault.unwrap().contains("Lost communication"), "{}", status.state_text);
+        assert_eq!(host.start("lost.gcode").await.unwrap_err().kind(), ErrorKind::Conflict);
+        drop(mute);
+        // The first restart may find what was sent before: Klipper then asks for another one.
+        while host.status().await.unwrap().phase != Phase::Idle {
+            host.command(Command::RestartFirmware).await.unwrap();
+            for _ in 0..50 {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                if host.status().await.is_ok_and(|status| status.phase == Phase::Idle) {
+                    break;
+                }
+            }
+        }
     });
     timeout(PATIENCE, work).await.expect("it does not come back").unwrap();
 }

@@ -94,7 +94,7 @@ pub(crate) fn moonraker(steps: &mut Steps) -> Result {
     steps.command("the simulated micro-controller", &mut simulated::build())?;
     let name = format!("Moonraker {} starts", moonraker::VERSION);
     let server = steps.run(name, || Moonraker::start(Access::Locked))?;
-    let [(_, url), (_, key), (_, data)] = server.environment();
+    let [(_, url), (_, key), (_, data), _] = server.environment();
     let judged = Judged {
         driver: "moonraker",
         column: format!("moonraker-{}-qemu", moonraker::VERSION),

@@ -70,7 +70,7 @@ usage: cargo xtask <command>
   fuzz --planted        plants bugs and demands that the fuzz targets find them
   package               pack what would be published, and check each package from that
   ledger                write the ledger of the conformance suite from the last runs
-  bench                 how fast and in how much memory a host uploads, beside curl
+  bench                 uploads beside curl; pushed changes beside a plain websocket, and their merging
   full                  test, every feature of every package alone, every suite on the board, 200 relays with
                         faults, long fuzzing, planted bugs, and bench
 ";

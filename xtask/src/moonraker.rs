@@ -129,12 +129,13 @@ impl Moonraker {
     }
 
     /// What the tests need to know, as environment variables.
-    pub(crate) fn environment(&self) -> [(&'static str, String); 3] {
+    pub(crate) fn environment(&self) -> [(&'static str, String); 4] {
         [
             ("PRINTHOST_MOONRAKER_URL", format!("moonraker://127.0.0.1:{}", self.port)),
             ("PRINTHOST_MOONRAKER_KEY", self.key.clone()),
             // With the processes' files, see `Service`.
             ("PRINTHOST_MOONRAKER_DATA", self.dir.display().to_string()),
+            ("PRINTHOST_MOONRAKER_MCU", self.printer.pid().to_string()),
         ]
     }
 

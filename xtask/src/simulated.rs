@@ -43,6 +43,11 @@ impl Simulated {
             .map_err(|error| format!("the simulated {} says {line:?}: {error}", self.what))
     }
 
+    /// The number of its process, for tests that stop it for a while.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// An error if it has ended by itself.
     pub(crate) fn check(&mut self) -> Result {
         match self.process.try_wait() {

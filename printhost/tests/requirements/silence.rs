@@ -13,14 +13,16 @@ use super::{
 };
 use crate::server::{Step, say, then};
 
-over_both!(; paused host_that_goes_silent_is_lost_and_asked_again);
+over_both!(; paused host_that_goes_silent_is_lost_within_the_time_of_an_answer);
 
 /// The other half of what `silent_login` is about: a Moonraker whose websocket opens and answers nothing, and a PrusaLink
-/// that takes a question about its state and never answers. Both looked connected for ever; here the silence is a loss, within the time
-/// that a host may take, and is tried again.
+/// that takes a question about its state and never answers, which would look connected for ever. Here the silence is a
+/// loss within the time that a host may take for an answer.
 ///
 /// The control are the same hosts until then: they answer whatever else is asked.
-async fn host_that_goes_silent_is_lost_and_asked_again<H: HttpBackend<LinkConn> + Clone>(http: H) {
+async fn host_that_goes_silent_is_lost_within_the_time_of_an_answer<H: HttpBackend<LinkConn> + Clone>(
+    http: H,
+) {
     for driver in [Driver::PrusaLinkPi, Driver::PrusaLinkFirmware, Driver::Moonraker] {
         let others = driver.takes(1);
         let net = net(http.clone(), Link::default(), move |heard| {
