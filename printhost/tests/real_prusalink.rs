@@ -75,6 +75,8 @@ async fn busy_transfer_is_told_before_anything_is_sent_and_the_same_reader_serve
 async fn file_is_stored_and_not_started_while_another_prints_and_none_is_started_while_one_was_just_stopped()
 {
     let host = host();
+    // What was printed before may just have been stopped.
+    until(&host, Phase::Idle).await;
     let (long, short) = (long(), "G28\n");
     let mut body = long.as_bytes();
     let done =

@@ -48,12 +48,11 @@ fn record(steps: &Steps) -> Result {
 
 /// The parts of [`test`] that run side by side. What takes long to build is built before, or in a folder that no other
 /// lane builds in: cargo lets one build at a time into a folder.
-pub(crate) const LANES: [Lane; 8] = [
+pub(crate) const LANES: [Lane; 7] = [
     Lane { name: "tests", gives_way: false, run: tests },
     Lane { name: "stable", gives_way: false, run: |steps| peers::driver(steps, &STABLE, &[]) },
     Lane { name: "stable-suite", gives_way: false, run: |steps| peers::suite(steps, &STABLE, &[]) },
     Lane { name: "next", gives_way: false, run: |steps| peers::driver(steps, &NEXT, &[]) },
-    Lane { name: "prusalink", gives_way: false, run: |steps| peers::prusalink_suite(steps, &[]) },
     Lane { name: "qemu", gives_way: false, run: qemu::run },
     Lane { name: "firmware", gives_way: true, run: |steps| firmware::run(steps, &[]) },
     Lane { name: "builds", gives_way: true, run: builds },

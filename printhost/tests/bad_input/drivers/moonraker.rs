@@ -103,7 +103,7 @@ pub(crate) const METADATA: &str = r#"{"result":{"size":4,"modified":1795207604.5
     "thumbnails":[{"width":32,"height":32,"size":102,"relative_path":".thumbs/x-32x32.png"}]}}"#;
 pub(crate) const DIRECTORY: &str = r#"{"result":{"dirs":[{"modified":1795207604.5,"size":4096,"permissions":"rw",
     "dirname":"sub"}],"files":[{"modified":1795207604.5,"size":4,"permissions":"rw","filename":"x.gcode"}],
-    "disk_usage":{"total":1,"used":1,"free":0},"root_info":{"name":"gcodes","permissions":"rw"}}}"#;
+    "disk_usage":{"total":2000000000,"used":1000000000,"free":1000000000},"root_info":{"name":"gcodes","permissions":"rw"}}}"#;
 
 /// What Klipper tells of its objects.
 pub(crate) fn objects(scene: Scene) -> String {
