@@ -288,6 +288,7 @@ fn status_tells_no_more(now: &PrinterStatus, whole: &PrinterStatus) -> bool {
 /// The control: another phase, another number and something that was not there before are found.
 #[test]
 fn values_that_are_wrong_are_found() {
+    let _alone = super::harness::alone_blocking();
     let mut whole = PrinterStatus::default();
     whole.phase = Phase::Printing;
     whole.bed = Some(Heater::new(Some(60.0), Some(65.0)));

@@ -155,9 +155,15 @@ pub(crate) fn portable() -> PortableNet {
 
 /// Every test holds this: what is allocated meanwhile is then its own.
 pub(crate) async fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::const_new(());
     ONE.lock().await
 }
+
+/// As [`alone`], for a test without a runtime.
+pub(crate) fn alone_blocking() -> MutexGuard<'static, ()> {
+    ONE.blocking_lock()
+}
+
+static ONE: Mutex<()> = Mutex::const_new(());
 
 /// Makes a call that must be over soon, and measures the memory it takes at its peak.
 pub(crate) async fn measured<N: Net>(name: &str, call: Call, host: &AnyHost<N>) -> (Result<()>, usize) {

@@ -3,7 +3,7 @@
 //! Compared is every field of `octorest::fields` and `ours::fields`, and the names themselves: a field that only one side
 //! has is a difference. What is not compared, and why: `leaves`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -16,22 +16,43 @@ pub(crate) enum Motion {
     Printing,
 }
 
+/// What changed for OctoRest of what should have stayed as it was: while that happens nothing can be compared.
+pub(crate) fn moved(before: &Fields, after: &Fields, motion: Motion) -> Vec<String> {
+    let moves =
+        |name: &&String| tolerance(name, motion).is_none() && !agree(before.get(*name), after.get(*name));
+    let told = |name: &String| {
+        format!("{name}: moved for OctoRest from {} to {}", shown(before.get(name)), shown(after.get(name)))
+    };
+    names(&[before, after]).into_iter().filter(moves).map(told).collect()
+}
+
 /// What differs between what OctoRest saw before and after, and what this driver saw in between.
 pub(crate) fn differences(before: &Fields, ours: &Fields, after: &Fields, motion: Motion) -> Vec<String> {
-    let mut names: Vec<&String> = before.keys().chain(ours.keys()).chain(after.keys()).collect();
-    names.sort();
-    names.dedup();
-    let absent = Value::String("(absent)".into());
-    let differs = |name: &&String| {
-        let [before, ours, after] = [before, ours, after].map(|all| all.get(*name).unwrap_or(&absent));
-        let tolerance = tolerance(name, motion);
-        if tolerance.is_none() && !same(before, after) {
-            return Some(format!("{name}: moved for OctoRest from {before} to {after}"));
-        }
-        let agrees = same(ours, before) || same(ours, after) || between(before, ours, after, tolerance);
-        (!agrees).then(|| format!("{name}: OctoRest {before} … {after}, ours {ours}"))
+    let differs = |name: &String| {
+        let [before, ours, after] = [before, ours, after].map(|all| all.get(name));
+        let agrees = agree(ours, before)
+            || agree(ours, after)
+            || between(before, ours, after, tolerance(name, motion));
+        (!agrees)
+            .then(|| format!("{name}: OctoRest {} … {}, ours {}", shown(before), shown(after), shown(ours)))
     };
-    names.iter().filter_map(differs).collect()
+    names(&[before, ours, after]).into_iter().filter_map(differs).collect()
+}
+
+/// Every name that one of them has.
+fn names<'a>(of: &[&'a Fields]) -> BTreeSet<&'a String> {
+    of.iter().flat_map(|fields| fields.keys()).collect()
+}
+
+fn shown(value: Option<&Value>) -> String {
+    value.map_or_else(|| "(absent)".into(), Value::to_string)
+}
+
+fn agree(one: Option<&Value>, other: Option<&Value>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => same(one, other),
+        (one, other) => one.is_none() && other.is_none(),
+    }
 }
 
 /// By how much a field that moves may lie outside of what OctoRest saw before and after; `None` for one that does not.
@@ -63,10 +84,14 @@ fn same(one: &Value, other: &Value) -> bool {
     }
 }
 
-fn between(before: &Value, ours: &Value, after: &Value, tolerance: Option<f64>) -> bool {
-    let (Some(before), Some(ours), Some(after), Some(tolerance)) =
-        (before.as_f64(), ours.as_f64(), after.as_f64(), tolerance)
-    else {
+fn between(
+    before: Option<&Value>,
+    ours: Option<&Value>,
+    after: Option<&Value>,
+    tolerance: Option<f64>,
+) -> bool {
+    let [before, ours, after] = [before, ours, after].map(|value| value.and_then(Value::as_f64));
+    let (Some(before), Some(ours), Some(after), Some(tolerance)) = (before, ours, after, tolerance) else {
         return false;
     };
     (before.min(after) - tolerance..=before.max(after) + tolerance).contains(&ours)
@@ -123,4 +148,7 @@ fn a_difference_in_any_field_is_found() {
     let mut ours = theirs.clone();
     ours.remove("a");
     assert_eq!(differences(&theirs, &ours, &theirs, Motion::Resting).len(), 1);
+    assert_eq!(moved(&theirs, &ours, Motion::Resting).len(), 1);
+    assert_eq!(moved(&ours, &theirs, Motion::Printing).len(), 1);
+    assert_eq!(moved(&theirs, &theirs, Motion::Resting), [""; 0]);
 }
