@@ -39,23 +39,29 @@ impl Dial for TokioDial {
         };
         let tcp = TcpStream::connect((to.host.as_str(), to.port)).await.map_err(unreachable)?;
         tune(&tcp).map_err(unreachable)?;
+        let conn = TokioConn(Stream::Plain(tcp));
         match to.scheme {
-            Scheme::Http => Ok(TokioConn(Stream::Plain(tcp))),
-            Scheme::Https => {
-                let tls = self.tls.as_ref().ok_or_else(|| {
-                    Error::unsupported("connect").with_detail("this network was made without TLS")
-                })?;
-                let name = ServerName::try_from(to.host.clone()).map_err(|_| {
-                    Error::new(ErrorKind::InvalidInput, "connect")
-                        .with_detail("the host name is not valid for TLS")
-                })?;
-                // Boxed: the state of a handshake is large, and would be part of every future that may dial.
-                let handshake = Box::pin(tls.connector(&to.trust)?.connect(name, tcp));
-                let stream = handshake.await.map_err(refused)?;
-                Ok(TokioConn(Stream::Tls(Box::new(stream))))
-            }
+            Scheme::Http => Ok(conn),
+            Scheme::Https => self.secure(conn, to).await,
             _ => Err(Error::unsupported("connect")),
         }
+    }
+
+    async fn secure(&self, conn: TokioConn, to: &Origin) -> Result<TokioConn> {
+        let tls = self
+            .tls
+            .as_ref()
+            .ok_or_else(|| Error::unsupported("connect").with_detail("this network was made without TLS"))?;
+        let Stream::Plain(tcp) = conn.0 else {
+            return Err(Error::new(ErrorKind::InvalidInput, "connect").with_detail("it is encrypted already"));
+        };
+        let name = ServerName::try_from(to.host.clone()).map_err(|_| {
+            Error::new(ErrorKind::InvalidInput, "connect").with_detail("the host name is not valid for TLS")
+        })?;
+        // Boxed: the state of a handshake is large, and would be part of every future that may dial.
+        let handshake = Box::pin(tls.connector(to)?.connect(name, tcp));
+        let stream = handshake.await.map_err(refused)?;
+        Ok(TokioConn(Stream::Tls(Box::new(stream))))
     }
 }
 

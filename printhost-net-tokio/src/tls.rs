@@ -4,7 +4,7 @@ use std::{
 };
 
 use printhost_core::{Error, ErrorKind, Result};
-use printhost_net::Trust;
+use printhost_net::{Origin, TlsVersions, Trust};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -19,7 +19,7 @@ use tokio_rustls::TlsConnector;
 #[derive(Debug)]
 pub(crate) struct Tls {
     provider: Arc<CryptoProvider>,
-    configs: Mutex<HashMap<Trust, Arc<ClientConfig>>>,
+    configs: Mutex<HashMap<(Trust, TlsVersions), Arc<ClientConfig>>>,
 }
 
 impl Tls {
@@ -27,19 +27,24 @@ impl Tls {
         Self { provider, configs: Mutex::default() }
     }
 
-    pub(crate) fn connector(&self, trust: &Trust) -> Result<TlsConnector> {
+    pub(crate) fn connector(&self, to: &Origin) -> Result<TlsConnector> {
         let mut configs = self.configs.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(config) = configs.get(trust) {
+        let key = (to.trust.clone(), to.versions);
+        if let Some(config) = configs.get(&key) {
             return Ok(config.clone().into());
         }
-        let config = Arc::new(self.config(trust)?);
-        configs.insert(trust.clone(), config.clone());
+        let config = Arc::new(self.config(&to.trust, to.versions)?);
+        configs.insert(key, config.clone());
         Ok(config.into())
     }
 
-    fn config(&self, trust: &Trust) -> Result<ClientConfig> {
+    fn config(&self, trust: &Trust, versions: TlsVersions) -> Result<ClientConfig> {
+        let versions = match versions {
+            TlsVersions::Only12 => &[&rustls::version::TLS12][..],
+            _ => rustls::DEFAULT_VERSIONS,
+        };
         let builder = ClientConfig::builder_with_provider(self.provider.clone())
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .map_err(|e| unusable(&e))?;
         let builder = match trust {
             Trust::PublicRoots => {

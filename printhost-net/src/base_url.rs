@@ -49,6 +49,17 @@ pub enum Trust {
     PinnedKey([u8; 32]),
 }
 
+/// Which TLS to offer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TlsVersions {
+    /// 1.2 and 1.3.
+    #[default]
+    All,
+    /// 1.2 alone, where a host's 1.3 is known to be broken.
+    Only12,
+}
+
 /// Where connections go: scheme, host, port, and whom to believe there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -61,12 +72,29 @@ pub struct Origin {
     pub port: u16,
     /// Whom to believe when encrypted.
     pub trust: Trust,
+    /// What to offer when encrypted.
+    pub versions: TlsVersions,
 }
 
 impl Origin {
     /// A plain origin.
     pub fn http(host: impl Into<String>, port: u16) -> Self {
-        Self { scheme: Scheme::Http, host: host.into(), port, trust: Trust::PublicRoots }
+        Self::new(Scheme::Http, host.into(), port, Trust::PublicRoots)
+    }
+
+    /// An encrypted origin, whatever protocol is spoken there.
+    pub fn tls(host: impl Into<String>, port: u16, trust: Trust) -> Self {
+        Self::new(Scheme::Https, host.into(), port, trust)
+    }
+
+    /// Offers no other TLS than this.
+    pub const fn with_versions(mut self, versions: TlsVersions) -> Self {
+        self.versions = versions;
+        self
+    }
+
+    const fn new(scheme: Scheme, host: String, port: u16, trust: Trust) -> Self {
+        Self { scheme, host, port, trust, versions: TlsVersions::All }
     }
 
     /// The value of a `Host` header: without the zone of a link-local address, which is this machine's own affair.
@@ -155,7 +183,7 @@ impl BaseUrl {
             None if port.is_empty() => scheme.default_port(),
             None => return Err(refuse("there is something after the ]")),
         };
-        let origin = Origin { scheme, host: host.into(), port, trust: Trust::PublicRoots };
+        let origin = Origin::new(scheme, host.into(), port, Trust::PublicRoots);
         Ok(Self { origin, prefix: prefix.trim_end_matches('/').into() })
     }
 

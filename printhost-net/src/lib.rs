@@ -16,7 +16,7 @@ pub mod rest;
 mod seam;
 pub mod websocket;
 
-pub use base_url::{BaseUrl, Origin, Scheme, Trust};
+pub use base_url::{BaseUrl, Origin, Scheme, TlsVersions, Trust};
 pub use http1::{Http1, Http1Conn};
 pub use login::Login;
 pub use net::{Limits, Net, Parts};

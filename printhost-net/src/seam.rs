@@ -55,6 +55,16 @@ pub trait Dial {
     /// [`ErrorKind::Protocol`] when the other side does not speak TLS.
     async fn dial(&self, to: &Origin) -> Result<Self::Conn>;
 
+    /// Does the TLS handshake on a plain connection that is open already, as [`Dial::dial`] does it for `to`: with its
+    /// trust, and resuming a session with it where there is one. For protocols that encrypt later, such as FTP's data
+    /// connections, whose server may insist on the session of the control connection. `to` names whom to believe and
+    /// which session to resume; its port need not be the connection's. The connection is lost on failure. Errors are
+    /// those of [`Dial::dial`], and [`ErrorKind::Unsupported`] where the platform cannot.
+    async fn secure(&self, conn: Self::Conn, to: &Origin) -> Result<Self::Conn> {
+        let (_, _) = (conn, to);
+        Err(Error::unsupported("connect").with_detail("this network cannot encrypt an open connection"))
+    }
+
     /// The heap that a connection there takes at most while it is open, in bytes: TLS has buffers, a plain connection of
     /// a microcontroller none. 0 where nobody counts.
     fn memory(&self, to: &Origin) -> usize {
