@@ -6,6 +6,7 @@ mod board;
 mod board_relay;
 mod board_suite;
 mod budgets;
+mod debian_servers;
 mod elf;
 mod endurance;
 mod esptool;

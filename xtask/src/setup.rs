@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use crate::steps::{self, Result, Steps};
 use crate::workspace::{self, command};
-use crate::{esptool, klipper, moonraker, moonraker_api, octoprint, octorest, prusalink, pyprusalink};
+use crate::{
+    debian_servers, esptool, klipper, moonraker, moonraker_api, octoprint, octorest, prusalink, pyprusalink,
+};
 
 const CARGO_DENY: &str = "0.20.2";
 
@@ -66,6 +68,7 @@ fn run(steps: &mut Steps) -> Result {
         steps.run(format!("Klipper {}", klipper::VERSION), klipper::install)?;
         steps.run(format!("Moonraker {}", moonraker::VERSION), moonraker::install)?;
     }
+    steps.run("servers out of Debian's packages", debian_servers::install)?;
     steps.run(format!("OctoRest {}", octorest::VERSION), octorest::install)?;
     steps.run(format!("moonraker-api {}", moonraker_api::VERSION), moonraker_api::install)?;
     steps.run(format!("pyprusalink {}", pyprusalink::VERSION), pyprusalink::install)?;
@@ -93,7 +96,7 @@ fn is_package_installed(package: &str) -> bool {
     query.output().is_ok_and(|output| output.stdout == b"installed")
 }
 
-fn apt_get(args: &[&str]) -> Result {
+pub(crate) fn apt_get(args: &[&str]) -> Result {
     let is_root = steps::output(command("id").arg("-u"))?.trim() == "0";
     let mut apt_get = if is_root {
         command("env")

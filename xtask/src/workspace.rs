@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::debian_servers;
 use crate::steps::{self, Result};
 
 /// The root of the workspace.
@@ -62,7 +63,8 @@ pub(crate) fn cargo_test_peers<const N: usize>(args: [&str; N]) -> Command {
     let mut test = cargo_test([
         "--features=printhost/real-peers,printhost-discovery/real-peers,tutorial-driver/real-peers",
     ]);
-    test.args(args);
+    let (name, value) = debian_servers::environment();
+    test.args(args).env(name, value);
     test
 }
 

@@ -2,6 +2,7 @@
 
 mod column;
 mod curl;
+mod debian;
 mod fault_proxy;
 mod greedy;
 mod judge;
@@ -15,6 +16,7 @@ mod prusalink;
 mod prusalink_bench;
 
 pub use column::Column;
+pub use debian::debian_program;
 pub use fault_proxy::FaultProxy;
 pub use greedy::{Appetite, Greed, GreedyHost, Speaks};
 pub use judge::{judge, short_limits};
