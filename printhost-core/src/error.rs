@@ -52,6 +52,10 @@ pub enum ErrorKind {
     Timeout,
     /// The peer's certificate is not trusted.
     Untrusted,
+    /// The peer's key is not the one that was pinned: it was changed, or somebody else answers.
+    PinMismatch,
+    /// The printer lets nobody control it over the local network: a mode of the printer, not of the credentials.
+    ControlBlocked,
     /// The call needs [`crate::PrintHost::run`], which nobody polls.
     NotRunning,
     /// The request may or may not have been carried out. Read the printer before doing it again.
@@ -83,6 +87,8 @@ impl ErrorKind {
             Self::Disconnected => "disconnected",
             Self::Timeout => "timeout",
             Self::Untrusted => "untrusted",
+            Self::PinMismatch => "pin_mismatch",
+            Self::ControlBlocked => "control_blocked",
             Self::NotRunning => "not_running",
             Self::Unconfirmed => "unconfirmed",
             Self::HostFault => "host_fault",
@@ -115,6 +121,10 @@ impl ErrorKind {
             Self::Disconnected => "Check the network and the host; then try again.",
             Self::Timeout => "Check the network and the host; then try again.",
             Self::Untrusted => "Check the host's certificate; pin it or give its CA if it is the right one.",
+            Self::PinMismatch => {
+                "Make sure that it is the right host; if its key was changed on purpose, pin the new one."
+            }
+            Self::ControlBlocked => "Turn on the printer's developer mode, on its own screen.",
             Self::NotRunning => "Poll run() while using this host.",
             Self::Unconfirmed => {
                 "Read the printer's status before doing this again: it may have been carried out."
@@ -144,6 +154,8 @@ impl ErrorKind {
             Self::Disconnected => "connection lost",
             Self::Timeout => "no progress",
             Self::Untrusted => "certificate not trusted",
+            Self::PinMismatch => "not the pinned key",
+            Self::ControlBlocked => "control is blocked by the printer",
             Self::NotRunning => "the connection is not being run",
             Self::Unconfirmed => "outcome unknown",
             Self::HostFault => "the host failed",

@@ -10,6 +10,7 @@ const PACKAGES: [&str; 11] = [
     "printhost-core",
     "printhost-net",
     "printhost-net-embassy",
+    "printhost-bambu",
     "printhost-moonraker",
     "printhost-octoprint",
     "printhost-prusalink",
