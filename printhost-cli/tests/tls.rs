@@ -149,6 +149,12 @@ async fn another_key_than_the_kept_one_is_told_loudly_and_replaces_it_only_when_
     let told = run_with(&config, "", &["trust", "left", "--yes", "--json"]).await.json();
     assert_eq!((&told[0]["compared"], &told[1]["error"]["kind"]), (&"other".into(), &"pin_mismatch".into()));
 
+    // Nor when the user knows of a third one.
+    let third = "5a".repeat(32);
+    let ran = run_with(&config, "", &["trust", "left", "--yes", "--replace", "--pin", &third]).await;
+    assert_eq!(ran.code, Some(3), "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(std::fs::read_to_string(&config).expect("it exists"), before);
+
     let ran = run_with(&config, "", &["trust", "left", "--yes", "--replace"]).await;
     assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
     let told = run_with(&config, "", &["trust", "left", "--json"]).await.json();

@@ -7,7 +7,7 @@ use std::{
 
 use clap::Args;
 use printhost::{
-    BaseUrl, Error, ErrorKind, Net, PrinterUrl, Trust as Belief,
+    BaseUrl, Error, ErrorKind, Net, Trust as Belief,
     net::{Origin, Scheme},
     net_tokio::{PeerKey, TokioDial},
 };
@@ -69,7 +69,11 @@ pub(crate) async fn run<N: Net<Dial = TokioDial> + Clone>(
         Whom::Printer(Printer::Sim) => {
             return Err(Failure::usage("a simulated printer has no key", "Name another printer."));
         }
-        Whom::Printer(Printer::Url(url)) => known(session, url, |entry| entry.url == *url)?,
+        Whom::Printer(Printer::Url(url)) => {
+            let entry = session.config.entries()?.into_iter().find(|entry| entry.url == *url);
+            let name = entry.as_ref().map_or_else(|| url.to_string(), |entry| entry.name.clone());
+            (name, url.base().origin.clone(), entry)
+        }
         Whom::Printer(Printer::Name(name)) => {
             let entry = session.config.entries()?.into_iter().find(|entry| entry.name == *name);
             let entry = entry.ok_or_else(|| session.config.no_such(name))?;
@@ -96,7 +100,10 @@ pub(crate) async fn run<N: Net<Dial = TokioDial> + Clone>(
         Compared::Authority => out.say("Compared", "with nothing: an authority is believed here, and no key"),
         Compared::Other(pinned) => {
             out.warn("CHANGED", format_args!("the pinned key is another one, {pinned}"));
-            if !args.replace {
+            // What the command line says is what the user knows: no other key will do.
+            let is_kept =
+                entry.as_ref().is_some_and(|entry| entry.trust == Some(Belief::PinnedKey(pinned.0)));
+            if !(args.replace && is_kept) {
                 let detail = format!("the key is {pin}, and {pinned} is pinned");
                 return Err(Error::new(ErrorKind::PinMismatch, "trust").with_detail(detail).into());
             }
@@ -106,43 +113,34 @@ pub(crate) async fn run<N: Net<Dial = TokioDial> + Clone>(
         out.say("Not kept", format_args!("printhost config add NAME URL --pin {pin} keeps it with a name"));
         return Ok(Code::Success);
     };
-    if matches!(&entry.trust, Some(Belief::PinnedKey(kept)) if *kept == pin.0) {
-        return Ok(Code::Success);
-    }
-    if entry.trust.is_some() && !args.replace {
-        out.say("Not kept", format_args!("{name} believes something else; --replace changes that"));
-        return Ok(Code::Success);
-    }
-    let is_asked = !args.yes && !out.json && stdin().is_terminal();
-    if !args.yes && !is_asked {
-        out.say("Not kept", "--yes keeps it");
-        return Ok(Code::Success);
-    }
-    if is_asked
-        && !confirmed(
-            out,
-            &format!("Is this the key of {name}, which it shows on its own screen or papers?"),
-        )?
-    {
-        out.warn("Not kept", "nothing has changed.");
-        return Ok(Code::Success);
-    }
-    session.config.set_pin(&name, &pin)?;
-    out.say("Kept", format_args!("the key of {name} in {}", session.config.path().display()));
-    out.event(&name, "pin_kept", json!({ "pin": pin.to_string() }));
-    Ok(Code::Success)
+    keep(session, args, &entry, &pin)
 }
 
-type Known = (String, Origin, Option<Entry>);
-
-fn known<N: Net + Clone>(
+/// Only if the user says so, and instead of something else only if that is said, too.
+fn keep<N: Net + Clone>(
     session: &Session<N>,
-    url: &PrinterUrl,
-    is_it: impl Fn(&Entry) -> bool,
-) -> Result<Known, Failure> {
-    let entry = session.config.entries()?.into_iter().find(is_it);
-    let name = entry.as_ref().map_or_else(|| url.to_string(), |entry| entry.name.clone());
-    Ok((name, url.base().origin.clone(), entry))
+    args: &Trust,
+    entry: &Entry,
+    pin: &Pin,
+) -> Result<Code, Failure> {
+    let (out, name) = (&session.out, &entry.name);
+    let is_asked = !args.yes && !out.json && stdin().is_terminal();
+    let question =
+        || confirmed(out, &format!("Does {name} itself show this key, or do you know it by other means?"));
+    match &entry.trust {
+        Some(Belief::PinnedKey(kept)) if *kept == pin.0 => {}
+        Some(_) if !args.replace => {
+            out.say("Not kept", format_args!("{name} believes something else; --replace changes that"));
+        }
+        _ if !args.yes && !is_asked => out.say("Not kept", "--yes keeps it"),
+        _ if is_asked && !question()? => out.warn("Not kept", "nothing has changed."),
+        _ => {
+            session.config.set_pin(name, pin)?;
+            out.say("Kept", format_args!("the key of {name} in {}", session.config.path().display()));
+            out.event(name, "pin_kept", json!({ "pin": pin.to_string() }));
+        }
+    }
+    Ok(Code::Success)
 }
 
 async fn peer_key<N: Net<Dial = TokioDial>>(session: &Session<N>, to: &Origin) -> Result<PeerKey, Error> {
