@@ -30,7 +30,7 @@ const EXPLAIN: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Proof {
-    /// The server said so.
+    /// The server said so, and the size is right if it tells sizes.
     Reply,
     /// The server did not say so, or said that something went wrong at the end; but the file has the right size, which it
     /// did not have before.
@@ -50,8 +50,8 @@ pub struct Stored {
 impl<N: Net> Ftp<'_, N> {
     /// Stores exactly `len` bytes of `body` as `path`, replacing a file of that name from the first byte on.
     ///
-    /// - Success is the server's word, or the right size of the file when that word was lost, came late or spoke of an error
-    ///   after everything was sent ([`Proof`]).
+    /// - Success is the server's word that it has stored the file, with the right size if it tells sizes; or the right size
+    ///   alone when that word was lost, came late or spoke of an error after everything was sent ([`Proof`]).
     /// - There is no total deadline: an error comes when nothing moves for [`Limits::stall`](crate::Limits::stall).
     /// - [`ErrorKind::Source`] when `body` fails or ends early; [`ErrorKind::Corrupted`] when the file has another size;
     ///   [`ErrorKind::StorageFull`], [`ErrorKind::Conflict`] (a name that it does not take, or no card) and others as the
@@ -138,7 +138,7 @@ impl<N: Net> Ftp<'_, N> {
             Sent::Replied { reply, is_whole, size } => {
                 self.keep(control, &reply);
                 if reply.is_done() && is_whole {
-                    return Ok(Proof::Reply);
+                    return self.check(path, size, len).await;
                 }
                 if is_whole && let Some(size) = size {
                     return self.judge(path, size, len, before).await;
@@ -173,6 +173,22 @@ impl<N: Net> Ftp<'_, N> {
             };
         }
         Err(self.discard(path, error).await)
+    }
+
+    /// The server calls the file stored. What lies between may have ended the connection early, in a way that it could not
+    /// tell from the end of the file; so it is asked for the size too.
+    async fn check(&mut self, path: &str, size: Option<Option<u64>>, len: u64) -> Result<Proof> {
+        let size = match size {
+            Some(size) => size,
+            None => match self.size_again(path).await {
+                Ok(size) => Some(size),
+                Err(error) if error.kind() == ErrorKind::NotFound => None,
+                // It does not tell sizes.
+                Err(_) if self.control.is_some() => return Ok(Proof::Reply),
+                Err(error) => return Err(error.unconfirmed()),
+            },
+        };
+        if size == Some(len) { Ok(Proof::Reply) } else { self.judge(path, size, len, None).await }
     }
 
     /// Everything was sent, and the file has this size, or is not there.
