@@ -2,6 +2,7 @@
 
 pub mod date;
 pub mod digest;
+pub mod ftp;
 pub mod http1;
 pub mod json_items;
 pub mod json_rpc;
