@@ -526,3 +526,6 @@ fn whole_characters(cut: &[u8]) -> &[u8] {
     }
     cut
 }
+
+#[cfg(test)]
+mod tests;
