@@ -114,10 +114,50 @@ fn values_are_those_of_another_reader() {
 #[test]
 fn what_is_no_json_is_refused_as_by_another_reader() {
     for text in [
-        "", " ", "{", "}", "[1,]", "[,1]", "[1 2]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{,}", "{1:2}", "[1}",
-        "{\"a\":1]", "{\"a\" 1}", "nul", "nulll", "tru", "True", "NaN", "[nan]", "Infinity", "01", "-", "1.",
-        ".5", "1e", "1e+", "+1", "--1", "0x1", "[1.e5]", "\"", "\"\\\"", "\"\\x\"", "\"\\u12g4\"", "\"\\u12\"",
-        "[1][2]", "{} {}", "{}x", "// a", "'a'", "[\"a\" \"b\"]", "\u{feff}{}",
+        "",
+        " ",
+        "{",
+        "}",
+        "[1,]",
+        "[,1]",
+        "[1 2]",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{\"a\":1,}",
+        "{,}",
+        "{1:2}",
+        "[1}",
+        "{\"a\":1]",
+        "{\"a\" 1}",
+        "nul",
+        "nulll",
+        "tru",
+        "True",
+        "NaN",
+        "[nan]",
+        "Infinity",
+        "01",
+        "-",
+        "1.",
+        ".5",
+        "1e",
+        "1e+",
+        "+1",
+        "--1",
+        "0x1",
+        "[1.e5]",
+        "\"",
+        "\"\\\"",
+        "\"\\x\"",
+        "\"\\u12g4\"",
+        "\"\\u12\"",
+        "[1][2]",
+        "{} {}",
+        "{}x",
+        "// a",
+        "'a'",
+        "[\"a\" \"b\"]",
+        "\u{feff}{}",
     ] {
         assert!(serde_json::from_str::<Value>(text).is_err(), "{text}");
         let split = text.len() / 2;
@@ -156,12 +196,10 @@ fn long_texts_and_numbers_are_cut_and_say_so() {
     assert_eq!(cut(r#"["abcd","abcde"]"#)[1..3], ["string abcd", "string abcd…"]);
     assert_eq!(cut("[1234,12345]")[1..3], ["number 1234", "number 1234…"]);
     // No character is cut in two, and what is cut off is none of Latin-1.
-    assert_eq!(cut(r#"["abcü","ab😀","\u00fc\u00fc\u00fc","abc\u00fc"]"#)[1..5], [
-        "string abc…",
-        "string ab…",
-        "string üü…",
-        "string abc…"
-    ]);
+    assert_eq!(
+        cut(r#"["abcü","ab😀","\u00fc\u00fc\u00fc","abc\u00fc"]"#)[1..5],
+        ["string abc…", "string ab…", "string üü…", "string abc…"]
+    );
     for text in [r#"["abcü"]"#, r#"{"ab😀":"\ud83d\ude00a"}"#] {
         let bytes: Vec<&[u8]> = text.as_bytes().chunks(1).collect();
         assert_eq!(events(4, &bytes).unwrap(), cut(text), "{text}");
