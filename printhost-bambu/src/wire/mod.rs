@@ -1,0 +1,8 @@
+//! What a printer sends, in its own words.
+
+pub(crate) mod feed;
+mod keys;
+mod merge;
+pub(crate) mod report;
+mod scalar;
+mod staged;
