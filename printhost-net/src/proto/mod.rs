@@ -1,6 +1,7 @@
 //! Codecs without input or output: bytes in, values out. Time and randomness come in as arguments.
 
 pub mod digest;
+pub mod ftp;
 pub mod http1;
 pub mod json_items;
 pub mod json_rpc;
