@@ -64,8 +64,8 @@ pub trait Dial {
     type Conn: Conn;
 
     /// Resolves the name, connects, and for [`crate::Scheme::Https`] does the TLS handshake as [`crate::Trust`]
-    /// demands. Waits while no socket is free. Errors: [`ErrorKind::Unreachable`], [`ErrorKind::Untrusted`], and
-    /// [`ErrorKind::Protocol`] when the other side does not speak TLS.
+    /// demands. Waits while no socket is free. Errors: [`ErrorKind::Unreachable`], [`ErrorKind::Untrusted`],
+    /// [`ErrorKind::PinMismatch`], and [`ErrorKind::Protocol`] when the other side does not speak TLS.
     async fn dial(&self, to: &Origin) -> Result<Self::Conn>;
 
     /// Does the TLS handshake on a plain connection that is open already, as [`Dial::dial`] does it for `to`: with its
