@@ -3,6 +3,7 @@
 pub mod digest;
 pub mod ftp;
 pub mod http1;
+pub mod json_events;
 pub mod json_items;
 pub mod json_rpc;
 pub mod mqtt;
