@@ -68,10 +68,10 @@ async fn accept(listener: TcpListener, tls: TlsAcceptor, to: SocketAddr) {
 async fn unknown_certificate_is_refused_before_the_key_is_sent_and_says_what_to_do() {
     let peer = Encrypted::start().await;
     let other = Encrypted::start().await;
-    for trust in [&[][..], &["--pin", &other.pin]] {
+    for (trust, advice) in [(&[][..], "--ca"), (&["--pin", &other.pin], "printhost trust")] {
         let ran = run(peer.sim.api_key(), &[&["status", &peer.url], trust].concat()).await;
         assert_eq!(ran.code, Some(3), "{trust:?}: {}", ran.stderr);
-        assert!(ran.stderr.contains("--ca") && ran.stderr.contains("--pin"), "{}", ran.stderr);
+        assert!(ran.stderr.contains(advice) && ran.stderr.contains("--pin"), "{}", ran.stderr);
     }
     assert!(peer.sim.requests().is_empty());
 }

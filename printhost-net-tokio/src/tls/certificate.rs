@@ -142,6 +142,8 @@ impl Certificate {
         algorithms: &[&'static dyn SignatureVerificationAlgorithm],
     ) -> Result<(), Distrust> {
         let fitting = algorithms.iter().copied().filter(|it| *it.signature_alg_id() == *self.algorithm);
+        let mut fitting = fitting.peekable();
+        fitting.peek().ok_or(Distrust::Weak)?;
         issuer.key.check(fitting, &self.signed, &self.signature)
     }
 }
@@ -185,7 +187,7 @@ impl PublicKey {
         signature: &[u8],
     ) -> Result<(), Distrust> {
         let algorithm =
-            algorithms.find(|it| *it.public_key_alg_id() == *self.algorithm).ok_or(Distrust::Weak)?;
+            algorithms.find(|it| *it.public_key_alg_id() == *self.algorithm).ok_or(Distrust::Forged)?;
         algorithm.verify_signature(&self.bits, message, signature).map_err(|_| Distrust::Forged)
     }
 }

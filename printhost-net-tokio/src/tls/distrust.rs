@@ -11,7 +11,7 @@ pub(crate) enum Distrust {
     UnknownAuthority,
     /// Whoever has signed must not.
     NoAuthority(String),
-    /// Not signed by the key that should have, or changed since.
+    /// Not signed by the key of whose name it bears, or changed since.
     Forged,
     /// Signed in a way that is not accepted (any more).
     Weak,
@@ -45,7 +45,9 @@ impl fmt::Display for Distrust {
         match self {
             Self::UnknownAuthority => f.write_str("no authority given has signed the certificate"),
             Self::NoAuthority(name) => write!(f, "{name:?} has signed the certificate and is no authority"),
-            Self::Forged => f.write_str("the certificate's signature is wrong"),
+            Self::Forged => f.write_str(
+                "the certificate's signature is wrong: it was changed, or signed by another authority of that name",
+            ),
             Self::Weak => f.write_str("the certificate is signed in a way that is not accepted"),
             Self::OtherName { found: Some(found), wanted } => {
                 write!(f, "the certificate is for {found:?}, not for {wanted:?}")

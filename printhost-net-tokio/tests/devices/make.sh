@@ -23,4 +23,6 @@ new "Old Test CA below" below
 sign below old ""
 cp leaf.csr leaf-below.csr
 sign leaf-below below ""
-rm -f ./*.csr ./*.srl authority.key old.key below.key leaf.key.tmp
+openssl pkey -in leaf.key -pubout -outform DER | openssl dgst -sha256 -r | cut -c -64 >leaf.pin
+new stranger stranger
+rm -f ./*.csr ./*.srl authority.key old.key below.key
