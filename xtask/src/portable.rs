@@ -6,7 +6,7 @@ use crate::steps::{Result, Steps};
 use crate::workspace;
 
 /// Packages that need nothing but `core` and `alloc`.
-const PACKAGES: [&str; 11] = [
+const PACKAGES: [&str; 12] = [
     "printhost-core",
     "printhost-net",
     "printhost-net-embassy",

@@ -12,6 +12,9 @@ use crate::{
 /// Where the last full run is kept.
 const RECORD: &str = "docs/full-run.txt";
 
+/// The tests of the suite on the simulators.
+const SIMULATED_SUITE: &str = "conformance::simulated";
+
 /// The gate of every change.
 pub(crate) fn test() -> bool {
     let mut steps = Steps::new();
@@ -48,8 +51,9 @@ fn record(steps: &Steps) -> Result {
 
 /// The parts of [`test`] that run side by side. What takes long to build is built before, or in a folder that no other
 /// lane builds in: cargo lets one build at a time into a folder.
-pub(crate) const LANES: [Lane; 7] = [
+pub(crate) const LANES: [Lane; 8] = [
     Lane { name: "tests", gives_way: false, run: tests },
+    Lane { name: "simulated-suite", gives_way: false, run: simulated_suite },
     Lane { name: "stable", gives_way: false, run: |steps| peers::driver(steps, &STABLE, &[]) },
     Lane { name: "stable-suite", gives_way: false, run: |steps| peers::suite(steps, &STABLE, &[]) },
     Lane { name: "next", gives_way: false, run: |steps| peers::driver(steps, &NEXT, &[]) },
@@ -103,13 +107,21 @@ fn run(steps: &mut Steps) -> Result {
 
 /// What needs no server but the simulator, or imitates a network in which there must be no other test.
 fn tests(steps: &mut Steps) -> Result {
-    let mut tests = cargo_test(["--lib", "--bins", "--examples", "--tests"]);
-    steps.command("tests", tests.env("PRINTHOST_LEDGER", ledger::columns()))?;
+    steps.command(
+        "tests",
+        &mut cargo_test(["--lib", "--bins", "--examples", "--tests", "--", "--skip", SIMULATED_SUITE]),
+    )?;
     steps.command("documentation tests", &mut cargo_test(["--doc"]))?;
     octorest::run(steps)?;
     moonraker_api::run(steps)?;
     pyprusalink::run(steps)?;
     peers::announcers(steps, &[])
+}
+
+/// All of them at once: they mostly wait for what a simulated printer does.
+fn simulated_suite(steps: &mut Steps) -> Result {
+    let mut suite = cargo_test(["--test=conformance", "--", "--test-threads=16", SIMULATED_SUITE]);
+    steps.command("conformance on the simulators", suite.env("PRINTHOST_LEDGER", ledger::columns()))
 }
 
 fn builds(steps: &mut Steps) -> Result {
