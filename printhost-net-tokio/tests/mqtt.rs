@@ -1,5 +1,7 @@
 //! The MQTT client against a scripted server, in virtual time.
 
+#[path = "mqtt/liveness.rs"]
+mod liveness;
 #[path = "mqtt/network.rs"]
 mod network;
 #[path = "mqtt/opening.rs"]

@@ -189,6 +189,7 @@ impl<C: Conn> Mqtt<C> {
         mut take: impl FnMut(Message<'_>) -> Result<()>,
     ) -> Result<Infallible> {
         let Self { mut conn, mut received, options } = self;
+        encode_publish(topic, Quality::AtMostOnce, &[])?; // for its topic
         let clock = net.parts().clock();
         let (mut reader, writer) = conn.split().await.map_err(broke)?;
         let acks = Acks::new();

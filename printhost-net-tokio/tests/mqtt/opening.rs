@@ -146,7 +146,7 @@ async fn message_before_the_answer_to_the_subscription_is_not_lost() {
 #[tokio::test(start_paused = true)]
 async fn login_that_can_never_be_right_is_not_tried() {
     let (network, _server) = network();
-    let password = Secret::new("1234\05678");
+    let password = Secret::new("1234\x005678");
     let login = mqtt::Login::new("printhost-1", "bblp", &password);
     let origin = Origin::http("printer", 8883);
     let error = mqtt::connect(&network, &origin, &login, REPORT, OPTIONS).await.unwrap_err();
