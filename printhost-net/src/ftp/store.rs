@@ -30,7 +30,7 @@ const EXPLAIN: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Proof {
-    /// The server said so.
+    /// The server said so, and the size is right if it tells sizes.
     Reply,
     /// The server did not say so, or said that something went wrong at the end; but the file has the right size, which it
     /// did not have before.
@@ -50,8 +50,8 @@ pub struct Stored {
 impl<N: Net> Ftp<'_, N> {
     /// Stores exactly `len` bytes of `body` as `path`, replacing a file of that name from the first byte on.
     ///
-    /// - Success is the server's word, or the right size of the file when that word was lost, came late or spoke of an error
-    ///   after everything was sent ([`Proof`]).
+    /// - Success is the server's word that it has stored the file, with the right size if it tells sizes; or the right size
+    ///   alone when that word was lost, came late or spoke of an error after everything was sent ([`Proof`]).
     /// - There is no total deadline: an error comes when nothing moves for [`Limits::stall`](crate::Limits::stall).
     /// - [`ErrorKind::Source`] when `body` fails or ends early; [`ErrorKind::Corrupted`] when the file has another size;
     ///   [`ErrorKind::StorageFull`], [`ErrorKind::Conflict`] (a name that it does not take, or no card) and others as the
@@ -128,21 +128,17 @@ impl<N: Net> Ftp<'_, N> {
             Err(error) if self.control.is_none() => return Err(error),
             Err(_) => None,
         };
-        let Transfer::Open(mut control, mut data) =
-            self.transfer(operation, None, Command::Stor(path)).await?
+        let Transfer::Open(mut control, data) = self.transfer(operation, None, Command::Stor(path)).await?
         else {
             return Err(Error::new(ErrorKind::Protocol, operation)
                 .with_detail("the server calls the file stored before it was sent"));
         };
         let upload = Upload { net: self.net, path, confirm: self.settings.confirm };
-        let sent = upload.run(&mut control, &mut data, body, len).await;
-        // Kept until here: the server has everything, or shall not think so.
-        drop(data);
-        let (error, is_whole) = match sent {
+        let (error, is_whole) = match upload.run(&mut control, data, body, len).await {
             Sent::Replied { reply, is_whole, size } => {
                 self.keep(control, &reply);
                 if reply.is_done() && is_whole {
-                    return Ok(Proof::Reply);
+                    return self.check(path, size, len).await;
                 }
                 if is_whole && let Some(size) = size {
                     return self.judge(path, size, len, before).await;
@@ -159,9 +155,13 @@ impl<N: Net> Ftp<'_, N> {
                 self.control = Some(control);
                 return self.judge(path, size, len, before).await;
             }
-            Sent::Lost { error, is_whole } => (error, is_whole),
-            Sent::Broken(error) => {
-                self.settle(operation, control).await;
+            Sent::Lost { error, is_whole } => {
+                // Before another one is opened: some servers have one place only.
+                drop(control);
+                (error, is_whole)
+            }
+            Sent::Broken { error, reply } => {
+                self.keep(control, &reply);
                 (error, false)
             }
         };
@@ -173,6 +173,22 @@ impl<N: Net> Ftp<'_, N> {
             };
         }
         Err(self.discard(path, error).await)
+    }
+
+    /// The server calls the file stored. What lies between may have ended the connection early, in a way that it could not
+    /// tell from the end of the file; so it is asked for the size too.
+    async fn check(&mut self, path: &str, size: Option<Option<u64>>, len: u64) -> Result<Proof> {
+        let size = match size {
+            Some(size) => size,
+            None => match self.size_again(path).await {
+                Ok(size) => Some(size),
+                Err(error) if error.kind() == ErrorKind::NotFound => None,
+                // It does not tell sizes.
+                Err(_) if self.control.is_some() => return Ok(Proof::Reply),
+                Err(error) => return Err(error.unconfirmed()),
+            },
+        };
+        if size == Some(len) { Ok(Proof::Reply) } else { self.judge(path, size, len, None).await }
     }
 
     /// Everything was sent, and the file has this size, or is not there.
@@ -193,18 +209,27 @@ impl<N: Net> Ftp<'_, N> {
 
     /// The size, over a new connection where the old one is lost.
     async fn size_again(&mut self, path: &str) -> Result<u64> {
-        if self.control.is_none() {
-            self.open("upload").await?;
+        if self.control.is_some() {
+            match self.size_of("upload", path).await {
+                Err(_) if self.control.is_none() => {}
+                known => return known,
+            }
         }
+        self.open("upload").await?;
         self.size_of("upload", path).await
     }
 
-    /// Deletes what is no whole file, and tells in the error if that did not work.
+    /// Deletes what is no whole file, over a new connection where the old one is lost, and tells in the error if that did
+    /// not work.
     async fn discard(&mut self, path: &str, error: Error) -> Error {
         let deleted = async {
-            if self.control.is_none() {
-                self.open("upload").await?;
+            if self.control.is_some() {
+                match self.delete_if_there("upload", path).await {
+                    Err(_) if self.control.is_none() => {}
+                    known => return known,
+                }
             }
+            self.open("upload").await?;
             self.delete_if_there("upload", path).await
         };
         match deleted.await {
@@ -226,8 +251,8 @@ enum Sent {
     Sized(Option<u64>),
     /// There is no control connection any more.
     Lost { error: Error, is_whole: bool },
-    /// Given up on our side, or by the network; the server has yet to say what it makes of that.
-    Broken(Error),
+    /// Given up on our side, of which the server said something.
+    Broken { error: Error, reply: Reply },
 }
 
 enum Heard {
@@ -235,6 +260,8 @@ enum Heard {
     Word(Reply),
     /// A reply after the question for the size was sent.
     AfterQuestion(Reply),
+    /// The source failed, and what the server made of that.
+    Broken(Error, Reply),
     Nothing(Error),
 }
 
@@ -248,7 +275,7 @@ impl<N: Net> Upload<'_, N> {
     async fn run<C: Conn, R: Read + ?Sized>(
         &self,
         control: &mut Control<C>,
-        data: &mut C,
+        data: C,
         body: &mut R,
         len: u64,
     ) -> Sent {
@@ -266,7 +293,7 @@ impl<N: Net> Upload<'_, N> {
         match heard {
             Heard::Word(reply) => Sent::Replied { reply, is_whole, size: None },
             Heard::AfterQuestion(reply) => self.sized(reply, replies, &mut reader).await,
-            Heard::Nothing(error) if error.kind() == ErrorKind::Source => Sent::Broken(error),
+            Heard::Broken(error, reply) => Sent::Broken { error, reply },
             Heard::Nothing(error) => Sent::Lost { error: error.in_operation("upload"), is_whole },
         }
     }
@@ -275,19 +302,26 @@ impl<N: Net> Upload<'_, N> {
         &self,
         mut word: Pin<&mut impl Future<Output = Result<Reply>>>,
         writer: &mut C::Writer<'_>,
-        data: &mut C,
+        mut data: C,
         body: &mut R,
         len: u64,
         is_whole: &Cell<bool>,
     ) -> Heard {
         let sent = {
-            let pump = pin!(self.pump(data, body, len, is_whole));
+            let pump = pin!(self.pump(&mut data, body, len, is_whole));
             select(word.as_mut(), pump).await
         };
         let limit = match sent {
             Either::First(word) => return word.map_or_else(Heard::Nothing, Heard::Word),
             Either::Second(Ok(())) => self.confirm,
-            Either::Second(Err(error)) if error.kind() == ErrorKind::Source => return Heard::Nothing(error),
+            Either::Second(Err(error)) if error.kind() == ErrorKind::Source => {
+                // Broken off, so that the server does not take it for everything.
+                drop(data);
+                return match self.wait(word, EXPLAIN).await {
+                    Either::First(Ok(reply)) => Heard::Broken(error, reply),
+                    _ => Heard::Nothing(error),
+                };
+            }
             // It may have said why it takes no more.
             Either::Second(Err(error)) => {
                 return match self.wait(word, EXPLAIN).await {
