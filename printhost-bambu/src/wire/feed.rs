@@ -210,15 +210,13 @@ impl Reader {
             JsonEvent::Bool(flag) => Scalar::Bool(flag),
             JsonEvent::Null => Scalar::Null,
         };
-        match (self.found.take(), self.level()) {
-            (Some(found), _) => self.value(found, scalar),
-            (None, Some(level)) if level.node.list().is_some_and(|(element, _)| element.is_none()) => {
-                if self.counts() {
-                    let node = level.node;
-                    self.stage(|staged| staged.value(node, 0, scalar));
-                }
-            }
-            _ => {}
+        if let Some(found) = self.found.take() {
+            self.value(found, scalar);
+        } else if let Some(Level { node, .. }) = self.level()
+            && node.list().is_some_and(|(element, _)| element.is_none())
+            && self.counts()
+        {
+            self.stage(|staged| staged.value(node, 0, scalar));
         }
         Wanted::All
     }
@@ -365,7 +363,7 @@ impl Category {
             }
             Mark::Reason => self.answers.reason = short(scalar, REASON),
             Mark::ErrCode => {
-                super::scalar::bits(&mut self.answers.err_code, scalar);
+                super::scalar::whole(&mut self.answers.err_code, scalar);
             }
             Mark::Msg => {
                 super::scalar::whole(&mut self.msg, scalar);

@@ -1,8 +1,8 @@
 //! Where in a message what stands.
 
 use super::report::{
-    Airduct, AirductPart, Ams, AmsUnit, Camera, Detectors, Device, Extruder, Hms, Light, Module, Net, NetInfo,
-    NewVersion, Nozzle, Online, Report, Transfer, Tray, Upgrade, most,
+    Airduct, AirductPart, Ams, AmsUnit, Camera, Detectors, Device, Extruder, Hms, Light, Module, Net,
+    NetInfo, NewVersion, Nozzle, Online, Report, Transfer, Tray, Upgrade, most,
 };
 
 /// A place in a message that has others in it.
@@ -120,7 +120,9 @@ impl Node {
             Self::Info | Self::Other => mark(key),
             Self::Ams => field(Ams::field(key)),
             Self::Unit => field(AmsUnit::field(key)),
-            Self::Tray | Self::VtTray | Self::VirSlot => Tray::field(key).map(|n| Found::Field(Self::Tray, n)),
+            Self::Tray | Self::VtTray | Self::VirSlot => {
+                Tray::field(key).map(|n| Found::Field(Self::Tray, n))
+            }
             Self::Hms => field(Hms::field(key)),
             Self::Light => field(Light::field(key)),
             Self::Net => field(Net::field(key)),

@@ -70,7 +70,7 @@ part! {
         /// The plate that is printed.
         plate_idx: u32 = whole, "plate_idx";
         /// What went wrong, 0 for nothing; `code_text` writes it as others do.
-        print_error: u32 = bits, "print_error";
+        print_error: u32 = whole, "print_error";
         /// In which stage of a job it is, told roughly: 1 idle, 2 printing.
         mc_print_stage: u8 = whole, "mc_print_stage";
         /// Within that.
@@ -106,13 +106,13 @@ part! {
         /// The hot end's own fan, 0 to 15.
         heatbreak_fan_speed: u8 = whole, "heatbreak_fan_speed";
         /// Three fans, a byte each.
-        fan_gear: u32 = bits, "fan_gear";
+        fan_gear: u32 = whole, "fan_gear";
         /// Speed: 1 silent, 2 standard, 3 sport, 4 ludicrous.
         spd_lvl: u8 = whole, "spd_lvl";
         /// Speed, percent.
         spd_mag: u16 = whole, "spd_mag";
         /// What the AMS is doing; the upper byte is 0 when it does nothing.
-        ams_status: u32 = bits, "ams_status";
+        ams_status: u32 = whole, "ams_status";
         /// Of the tags on spools.
         ams_rfid_status: i32 = whole, "ams_rfid_status";
         /// Diameter of the nozzle, mm.
@@ -125,7 +125,7 @@ part! {
         cfg: u64 = hex, "cfg";
         /// Bits about abilities, on newer printers; see [`Report::needs_signature`].
         fun: u64 = hex, "fun";
-        /// More of them; of very many, the first 64.
+        /// More of them; of very many, the lowest 64.
         fun2: u64 = hex, "fun2";
         /// Bits about what is connected, on newer printers.
         aux: u64 = hex, "aux";

@@ -33,7 +33,6 @@ impl<'a> Scalar<'a> {
     pub(crate) fn text(self) -> Option<Text<'a>> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
-
 }
 
 /// Puts a value where it belongs and tells whether that is a change; what is mistyped leaves `None` there.
@@ -100,10 +99,13 @@ pub(crate) fn text(place: &mut Option<String>, scalar: Scalar<'_>) -> bool {
     put_text(place, scalar.text(), TEXT)
 }
 
-/// A text, or a number as it is written.
+/// A text, or digits as they are written.
 pub(crate) fn id(place: &mut Option<String>, scalar: Scalar<'_>) -> bool {
-    let (Scalar::Text(text) | Scalar::Number(text)) = scalar else { return put_text(place, None, 0) };
-    path(place, Scalar::Text(text))
+    let text = match scalar {
+        Scalar::Number(text) if text.bytes().iter().all(u8::is_ascii_digit) => Scalar::Text(text),
+        scalar => scalar,
+    };
+    path(place, text)
 }
 
 /// A text that is whole; see [`PATH`].
@@ -136,17 +138,14 @@ fn put_text(place: &mut Option<String>, text: Option<Text<'_>>, most: usize) -> 
     true
 }
 
-/// Hexadecimal digits; of very many, the last 64 bits.
+/// Hexadecimal digits, of very many the last 64 bits; a number is what it is.
 pub(crate) fn hex(place: &mut Option<u64>, scalar: Scalar<'_>) -> bool {
-    let text = match scalar {
-        Scalar::Text(text) | Scalar::Number(text) => Some(text),
-        _ => None,
-    };
-    let digits = text.filter(Text::is_whole).map(|text| text.bytes()).filter(|digits| !digits.is_empty());
+    let Scalar::Text(text) = scalar else { return whole(place, scalar) };
+    let digits = Some(text.bytes()).filter(|digits| text.is_whole() && !digits.is_empty());
     let value = digits.and_then(|digits| {
-        digits.iter().try_fold(0_u64, |value, digit| {
-            Some(value << 4 | u64::from(char::from(*digit).to_digit(16)?))
-        })
+        digits
+            .iter()
+            .try_fold(0_u64, |value, digit| Some(value << 4 | u64::from(char::from(*digit).to_digit(16)?)))
     });
     put(place, value)
 }

@@ -10,7 +10,7 @@ use super::{
         Airduct, AirductPart, Ams, AmsUnit, Camera, Detectors, Device, Extruder, Hms, Light, Module, Net,
         NetInfo, NewVersion, Nozzle, Online, Report, Transfer, Tray, Upgrade,
     },
-    scalar::{Scalar, Set, bits, colour, packed, whole},
+    scalar::{Scalar, Set, colour, packed, whole},
 };
 
 /// A message that says more than this is refused: the largest that a printer has been seen to send says a quarter of it.
@@ -216,9 +216,9 @@ impl Merge<'_> {
             Node::Device => Some(report.device.set(field, scalar)),
             Node::BedInfo => Some(packed(&mut report.device.bed_info_temp, scalar)),
             Node::CtcInfo => Some(packed(&mut report.device.ctc_info_temp, scalar)),
-            Node::ExtruderGroup => Some(bits(&mut report.device.extruder_state, scalar)),
+            Node::ExtruderGroup => Some(whole(&mut report.device.extruder_state, scalar)),
             Node::Extruder => report.device.extruders.last_mut().map(|extruder| extruder.set(field, scalar)),
-            Node::NozzleGroup => Some(bits(&mut report.device.nozzle_exist, scalar)),
+            Node::NozzleGroup => Some(whole(&mut report.device.nozzle_exist, scalar)),
             Node::Nozzle => report.device.nozzles.last_mut().map(|nozzle| nozzle.set(field, scalar)),
             Node::Airduct => Some(report.device.airduct.set(field, scalar)),
             Node::AirductPart => report.device.airduct.parts.last_mut().map(|part| part.set(field, scalar)),

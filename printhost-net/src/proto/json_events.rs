@@ -266,11 +266,7 @@ impl JsonEvents {
     }
 
     /// The first byte of a value.
-    fn value(
-        &mut self,
-        byte: u8,
-        take: &mut impl FnMut(JsonEvent<'_>) -> Wanted,
-    ) -> Result<(), JsonFault> {
+    fn value(&mut self, byte: u8, take: &mut impl FnMut(JsonEvent<'_>) -> Wanted) -> Result<(), JsonFault> {
         self.state = match byte {
             b'{' => return self.begin(true, take),
             b'[' => return self.begin(false, take),
@@ -378,12 +374,7 @@ impl JsonEvents {
         Ok(plain.len() + 1)
     }
 
-    fn string_ends(
-        &mut self,
-        role: Role,
-        text: Text<'_>,
-        take: &mut impl FnMut(JsonEvent<'_>) -> Wanted,
-    ) {
+    fn string_ends(&mut self, role: Role, text: Text<'_>, take: &mut impl FnMut(JsonEvent<'_>) -> Wanted) {
         match role {
             Role::Value => self.told(JsonEvent::String(text), take),
             Role::Key => {
@@ -526,3 +517,6 @@ fn whole_characters(cut: &[u8]) -> &[u8] {
     }
     cut
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,7 +58,7 @@ part! {
         /// The nozzle it has.
         hnow: u32 = whole, "hnow";
         /// Bits: 1 filament is in it, 3 it has a nozzle.
-        info: u32 = crate::wire::scalar::bits, "info";
+        info: u32 = whole, "info";
         /// The filament that is in it: unit × 256 + slot; 65535 is none.
         snow: u32 = whole, "snow";
         /// The one before.
@@ -66,7 +66,7 @@ part! {
         /// The one that shall be.
         star: u32 = whole, "star";
         /// What it is doing.
-        stat: u32 = crate::wire::scalar::bits, "stat";
+        stat: u32 = whole, "stat";
     }
 }
 

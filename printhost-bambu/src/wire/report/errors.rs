@@ -2,15 +2,15 @@
 
 use alloc::{format, string::String};
 
-use crate::wire::scalar::{bits, id, part};
+use crate::wire::scalar::{id, part, whole};
 
 part! {
     /// A complaint of the health management system.
     pub struct Hms {
         /// Which part complains.
-        attr: u32 = bits, "attr";
+        attr: u32 = whole, "attr";
         /// What about.
-        code: u32 = bits, "code";
+        code: u32 = whole, "code";
         /// When, as `YYYYMMDDhhmmss` of the printer's own clock; on newer ones.
         ts_unix: String = id, "ts_unix";
     }

@@ -2,7 +2,7 @@
 
 use alloc::{string::String, vec::Vec};
 
-use crate::wire::scalar::{address, bits, flag, id, part, percent, text, whole};
+use crate::wire::scalar::{address, flag, id, part, percent, text, whole};
 
 part! {
     /// A light.
@@ -18,7 +18,7 @@ part! {
     /// Networks.
     pub struct Net {
         /// Bits: the lowest is a cable.
-        conf: u32 = bits, "conf";
+        conf: u32 = whole, "conf";
         => {
             /// Its addresses.
             info: Vec<NetInfo>,
@@ -37,9 +37,9 @@ part! {
     /// The address in a network, as numbers whose lowest byte comes first.
     pub struct NetInfo {
         /// The address.
-        ip: u32 = bits, "ip";
+        ip: u32 = whole, "ip";
         /// Its mask.
-        mask: u32 = bits, "mask";
+        mask: u32 = whole, "mask";
     }
 }
 
@@ -62,7 +62,7 @@ part! {
         /// `1080p`
         resolution: String = text, "resolution";
         /// What it can do.
-        mode_bits: u32 = bits, "mode_bits";
+        mode_bits: u32 = whole, "mode_bits";
         /// Where its stream is, or `disable`; `None` when it has a user or password in it.
         rtsp_url: String = address, "rtsp_url";
     }
@@ -72,7 +72,7 @@ part! {
     /// What watches the print.
     pub struct Detectors {
         /// Bits, on newer printers.
-        cfg: u32 = bits, "cfg";
+        cfg: u32 = whole, "cfg";
         /// The first layer.
         first_layer_inspector: bool = flag, "first_layer_inspector";
         /// Spaghetti.
@@ -108,7 +108,7 @@ part! {
         /// What is to be shown of it.
         dis_state: i32 = whole, "dis_state";
         /// What went wrong; 0 is nothing.
-        err_code: u32 = bits, "err_code";
+        err_code: u32 = whole, "err_code";
         => {
             /// New versions of modules.
             new_ver_list: Vec<NewVersion>,
@@ -136,7 +136,7 @@ part! {
         /// The reader of tags.
         rfid: bool = flag, "rfid";
         /// Counts changes.
-        version: u32 = bits, "version";
+        version: u32 = whole, "version";
     }
 }
 
