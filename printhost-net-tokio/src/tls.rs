@@ -43,11 +43,11 @@ impl PeerKey {
     }
 }
 
-/// A connector per trust, kept so that sessions are resumed.
+/// A connector per trust and port, kept so that sessions are resumed: those of one protocol do not displace another's.
 #[derive(Debug)]
 pub(crate) struct Tls {
     provider: Arc<CryptoProvider>,
-    configs: Mutex<HashMap<(Trust, TlsVersions), Arc<ClientConfig>>>,
+    configs: Mutex<HashMap<(Trust, TlsVersions, u16), Arc<ClientConfig>>>,
 }
 
 impl Tls {
@@ -57,7 +57,7 @@ impl Tls {
 
     pub(crate) fn connector(&self, to: &Origin) -> Result<TlsConnector> {
         let mut configs = self.configs.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (to.trust.clone(), to.versions);
+        let key = (to.trust.clone(), to.versions, to.port);
         if let Some(config) = configs.get(&key) {
             return Ok(config.clone().into());
         }

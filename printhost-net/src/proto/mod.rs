@@ -1,5 +1,6 @@
 //! Codecs without input or output: bytes in, values out. Time and randomness come in as arguments.
 
+pub mod date;
 pub mod digest;
 pub mod ftp;
 pub mod http1;
