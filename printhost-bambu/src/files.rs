@@ -44,18 +44,20 @@ impl<N: Net> Files<'_, N> {
         }
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
         let mut there = There::Nothing;
-        self.ftp
-            .list(folder, |entry| {
-                if entry.name == name {
-                    there = match entry.kind {
-                        EntryKind::Folder => There::Folder,
-                        _ => There::File(entry.size.unwrap_or_default()),
-                    };
-                }
-                Ok(there == There::Nothing)
-            })
-            .await?;
-        Ok(there)
+        let listed = self.ftp.list(folder, |entry| {
+            if entry.name == name {
+                there = match entry.kind {
+                    EntryKind::Folder => There::Folder,
+                    _ => There::File(entry.size.unwrap_or_default()),
+                };
+            }
+            Ok(there == There::Nothing)
+        });
+        match listed.await {
+            // Nor is there what is above it.
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(There::Nothing),
+            listed => listed.map(|_| there),
+        }
     }
 
     /// Makes a folder and those above it.
