@@ -17,6 +17,9 @@ use crate::{
     drops::{Drops, HOLD},
 };
 
+/// Larger reports are passed over, in bytes. Nothing holds one as a whole, so this is no matter of memory.
+const REPORT: usize = 1 << 20;
+
 /// The connection is being polled while this lives.
 struct Running<'a, N: Net>(&'a Bambu<N>);
 
@@ -94,7 +97,7 @@ impl<N: Net> Bambu<N> {
             id
         });
         let login = Login::new(&client_id, USER, &self.config.code);
-        let options = Options::new(self.net.parts().limits().json);
+        let options = Options::new(REPORT);
         let (listen, tell) = (self.config.report_topic(), self.config.request_topic());
         let client = mqtt::connect(&self.net, &origin, &login, &listen, options)
             .await

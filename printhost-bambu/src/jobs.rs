@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How long the begin of a print may take to show: the printer unpacks the file first.
-const TO_BEGIN: Duration = Duration::from_secs(60);
+const TO_BEGIN: Duration = Duration::from_secs(25);
 /// The longest name of a job that printers keep whole.
 const SUBTASK: usize = 96;
 
@@ -28,7 +28,7 @@ impl<N: Net> Bambu<N> {
     /// running when another one is started. [`ErrorKind::NotFound`] when FTP shows no such file.
     ///
     /// `Confirmed` when the printer shows this very job as begun. It is sent once; when the printer does not show it within
-    /// a minute and raises no error either, the outcome is [`ErrorKind::Unconfirmed`].
+    /// half a minute and raises no error either, the outcome is [`ErrorKind::Unconfirmed`].
     pub async fn start_with(&self, path: &str, options: &StartOptions) -> Result<Outcome> {
         let operation = "start";
         let path = RemotePath::parse(path).map_err(|e| e.in_operation(operation))?;
