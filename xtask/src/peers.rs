@@ -8,7 +8,9 @@ use crate::octoprint::{OctoPrint, RELEASES, Release, STABLE};
 use crate::prusalink::{self, PrusaLink};
 use crate::steps::{self, Result, Steps};
 use crate::workspace::cargo_test_peers;
-use crate::{board_suite, debian_servers, klipper, ledger, moonraker_smoke, octorest, prusalink_smoke, simulated};
+use crate::{
+    board_suite, debian_servers, klipper, ledger, moonraker_smoke, octorest, prusalink_smoke, simulated,
+};
 
 /// How many uploads are cut on a release that is not [`STABLE`], which has them all: three of each kind, since most
 /// of what differs between two cuts is on our side.
