@@ -5,6 +5,7 @@ mod verifier;
 
 use std::{
     collections::HashMap,
+    fmt::Display,
     io,
     net::Ipv4Addr,
     sync::{Arc, Mutex, PoisonError},
@@ -43,11 +44,11 @@ impl PeerKey {
     }
 }
 
-/// A connector per trust, kept so that sessions are resumed.
+/// A connector per trust and port, kept so that sessions are resumed: those of one protocol do not displace another's.
 #[derive(Debug)]
 pub(crate) struct Tls {
     provider: Arc<CryptoProvider>,
-    configs: Mutex<HashMap<(Trust, TlsVersions), Arc<ClientConfig>>>,
+    configs: Mutex<HashMap<(Trust, TlsVersions, u16), Arc<ClientConfig>>>,
 }
 
 impl Tls {
@@ -57,7 +58,7 @@ impl Tls {
 
     pub(crate) fn connector(&self, to: &Origin) -> Result<TlsConnector> {
         let mut configs = self.configs.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (to.trust.clone(), to.versions);
+        let key = (to.trust.clone(), to.versions, to.port);
         if let Some(config) = configs.get(&key) {
             return Ok(config.clone().into());
         }
@@ -81,6 +82,9 @@ impl Tls {
                 builder.with_root_certificates(roots).with_no_client_auth()
             }
             Trust::Ca(bytes) => builder.with_root_certificates(roots(bytes)?).with_no_client_auth(),
+            Trust::Device { name, .. } if name.is_empty() => {
+                return Err(unusable(&"the device has no name"));
+            }
             Trust::Device { authorities, name } => {
                 let judge = Judge::Device { authorities: read(authorities)?, name: name.clone() };
                 self.judged(builder, judge)
@@ -173,6 +177,6 @@ fn read(bytes: &[u8]) -> Result<Vec<Certificate>> {
     certificates(bytes)?.iter().map(|der| Certificate::read(der).map_err(|e| unusable(&e))).collect()
 }
 
-fn unusable(error: &dyn std::error::Error) -> Error {
+fn unusable(error: &dyn Display) -> Error {
     Error::new(ErrorKind::InvalidInput, "connect").with_detail(format_args!("TLS set-up: {error}"))
 }

@@ -3,6 +3,7 @@
 extern crate alloc;
 
 mod base_url;
+pub mod ftp;
 pub mod http;
 mod http1;
 pub mod json;

@@ -31,6 +31,19 @@ pub trait Conn: Read + Write {
 
     /// Without waiting: there is no unread byte and no end, so that an idle connection may be used again.
     fn is_quiet(&mut self) -> bool;
+
+    /// For what is whole only with the end of the connection: until [`Conn::finish`], dropping the connection resets it, so
+    /// that the peer cannot take what it has got by then for everything. A platform also holds little back that the
+    /// network has not taken yet. Where nothing is said here, dropping does what it always does.
+    fn begin_whole(&mut self) {}
+
+    /// Ends the writing half: the peer is told that this was all, inside TLS and below it. Nothing can be written any
+    /// more; reading goes on. Where a dropped connection takes back what was written, this waits until the peer has
+    /// acknowledged all of it; elsewhere the system goes on sending. Whoever can learn from the peer that it has everything
+    /// keeps the connection until then, since unread bytes may turn a drop into a reset.
+    async fn finish(&mut self) -> Result<(), Self::Error> {
+        self.flush().await
+    }
 }
 
 /// Whether another connection can be had.

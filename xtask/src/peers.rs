@@ -17,7 +17,7 @@ use crate::{
 const FEWER_CUTS: &str = "39";
 
 /// The test programs that have something for servers.
-pub(crate) const PROGRAMS: [&str; 7] = [
+pub(crate) const PROGRAMS: [&str; 8] = [
     "--test=real_octoprint",
     "--test=real_moonraker",
     "--test=real_prusalink",
@@ -25,6 +25,7 @@ pub(crate) const PROGRAMS: [&str; 7] = [
     "--test=same_printer",
     "--test=real_announcers",
     "--test=real_mqtt",
+    "--test=real_ftp",
 ];
 
 /// Every test that needs a server, each group with a server of its own.
@@ -39,7 +40,8 @@ pub(crate) fn peers(test_args: &[&str]) -> bool {
         .and_then(|()| moonraker_suite(&mut steps, test_args))
         .and_then(|()| board_suite::further(&mut steps))
         .and_then(|()| announcers(&mut steps, test_args))
-        .and_then(|()| mqtt(&mut steps, test_args));
+        .and_then(|()| mqtt(&mut steps, test_args))
+        .and_then(|()| ftp_servers(&mut steps, test_args));
     steps.summary(&result)
 }
 
@@ -129,6 +131,12 @@ pub(crate) fn mqtt(steps: &mut Steps, test_args: &[&str]) -> Result {
     }
     let mut test = cargo_test_peers(["--test=real_mqtt", "--"]);
     steps.command("tests against mosquitto", test.args(test_args))
+}
+
+/// The FTP client, against vsftpd and, where this is root, pure-ftpd.
+pub(crate) fn ftp_servers(steps: &mut Steps, test_args: &[&str]) -> Result {
+    let mut test = cargo_test_peers(["--test=real_ftp", "--", "--show-output"]);
+    steps.command("tests against FTP servers", test.args(test_args))
 }
 
 fn start(steps: &mut Steps, release: &'static Release) -> Result<OctoPrint> {

@@ -116,7 +116,8 @@ fn tests(steps: &mut Steps) -> Result {
     moonraker_api::run(steps)?;
     pyprusalink::run(steps)?;
     peers::announcers(steps, &[])?;
-    peers::mqtt(steps, &[])
+    peers::mqtt(steps, &[])?;
+    peers::ftp_servers(steps, &[])
 }
 
 /// All of them at once: they mostly wait for what a simulated printer does.

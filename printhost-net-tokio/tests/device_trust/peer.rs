@@ -10,7 +10,7 @@ use std::{
 
 use printhost_core::Result;
 use printhost_net::{Dial as _, Origin, TlsVersions, Trust};
-use printhost_net_tokio::TokioDial;
+use printhost_net_tokio::{TokioConn, TokioDial};
 use rustls::{
     HandshakeKind, ServerConfig, SignatureAlgorithm, SignatureScheme,
     crypto::ring,
@@ -74,7 +74,16 @@ impl Peer {
 
     /// Connects and says something; what the peer made of the connection.
     pub(crate) async fn try_with(&mut self, dial: &TokioDial, to: &Origin) -> Result<Seen> {
-        let talked = talk(dial, to).await;
+        self.judge(talk(dial.dial(to).await).await).await
+    }
+
+    /// Connects to a port, encrypts that as for another, and says something.
+    pub(crate) async fn secure_with(&mut self, dial: &TokioDial, port: u16, to: &Origin) -> Result<Seen> {
+        let conn = dial.dial(&Origin::http("127.0.0.1", port)).await?;
+        self.judge(talk(dial.secure(conn, to).await).await).await
+    }
+
+    async fn judge(&mut self, talked: Result<()>) -> Result<Seen> {
         let seen = self.ended.recv().await.unwrap();
         match talked {
             Ok(()) => Ok(seen.unwrap()),
@@ -94,8 +103,8 @@ pub(crate) fn dial() -> TokioDial {
     TokioDial::with_tls(Arc::new(ring::default_provider()))
 }
 
-async fn talk(dial: &TokioDial, to: &Origin) -> Result<()> {
-    let mut conn = dial.dial(to).await?;
+async fn talk(conn: Result<TokioConn>) -> Result<()> {
+    let mut conn = conn?;
     conn.write_all(b"M105\n").await.unwrap();
     let mut answer = [0; 3];
     conn.read_exact(&mut answer).await.unwrap();

@@ -7,7 +7,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn session_is_resumed_at_another_port_of_the_same_device_and_under_no_other_trust() {
+async fn session_is_that_of_the_origin_secured_for_whatever_the_port_and_of_no_other_trust() {
     let root = Authority::root();
     let device = |name: &str| Trust::Device { authorities: root.der().to_vec(), name: name.into() };
     for versions in [TlsVersions::All, TlsVersions::Only12] {
@@ -15,11 +15,16 @@ async fn session_is_resumed_at_another_port_of_the_same_device_and_under_no_othe
         let dial = dial();
         let at = |port: u16, trust: Trust| Origin::tls("127.0.0.1", port, trust).with_versions(versions);
         let [control, data] = peer.ports[..] else { panic!("two ports") };
-        let mut resumed = Vec::new();
-        for port in [control, data, control] {
-            resumed.push(peer.try_with(&dial, &at(port, device(SERIAL))).await.unwrap().resumed);
-        }
-        assert_eq!(resumed, [false, true, true]);
+        let (control, other) = (at(control, device(SERIAL)), at(data, device(SERIAL)));
+        let resumed = [
+            peer.try_with(&dial, &control).await.unwrap().resumed,
+            // A session of another protocol does not come between.
+            peer.try_with(&dial, &other).await.unwrap().resumed,
+            peer.secure_with(&dial, data, &control).await.unwrap().resumed,
+            peer.secure_with(&dial, data, &control).await.unwrap().resumed,
+            peer.try_with(&dial, &other).await.unwrap().resumed,
+        ];
+        assert_eq!(resumed, [false, false, true, true, true]);
     }
     let mut peer = Peer::start(root.leaf(SERIAL)).await;
     let dial = dial();
