@@ -116,6 +116,7 @@ fn tests(steps: &mut Steps) -> Result {
     moonraker_api::run(steps)?;
     pyprusalink::run(steps)?;
     peers::announcers(steps, &[])?;
+    peers::mqtt(steps, &[])?;
     peers::ftp_servers(steps, &[])
 }
 
