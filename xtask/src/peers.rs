@@ -15,13 +15,14 @@ use crate::{board_suite, klipper, ledger, moonraker_smoke, octorest, prusalink_s
 const FEWER_CUTS: &str = "39";
 
 /// The test programs that have something for servers.
-pub(crate) const PROGRAMS: [&str; 6] = [
+pub(crate) const PROGRAMS: [&str; 7] = [
     "--test=real_octoprint",
     "--test=real_moonraker",
     "--test=real_prusalink",
     "--test=conformance",
     "--test=same_printer",
     "--test=real_announcers",
+    "--test=real_ftp",
 ];
 
 /// Every test that needs a server, each group with a server of its own.
@@ -35,7 +36,8 @@ pub(crate) fn peers(test_args: &[&str]) -> bool {
         .and_then(|()| prusalink_suite(&mut steps, test_args))
         .and_then(|()| moonraker_suite(&mut steps, test_args))
         .and_then(|()| board_suite::further(&mut steps))
-        .and_then(|()| announcers(&mut steps, test_args));
+        .and_then(|()| announcers(&mut steps, test_args))
+        .and_then(|()| ftp_servers(&mut steps, test_args));
     steps.summary(&result)
 }
 
@@ -116,6 +118,12 @@ pub(crate) fn announcers(steps: &mut Steps, test_args: &[&str]) -> Result {
     let mut test = cargo_test_peers(["--test=real_announcers", "--", "--test-threads=1"]);
     test.args(test_args).env("PRINTHOST_PYTHON", STABLE.python_path());
     steps.command("tests against announcers", &mut test)
+}
+
+/// The FTP client, against vsftpd and, where this is root, pure-ftpd.
+pub(crate) fn ftp_servers(steps: &mut Steps, test_args: &[&str]) -> Result {
+    let mut test = cargo_test_peers(["--test=real_ftp", "--", "--show-output"]);
+    steps.command("tests against FTP servers", test.args(test_args))
 }
 
 fn start(steps: &mut Steps, release: &'static Release) -> Result<OctoPrint> {

@@ -230,8 +230,7 @@ impl Reader {
         if level.node == Node::Print {
             self.category.fields = self.category.fields.saturating_add(1);
         }
-        let key = core::str::from_utf8(key.bytes()).ok().filter(|_| key.is_whole());
-        match key.map_or(Found::Nothing, |key| level.node.find(key)) {
+        match if key.is_whole() { level.node.find(key.bytes()) } else { Found::Nothing } {
             Found::Nothing => Wanted::Nothing,
             found => {
                 self.found = Some(found);
@@ -283,8 +282,12 @@ impl Reader {
     fn end(&mut self) {
         let ended = self.level();
         self.depth = self.depth.saturating_sub(1);
-        if let Some(Level { node: node @ (Node::Print | Node::Info | Node::Other), .. }) = ended {
-            self.category_ends(node);
+        match ended.map(|level| level.node) {
+            Some(node @ (Node::Print | Node::Info | Node::Other)) => self.category_ends(node),
+            Some(node) if node.list().is_some() || node.in_list().is_some() => {
+                self.stage(|staged| staged.end(node));
+            }
+            _ => {}
         }
     }
 

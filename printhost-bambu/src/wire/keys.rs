@@ -83,6 +83,66 @@ pub(super) enum Mark {
 }
 
 impl Node {
+    pub(super) const COUNT: usize = Self::Module as usize + 1;
+
+    /// What else a report consists of than its own fields and lists.
+    pub(super) const PARTS: [Self; 15] = [
+        Self::Print,
+        Self::Ams,
+        Self::VtTray,
+        Self::Net,
+        Self::Camera,
+        Self::Detectors,
+        Self::Upgrade,
+        Self::Online,
+        Self::Upload,
+        Self::Device,
+        Self::BedInfo,
+        Self::CtcInfo,
+        Self::ExtruderGroup,
+        Self::NozzleGroup,
+        Self::Airduct,
+    ];
+
+    pub(super) fn is_of_device(self) -> bool {
+        use Node::{Airduct, BedInfo, CtcInfo, Device, ExtruderGroup, NozzleGroup};
+        matches!(self, Device | BedInfo | CtcInfo | ExtruderGroup | NozzleGroup | Airduct)
+    }
+
+    /// The lists of a part.
+    pub(super) const fn lists(self) -> &'static [Self] {
+        match self {
+            Self::Print => {
+                &[Self::VirSlots, Self::HmsList, Self::Lights, Self::Stages, Self::Skipped, Self::Mapping]
+            }
+            Self::Ams => &[Self::Units],
+            Self::Net => &[Self::NetInfos],
+            Self::Upgrade => &[Self::NewVersions],
+            Self::ExtruderGroup => &[Self::Extruders],
+            Self::NozzleGroup => &[Self::Nozzles],
+            Self::Airduct => &[Self::AirductParts],
+            _ => &[],
+        }
+    }
+
+    /// The list that this is an element of.
+    pub(super) const fn in_list(self) -> Option<Self> {
+        Some(match self {
+            Self::Unit => Self::Units,
+            Self::Tray => Self::Trays,
+            Self::VirSlot => Self::VirSlots,
+            Self::Hms => Self::HmsList,
+            Self::Light => Self::Lights,
+            Self::NetInfo => Self::NetInfos,
+            Self::NewVersion => Self::NewVersions,
+            Self::Extruder => Self::Extruders,
+            Self::Nozzle => Self::Nozzles,
+            Self::AirductPart => Self::AirductParts,
+            Self::Module => Self::Modules,
+            _ => return None,
+        })
+    }
+
     /// What the elements of a list are, unless they are numbers and texts; and how many are kept.
     pub(super) const fn list(self) -> Option<(Option<Self>, usize)> {
         Some(match self {
@@ -104,15 +164,15 @@ impl Node {
     }
 
     /// What a key means in this object.
-    pub(super) fn find(self, key: &str) -> Found {
+    pub(super) fn find(self, key: &[u8]) -> Found {
         let field = |field: Option<u8>| field.map(|field| Found::Field(self, field));
         let part = match self {
             Self::Root => {
                 return match key {
-                    "print" => Found::Object(Self::Print),
-                    "info" => Found::Object(Self::Info),
-                    "device" => Found::Object(Self::Device),
-                    "fun" => Report::field(key).map_or(Found::Nothing, |n| Found::Field(Self::Print, n)),
+                    b"print" => Found::Object(Self::Print),
+                    b"info" => Found::Object(Self::Info),
+                    b"device" => Found::Object(Self::Device),
+                    b"fun" => Report::field(key).map_or(Found::Nothing, |n| Found::Field(Self::Print, n)),
                     _ => Found::Object(Self::Other),
                 };
             }
@@ -139,60 +199,60 @@ impl Node {
             Self::Airduct => field(Airduct::field(key)),
             Self::AirductPart => field(AirductPart::field(key)),
             Self::Module => field(Module::field(key)),
-            Self::BedInfo | Self::CtcInfo if key == "temp" => Some(Found::Field(self, 0)),
-            Self::ExtruderGroup if key == "state" => Some(Found::Field(self, 0)),
-            Self::NozzleGroup if key == "exist" => Some(Found::Field(self, 0)),
+            Self::BedInfo | Self::CtcInfo if key == b"temp" => Some(Found::Field(self, 0)),
+            Self::ExtruderGroup if key == b"state" => Some(Found::Field(self, 0)),
+            Self::NozzleGroup if key == b"exist" => Some(Found::Field(self, 0)),
             _ => None,
         };
         part.unwrap_or_else(|| self.inner(key))
     }
 
-    fn inner(self, key: &str) -> Found {
+    fn inner(self, key: &[u8]) -> Found {
         match (self, key) {
-            (Self::Print, "ams") => Found::Object(Self::Ams),
-            (Self::Print, "vt_tray") => Found::Object(Self::VtTray),
-            (Self::Print, "vir_slot") => Found::List(Self::VirSlots),
-            (Self::Print, "hms") => Found::List(Self::HmsList),
-            (Self::Print, "lights_report") => Found::List(Self::Lights),
-            (Self::Print, "net") => Found::Object(Self::Net),
-            (Self::Print, "ipcam") => Found::Object(Self::Camera),
-            (Self::Print, "xcam") => Found::Object(Self::Detectors),
-            (Self::Print, "upgrade_state") => Found::Object(Self::Upgrade),
-            (Self::Print, "online") => Found::Object(Self::Online),
-            (Self::Print, "upload") => Found::Object(Self::Upload),
-            (Self::Print, "stg") => Found::List(Self::Stages),
-            (Self::Print, "s_obj") => Found::List(Self::Skipped),
-            (Self::Print, "mapping") => Found::List(Self::Mapping),
-            (Self::Print, "device") => Found::Object(Self::Device),
-            (Self::Info, "module") => Found::List(Self::Modules),
-            (Self::Ams, "ams") => Found::List(Self::Units),
-            (Self::Unit, "tray") => Found::List(Self::Trays),
-            (Self::Tray | Self::VtTray | Self::VirSlot, "cols") => Found::List(Self::Colours),
-            (Self::Net, "info") => Found::List(Self::NetInfos),
-            (Self::Upgrade, "new_ver_list") => Found::List(Self::NewVersions),
-            (Self::Device, "bed") => Found::Object(Self::Bed),
-            (Self::Bed, "info") => Found::Object(Self::BedInfo),
-            (Self::Device, "ctc") => Found::Object(Self::Ctc),
-            (Self::Ctc, "info") => Found::Object(Self::CtcInfo),
-            (Self::Device, "extruder") => Found::Object(Self::ExtruderGroup),
-            (Self::ExtruderGroup, "info") => Found::List(Self::Extruders),
-            (Self::Device, "nozzle") => Found::Object(Self::NozzleGroup),
-            (Self::NozzleGroup, "info") => Found::List(Self::Nozzles),
-            (Self::Device, "airduct") => Found::Object(Self::Airduct),
-            (Self::Airduct, "parts") => Found::List(Self::AirductParts),
+            (Self::Print, b"ams") => Found::Object(Self::Ams),
+            (Self::Print, b"vt_tray") => Found::Object(Self::VtTray),
+            (Self::Print, b"vir_slot") => Found::List(Self::VirSlots),
+            (Self::Print, b"hms") => Found::List(Self::HmsList),
+            (Self::Print, b"lights_report") => Found::List(Self::Lights),
+            (Self::Print, b"net") => Found::Object(Self::Net),
+            (Self::Print, b"ipcam") => Found::Object(Self::Camera),
+            (Self::Print, b"xcam") => Found::Object(Self::Detectors),
+            (Self::Print, b"upgrade_state") => Found::Object(Self::Upgrade),
+            (Self::Print, b"online") => Found::Object(Self::Online),
+            (Self::Print, b"upload") => Found::Object(Self::Upload),
+            (Self::Print, b"stg") => Found::List(Self::Stages),
+            (Self::Print, b"s_obj") => Found::List(Self::Skipped),
+            (Self::Print, b"mapping") => Found::List(Self::Mapping),
+            (Self::Print, b"device") => Found::Object(Self::Device),
+            (Self::Info, b"module") => Found::List(Self::Modules),
+            (Self::Ams, b"ams") => Found::List(Self::Units),
+            (Self::Unit, b"tray") => Found::List(Self::Trays),
+            (Self::Tray | Self::VtTray | Self::VirSlot, b"cols") => Found::List(Self::Colours),
+            (Self::Net, b"info") => Found::List(Self::NetInfos),
+            (Self::Upgrade, b"new_ver_list") => Found::List(Self::NewVersions),
+            (Self::Device, b"bed") => Found::Object(Self::Bed),
+            (Self::Bed, b"info") => Found::Object(Self::BedInfo),
+            (Self::Device, b"ctc") => Found::Object(Self::Ctc),
+            (Self::Ctc, b"info") => Found::Object(Self::CtcInfo),
+            (Self::Device, b"extruder") => Found::Object(Self::ExtruderGroup),
+            (Self::ExtruderGroup, b"info") => Found::List(Self::Extruders),
+            (Self::Device, b"nozzle") => Found::Object(Self::NozzleGroup),
+            (Self::NozzleGroup, b"info") => Found::List(Self::Nozzles),
+            (Self::Device, b"airduct") => Found::Object(Self::Airduct),
+            (Self::Airduct, b"parts") => Found::List(Self::AirductParts),
             _ => Found::Nothing,
         }
     }
 }
 
-fn mark(key: &str) -> Option<Found> {
+fn mark(key: &[u8]) -> Option<Found> {
     Some(Found::Mark(match key {
-        "command" => Mark::Command,
-        "sequence_id" => Mark::SequenceId,
-        "result" => Mark::Result,
-        "reason" => Mark::Reason,
-        "err_code" | "errno" => Mark::ErrCode,
-        "msg" => Mark::Msg,
+        b"command" => Mark::Command,
+        b"sequence_id" => Mark::SequenceId,
+        b"result" => Mark::Result,
+        b"reason" => Mark::Reason,
+        b"err_code" | b"errno" => Mark::ErrCode,
+        b"msg" => Mark::Msg,
         _ => return None,
     }))
 }

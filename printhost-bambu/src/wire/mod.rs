@@ -2,6 +2,7 @@
 
 pub(crate) mod feed;
 mod keys;
+mod merge;
 pub(crate) mod orders;
 pub(crate) mod report;
 mod scalar;

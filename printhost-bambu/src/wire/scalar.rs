@@ -110,7 +110,10 @@ pub(crate) fn id(place: &mut Option<String>, scalar: Scalar<'_>) -> bool {
 
 /// A text that is whole; see [`PATH`].
 pub(crate) fn path(place: &mut Option<String>, scalar: Scalar<'_>) -> bool {
-    let length = |text: &Text<'_>| text.chars().map(char::len_utf8).sum::<usize>();
+    let length = |text: &Text<'_>| match text.as_str() {
+        Some(text) => text.len(),
+        None => text.chars().map(char::len_utf8).sum(),
+    };
     put_text(place, scalar.text().filter(|text| text.is_whole() && length(text) <= PATH), PATH)
 }
 
@@ -121,20 +124,22 @@ pub(crate) fn address(place: &mut Option<String>, scalar: Scalar<'_>) -> bool {
 
 fn put_text(place: &mut Option<String>, text: Option<Text<'_>>, most: usize) -> bool {
     let Some(text) = text else { return put(place, None) };
-    let fitting = || {
-        let mut len = 0;
-        text.chars().take_while(move |c| {
-            len += c.len_utf8();
-            len <= most
-        })
+    let decoded;
+    let text = match text.as_str() {
+        Some(text) => text,
+        None => {
+            decoded = String::from_iter(text.chars());
+            &decoded
+        }
     };
-    if place.as_ref().is_some_and(|known| known.chars().eq(fitting())) {
+    let text = &text[..text.floor_char_boundary(most)];
+    if place.as_deref() == Some(text) {
         return false;
     }
     let place = place.get_or_insert_default();
     place.clear();
-    place.reserve_exact(fitting().map(char::len_utf8).sum());
-    place.extend(fitting());
+    place.reserve_exact(text.len());
+    place.push_str(text);
     true
 }
 
@@ -198,17 +203,27 @@ macro_rules! part {
 
         impl $name {
             /// The number of the field that has this name.
+            #[inline]
+            pub(crate) fn field(key: &[u8]) -> Option<u8> {
+                #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+                enum Number { $($field,)* }
+                match key {
+                    $($($key)|+ => Some(Number::$field as u8),)*
+                    _ => None,
+                }
+            }
+
+            /// Leaves `None` in the fields whose bit is not set; tells whether that is a change.
             #[allow(unused_assignments)]
-            pub(crate) fn field(key: &str) -> Option<u8> {
-                let mut number = 0_u8;
-                let _ = key;
+            pub(crate) fn forget(&mut self, seen: u64) -> bool {
+                let (mut number, mut changed) = (0_u32, false);
                 $(
-                    if matches!(key, $($key)|+) {
-                        return Some(number);
+                    if seen >> number & 1 == 0 {
+                        changed |= self.$field.take().is_some();
                     }
                     number += 1;
                 )*
-                None
+                changed
             }
 
             /// Puts a value into the field of this number; tells whether that is a change.

@@ -68,9 +68,22 @@ impl<'a> Text<'a> {
         })
     }
 
+    /// As it is, when it is UTF-8.
+    pub fn as_str(&self) -> Option<&'a str> {
+        str::from_utf8(self.bytes).ok()
+    }
+
     /// The number that is written here; `None` for what is none, is not whole, or is too large for any.
     pub fn number(&self) -> Option<f64> {
-        let text = str::from_utf8(self.bytes).ok().filter(|_| self.is_whole)?.trim_ascii();
+        // Most are whole ones.
+        if let 1..=15 = self.bytes.len()
+            && self.is_whole
+            && self.bytes.iter().all(u8::is_ascii_digit)
+        {
+            let digits = self.bytes.iter().map(|digit| u64::from(digit - b'0'));
+            return Some(digits.fold(0, |number, digit| 10 * number + digit) as f64);
+        }
+        let text = self.as_str().filter(|_| self.is_whole)?.trim_ascii();
         // What else Rust takes for a number has letters in it.
         let is_one = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'));
         text.parse().ok().filter(|number: &f64| is_one && number.is_finite())

@@ -8,11 +8,11 @@ part! {
     /// A complaint of the health management system.
     pub struct Hms {
         /// Which part complains.
-        attr: u32 = whole, "attr";
+        attr: u32 = whole, b"attr";
         /// What about.
-        code: u32 = whole, "code";
+        code: u32 = whole, b"code";
         /// When, as `YYYYMMDDhhmmss` of the printer's own clock; on newer ones.
-        ts_unix: String = id, "ts_unix";
+        ts_unix: String = id, b"ts_unix";
     }
 }
 

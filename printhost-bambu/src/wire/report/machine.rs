@@ -8,9 +8,9 @@ part! {
     /// A light.
     pub struct Light {
         /// `chamber_light`, `work_light`, ….
-        node: String = text, "node";
+        node: String = text, b"node";
         /// `on`, `off`, `flashing`.
-        mode: String = text, "mode";
+        mode: String = text, b"mode";
     }
 }
 
@@ -18,7 +18,7 @@ part! {
     /// Networks.
     pub struct Net {
         /// Bits: the lowest is a cable.
-        conf: u32 = whole, "conf";
+        conf: u32 = whole, b"conf";
         => {
             /// Its addresses.
             info: Vec<NetInfo>,
@@ -37,9 +37,9 @@ part! {
     /// The address in a network, as numbers whose lowest byte comes first.
     pub struct NetInfo {
         /// The address.
-        ip: u32 = whole, "ip";
+        ip: u32 = whole, b"ip";
         /// Its mask.
-        mask: u32 = whole, "mask";
+        mask: u32 = whole, b"mask";
     }
 }
 
@@ -54,17 +54,17 @@ part! {
     /// The camera.
     pub struct Camera {
         /// `1` when there is one.
-        ipcam_dev: String = id, "ipcam_dev";
+        ipcam_dev: String = id, b"ipcam_dev";
         /// Whether it records.
-        ipcam_record: bool = flag, "ipcam_record";
+        ipcam_record: bool = flag, b"ipcam_record";
         /// Whether it makes time lapses.
-        timelapse: bool = flag, "timelapse";
+        timelapse: bool = flag, b"timelapse";
         /// `1080p`
-        resolution: String = text, "resolution";
+        resolution: String = text, b"resolution";
         /// What it can do.
-        mode_bits: u32 = whole, "mode_bits";
+        mode_bits: u32 = whole, b"mode_bits";
         /// Where its stream is, or `disable`; `None` when it has a user or password in it.
-        rtsp_url: String = address, "rtsp_url";
+        rtsp_url: String = address, b"rtsp_url";
     }
 }
 
@@ -72,21 +72,21 @@ part! {
     /// What watches the print.
     pub struct Detectors {
         /// Bits, on newer printers.
-        cfg: u32 = whole, "cfg";
+        cfg: u32 = whole, b"cfg";
         /// The first layer.
-        first_layer_inspector: bool = flag, "first_layer_inspector";
+        first_layer_inspector: bool = flag, b"first_layer_inspector";
         /// Spaghetti.
-        spaghetti_detector: bool = flag, "spaghetti_detector";
+        spaghetti_detector: bool = flag, b"spaghetti_detector";
         /// All of it.
-        printing_monitor: bool = flag, "printing_monitor";
+        printing_monitor: bool = flag, b"printing_monitor";
         /// That the right plate is there.
-        buildplate_marker_detector: bool = flag, "buildplate_marker_detector";
+        buildplate_marker_detector: bool = flag, b"buildplate_marker_detector";
         /// Whether objects may be skipped.
-        allow_skip_parts: bool = flag, "allow_skip_parts";
+        allow_skip_parts: bool = flag, b"allow_skip_parts";
         /// Whether it pauses a print.
-        print_halt: bool = flag, "print_halt";
+        print_halt: bool = flag, b"print_halt";
         /// `low`, `medium`, `high`.
-        halt_print_sensitivity: String = text, "halt_print_sensitivity";
+        halt_print_sensitivity: String = text, b"halt_print_sensitivity";
     }
 }
 
@@ -94,21 +94,21 @@ part! {
     /// Firmware that is new, or on its way.
     pub struct Upgrade {
         /// `IDLE`, `DOWNLOADING`, `FLASHING`, ….
-        status: String = text, "status";
+        status: String = text, b"status";
         /// Percent.
-        progress: u8 = percent, "progress";
+        progress: u8 = percent, b"progress";
         /// More about it.
-        message: String = text, "message";
+        message: String = text, b"message";
         /// The module that it is about.
-        module: String = text, "module";
+        module: String = text, b"module";
         /// 1 when there is a new version.
-        new_version_state: i32 = whole, "new_version_state";
+        new_version_state: i32 = whole, b"new_version_state";
         /// That version.
-        ota_new_version_number: String = id, "ota_new_version_number";
+        ota_new_version_number: String = id, b"ota_new_version_number";
         /// What is to be shown of it.
-        dis_state: i32 = whole, "dis_state";
+        dis_state: i32 = whole, b"dis_state";
         /// What went wrong; 0 is nothing.
-        err_code: u32 = whole, "err_code";
+        err_code: u32 = whole, b"err_code";
         => {
             /// New versions of modules.
             new_ver_list: Vec<NewVersion>,
@@ -120,11 +120,11 @@ part! {
     /// A new version of a module.
     pub struct NewVersion {
         /// The module.
-        name: String = text, "name";
+        name: String = text, b"name";
         /// What it has.
-        cur_ver: String = id, "cur_ver";
+        cur_ver: String = id, b"cur_ver";
         /// What there is.
-        new_ver: String = id, "new_ver";
+        new_ver: String = id, b"new_ver";
     }
 }
 
@@ -132,11 +132,11 @@ part! {
     /// What is connected.
     pub struct Online {
         /// The board of the AMS.
-        ahb: bool = flag, "ahb";
+        ahb: bool = flag, b"ahb";
         /// The reader of tags.
-        rfid: bool = flag, "rfid";
+        rfid: bool = flag, b"rfid";
         /// Counts changes.
-        version: u32 = whole, "version";
+        version: u32 = whole, b"version";
     }
 }
 
@@ -144,10 +144,10 @@ part! {
     /// A file on its way to the printer.
     pub struct Transfer {
         /// `idle` and others.
-        status: String = text, "status";
+        status: String = text, b"status";
         /// Percent.
-        progress: u8 = percent, "progress";
+        progress: u8 = percent, b"progress";
         /// More about it.
-        message: String = text, "message";
+        message: String = text, b"message";
     }
 }
