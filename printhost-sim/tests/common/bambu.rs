@@ -198,9 +198,8 @@ impl Mqtt {
     /// The next payload; none when the connection ends.
     pub(crate) async fn payload(&mut self) -> Option<Vec<u8>> {
         loop {
-            match self.next().await? {
-                Packet::Publish(publish) => return Some(publish.payload.to_vec()),
-                _ => {}
+            if let Packet::Publish(publish) = self.next().await? {
+                return Some(publish.payload.to_vec());
             }
         }
     }
