@@ -8,10 +8,11 @@ use crate::steps::{self, Result};
 use crate::workspace::{self, command};
 
 /// With the libraries that may be missing.
-const PACKAGES: [&str; 9] = [
+const PACKAGES: [&str; 10] = [
     "mosquitto",
     "mosquitto-clients",
     "libmosquitto1",
+    "libcjson1",
     "libdlt2",
     "libwrap0",
     "vsftpd",
