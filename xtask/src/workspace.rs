@@ -51,8 +51,7 @@ pub(crate) fn cargo<const N: usize>(args: [&str; N]) -> Command {
 /// `cargo test` of the default members, always with the same features: other ones, or one package alone, would have
 /// other features of the dependencies, and build them anew.
 pub(crate) fn cargo_test<const N: usize>(args: [&str; N]) -> Command {
-    let features =
-        "--features=printhost/tokio,printhost-sim/cli,printhost-sim/klipper-mcu,printhost-sim/mk3s";
+    let features = "--features=printhost/tokio,printhost-sim/bambu,printhost-sim/cli,printhost-sim/klipper-mcu,printhost-sim/mk3s";
     let mut test = cargo(["test", features]);
     test.args(args);
     test
