@@ -105,16 +105,20 @@ pub(crate) fn id(place: &mut Option<String>, scalar: Scalar<'_>) -> bool {
         Scalar::Number(text) if text.bytes().iter().all(u8::is_ascii_digit) => Scalar::Text(text),
         scalar => scalar,
     };
-    path(place, text)
+    whole_text(place, text, TEXT)
 }
 
 /// A text that is whole; see [`PATH`].
 pub(crate) fn path(place: &mut Option<String>, scalar: Scalar<'_>) -> bool {
+    whole_text(place, scalar, PATH)
+}
+
+fn whole_text(place: &mut Option<String>, scalar: Scalar<'_>, most: usize) -> bool {
     let length = |text: &Text<'_>| match text.as_str() {
         Some(text) => text.len(),
         None => text.chars().map(char::len_utf8).sum(),
     };
-    put_text(place, scalar.text().filter(|text| text.is_whole() && length(text) <= PATH), PATH)
+    put_text(place, scalar.text().filter(|text| text.is_whole() && length(text) <= most), most)
 }
 
 /// An address, without a user and a password in it.
@@ -136,10 +140,8 @@ fn put_text(place: &mut Option<String>, text: Option<Text<'_>>, most: usize) -> 
     if place.as_deref() == Some(text) {
         return false;
     }
-    let place = place.get_or_insert_default();
-    place.clear();
-    place.reserve_exact(text.len());
-    place.push_str(text);
+    // Not into the memory of the last one, which may have been much longer.
+    *place = Some(text.into());
     true
 }
 

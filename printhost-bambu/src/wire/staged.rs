@@ -10,6 +10,44 @@ use super::{keys::Node, merge::Merge, report::Report, scalar::Scalar};
 const MAX_ENTRIES: usize = 2048;
 /// Likewise, bytes of texts and numbers.
 const MAX_BYTES: usize = 16 << 10;
+/// How much a message may say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    /// Values, objects and lists.
+    pub(crate) entries: usize,
+    /// Bytes of texts and numbers.
+    pub(crate) bytes: usize,
+    /// Whether of lists only a few elements are kept.
+    pub(crate) is_small: bool,
+}
+
+impl Bounds {
+    /// Where no JSON is held that is longer than this.
+    pub(crate) fn within(json: usize) -> Self {
+        let bytes = json.min(MAX_BYTES);
+        Self { entries: (bytes / 4).min(MAX_ENTRIES), bytes, is_small: json < MAX_BYTES }
+    }
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { entries: MAX_ENTRIES, bytes: MAX_BYTES, is_small: false }
+    }
+}
+
+/// The heap that a message takes at most until it has ended, in bytes; and what it takes beside that while it grows.
+pub(crate) const fn memory(bounds: Bounds) -> (usize, usize) {
+    let entries = grown(bounds.entries) * size_of::<Entry>();
+    let bytes = grown(bounds.bytes);
+    (entries + bytes, if entries > bytes { entries / 2 } else { bytes / 2 })
+}
+
+/// How long a `Vec` may be that has so many elements.
+pub(crate) const fn grown(len: usize) -> usize {
+    let len = len.next_power_of_two();
+    if len < 4 { 4 } else { len }
+}
+
 /// What is kept allocated between messages; most say very little.
 const KEPT_ENTRIES: usize = 128;
 const KEPT_BYTES: usize = 1 << 10;
@@ -17,6 +55,7 @@ const KEPT_BYTES: usize = 1 << 10;
 /// Values in their order, as flat as they can be.
 #[derive(Debug, Default)]
 pub(super) struct Staged {
+    bounds: Bounds,
     entries: Vec<Entry>,
     bytes: Vec<u8>,
 }
@@ -63,6 +102,16 @@ pub(super) struct Point {
 }
 
 impl Staged {
+    pub(super) fn within(bounds: Bounds) -> Self {
+        Self { bounds, ..Self::default() }
+    }
+
+    /// How many elements of a list are kept.
+    pub(super) fn most(&self, list: Node) -> usize {
+        let most = list.list().map_or(0, |(_, most)| most);
+        if self.bounds.is_small { list.few().min(most) } else { most }
+    }
+
     pub(super) fn clear(&mut self) {
         self.back_to(Point::default());
         self.entries.shrink_to(KEPT_ENTRIES);
@@ -111,7 +160,7 @@ impl Staged {
 
     fn add(&mut self, node: Node, field: u8, what: What, bytes: &[u8]) -> Result<(), TooMuch> {
         let start = self.bytes.len();
-        if self.entries.len() == MAX_ENTRIES || start + bytes.len() > MAX_BYTES {
+        if self.entries.len() >= self.bounds.entries || start + bytes.len() > self.bounds.bytes {
             return Err(TooMuch);
         }
         self.bytes.extend_from_slice(bytes);
