@@ -54,7 +54,8 @@ pub struct Told {
 pub struct Merged {
     /// It was a whole one.
     pub full: bool,
-    /// Something is different from what was known.
+    /// Something is different from what was known. Of a report that says a thing twice this may be told although it said
+    /// what was known in the end.
     pub changed: bool,
     /// Its number: of the printer's own counting, or that of the order it answers.
     pub sequence_id: Option<u32>,
