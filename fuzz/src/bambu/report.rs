@@ -7,10 +7,10 @@ use printhost_core::PrinterStatus;
 use super::model::{Printer, has_twins};
 use crate::{cuts, json::Json, memory};
 
-/// What is put down of a message until its end: a text, and values with texts, in buffers that double.
-const READING: usize = 512 + 3 * ((16 << 10) + 2048 * 8);
-/// What a report can have at most, generously: its lists are of a few hundred elements, each text of a few hundred bytes.
-const REPORT: usize = 4 << 20;
+/// What is put down of a message until its end.
+const READING: usize = Feed::MEMORY;
+/// What a report can have at most.
+const REPORT: usize = Report::MEMORY;
 
 pub fn run(data: &[u8]) {
     judge(data, false);
