@@ -137,7 +137,7 @@ impl Machine {
             speed: 2,
             lights: Vec::new(),
             skipped: Vec::new(),
-            ams: Ams::new(config.model, config.ams_units),
+            ams: Ams::new(config.model, config.ams_units, config.report_every * 2),
             settings: Vec::new(),
             gcode: Interpreter::new(),
             lines: Vec::new(),

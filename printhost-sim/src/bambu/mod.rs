@@ -131,6 +131,11 @@ impl BambuSim {
         self.shared.lock().machine.asked
     }
 
+    /// Whether a plate was asked for that its file does not have: until a stop, nothing is printed any more.
+    pub fn is_wedged(&self) -> bool {
+        self.shared.lock().machine.wedged
+    }
+
     /// The path and the plate of the latest print.
     pub fn latest_print(&self) -> (String, String) {
         let inner = self.shared.lock();

@@ -85,8 +85,11 @@ impl Reporter {
             return Some(self.whole(machine, config));
         }
         let state = self.state(machine, config);
-        let mut fields = changes(&self.told, &state)?;
-        self.told = state;
+        let told = std::mem::replace(&mut self.told, state);
+        if told.is_empty() {
+            return None;
+        }
+        let mut fields = changes(&told, &self.told)?;
         if machine.facts.says_msg {
             fields.insert("msg".to_owned(), json!(1));
         }

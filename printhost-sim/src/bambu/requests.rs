@@ -98,10 +98,13 @@ fn dispatch(shared: &Arc<Shared>, request: &Request<'_>) {
                 request.fields.get("sequence_id").cloned().unwrap_or_else(|| json!("0"));
             inner.publish_json(serial, &json!({ "info": versions }));
         }
-        "print" => match shared.lock().config.control {
-            BambuControl::Open => {}
-            refusal => return refuse(shared, request, refusal),
-        },
+        "print" => {
+            let policy = shared.lock().config.control;
+            match policy {
+                BambuControl::Open => control::handle(shared, request),
+                refusal => refuse(shared, request, refusal),
+            }
+        }
         "system" => system(shared, request),
         "camera" => camera(shared, request),
         "xcam" if request.text("command") == "xcam_control_set" => {
@@ -119,9 +122,6 @@ fn dispatch(shared: &Arc<Shared>, request: &Request<'_>) {
             );
         }
         _ => {}
-    }
-    if request.category == "print" {
-        control::handle(shared, request);
     }
 }
 
