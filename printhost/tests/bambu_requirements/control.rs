@@ -1,0 +1,83 @@
+use std::time::{Duration, Instant};
+
+use printhost::{Command, ErrorKind, Outcome, Phase, PrintHost as _, bambu::Lamp};
+use printhost_sim::{BambuControl, BambuModel, bambu::three_mf};
+
+use crate::harness::{gcode, host, on, sim, told};
+
+const SOON: Duration = Duration::from_secs(5);
+
+/// With a firmware that wants orders to be signed, software that cannot sign them looked as if it worked: the printer
+/// dropped what it was told, silently or with an answer that nobody read (SoftFever/OrcaSlicer#8063, #15004; TFyre's
+/// bambu-farm). Here that is an error of its own within five seconds, in each of the ways in which printers say it; and all
+/// can be read meanwhile.
+///
+/// The control is the same printer, once control is open: it obeys.
+#[tokio::test]
+async fn blocked_control_is_an_error_of_its_own_within_five_seconds() {
+    for model in [BambuModel::P1s, BambuModel::X1c, BambuModel::H2d] {
+        for control in [BambuControl::Failed, BambuControl::Bare, BambuControl::Silent] {
+            let sim = sim(model).await;
+            sim.set_control(control);
+            sim.put_file("x.gcode.3mf", &three_mf(&gcode(2000)));
+            let host = host(&sim);
+            on(&host, async {
+                host.connect().await.unwrap();
+                let start = host.start("x.gcode.3mf");
+                let speed = host.command(Command::SpeedFactor(50));
+                for (name, result) in [("start", timed(start).await), ("speed", timed(speed).await)] {
+                    let (result, took) = result;
+                    let error = result.unwrap_err();
+                    assert_eq!(
+                        error.kind(),
+                        ErrorKind::ControlBlocked,
+                        "{model:?} {control:?} {name}: {error}"
+                    );
+                    assert!(took < SOON, "{model:?} {control:?} {name}: {took:?}");
+                    assert!(error.kind().advice().contains("developer mode"));
+                }
+                assert_eq!(host.status().await.unwrap().phase, Phase::Idle, "{model:?} {control:?}");
+                assert_eq!(sim.prints_accepted(), 0);
+
+                sim.set_control(BambuControl::Open);
+                sim.set_health(&[]);
+                let opened = tokio::time::timeout(Duration::from_secs(20), async {
+                    loop {
+                        match host.command(Command::SpeedFactor(50)).await {
+                            Err(e) if e.kind() == ErrorKind::ControlBlocked => {
+                                // The printer has to tell that it is open now.
+                                tokio::time::sleep(Duration::from_millis(200)).await;
+                            }
+                            result => break result,
+                        }
+                    }
+                });
+                assert_eq!(opened.await.unwrap(), Ok(Outcome::confirmed()), "{model:?} {control:?}");
+            })
+            .await;
+        }
+    }
+}
+
+/// An order whose effect shows nowhere is blocked, too; and what needs no signature is obeyed.
+#[tokio::test]
+async fn what_needs_no_signature_works_while_control_is_blocked() {
+    let sim = sim(BambuModel::P1s).await;
+    sim.set_control(BambuControl::Silent);
+    let host = host(&sim);
+    on(&host, async {
+        let (result, took) = timed(host.command(Command::Gcode("M17"))).await;
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::ControlBlocked);
+        assert!(took < SOON, "{took:?}");
+        assert_eq!(host.light(Lamp::Chamber, false).await, Ok(Outcome::confirmed()));
+    })
+    .await;
+    assert!(sim.gcode_lines().is_empty());
+    assert_eq!(told(&sim, "print"), ["gcode_line"]);
+}
+
+async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration) {
+    let begun = Instant::now();
+    let result = work.await;
+    (result, begun.elapsed())
+}
