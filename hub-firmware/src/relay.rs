@@ -145,8 +145,13 @@ async fn first_sync(events: &mut Events<'_>) -> Result<()> {
     loop {
         match events.next().await {
             Event::Resynced => return Ok(()),
-            // Waiting changes neither.
-            Event::Lost(e) if matches!(e.kind(), ErrorKind::Unauthorized | ErrorKind::Untrusted) => {
+            // Waiting changes none of them.
+            Event::Lost(e)
+                if matches!(
+                    e.kind(),
+                    ErrorKind::Unauthorized | ErrorKind::Untrusted | ErrorKind::PinMismatch
+                ) =>
+            {
                 return Err(e);
             }
             _ => {}

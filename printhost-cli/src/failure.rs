@@ -71,7 +71,10 @@ impl From<Error> for Failure {
             }
             ErrorKind::Exists => "Replace it with --overwrite, or choose another name with --as.",
             ErrorKind::Untrusted => {
-                "Check the certificate; if it is the right one, give its authority with --ca or its key with --pin."
+                "Check the certificate; if it is the right one, give its authority with --ca or its key with --pin, which printhost trust shows."
+            }
+            ErrorKind::PinMismatch => {
+                "Somebody else may be answering. If the printer's key was changed on purpose, look at it with printhost trust, and keep it with --replace; or give its pin with --pin."
             }
             ErrorKind::InvalidInput => "See printhost --help for what is possible.",
             kind => kind.advice(),
@@ -88,6 +91,7 @@ const fn code(kind: ErrorKind) -> Code {
         | ErrorKind::Disconnected
         | ErrorKind::Timeout
         | ErrorKind::Untrusted
+        | ErrorKind::PinMismatch
         | ErrorKind::Redirected
         | ErrorKind::Protocol => Code::Unreachable,
         ErrorKind::Unauthorized | ErrorKind::Forbidden => Code::Refused,

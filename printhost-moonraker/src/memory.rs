@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use printhost_core::{EVENT_QUEUE, Error, ErrorKind, Fan, Heater, JobEvent, Memory, Thumbnail};
 use printhost_net::{
-    BaseUrl, Dial as _, Net, Trust,
+    Dial as _, Net,
     memory::growing,
     rest::{LOCATION, REFUSAL},
     websocket,
@@ -63,20 +63,12 @@ const fn size_of_future<F>(_: &impl Fn() -> F) -> usize {
     size_of::<F>()
 }
 
-/// A URL, and whom to believe there.
-fn of_url(url: &BaseUrl) -> (usize, usize) {
-    let trust = match &url.origin.trust {
-        Trust::Ca(certificate) => certificate.len(),
-        _ => 0,
-    };
-    (url.origin.host.len() + url.prefix.len(), trust)
-}
-
 impl<N: Net> Moonraker<N> {
     pub(crate) fn declared(&self, longest_path: usize) -> Memory {
         let parts = self.net.parts();
         let limits = parts.limits();
-        let (url, trust) = of_url(&self.config.url);
+        let url = &self.config.url;
+        let (url, trust) = (url.memory(), url.origin.trust.memory());
         let secret = match &self.config.means {
             Means::Trusted => 0,
             Means::Key(key) => key.expose().len(),

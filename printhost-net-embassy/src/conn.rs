@@ -75,6 +75,11 @@ impl<const N: usize> Conn for EmbassyConn<'_, '_, N> {
     fn is_quiet(&mut self) -> bool {
         with!(Layer, &mut self.0, conn => conn.is_quiet())
     }
+
+    async fn finish(&mut self) -> Result<(), ConnError> {
+        with!(Layer, &mut self.0, conn => conn.finish().await?);
+        Ok(())
+    }
 }
 
 impl<const N: usize> ErrorType for EmbassyConn<'_, '_, N> {

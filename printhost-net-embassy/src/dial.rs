@@ -116,6 +116,15 @@ impl<'h, 'd, const N: usize> Dial for EmbassyDial<'h, 'd, N> {
     }
 
     #[cfg(feature = "tls-core")]
+    async fn secure(&self, conn: Self::Conn, to: &Origin) -> Result<Self::Conn> {
+        let Layer::Plain(conn) = conn.0 else {
+            return Err(Error::new(ErrorKind::InvalidInput, "connect").with_detail("it is encrypted already"));
+        };
+        let conn = Box::pin(self.tls()?.secure(to, conn)).await?;
+        Ok(EmbassyConn(Layer::Tls(Box::new(conn))))
+    }
+
+    #[cfg(feature = "tls-core")]
     fn memory(&self, to: &Origin) -> usize {
         if to.scheme == Scheme::Https { Tls::memory(&to.trust) } else { 0 }
     }

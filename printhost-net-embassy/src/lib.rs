@@ -14,4 +14,4 @@ pub use dial::embassy_net_with_tls;
 pub use dial::{EmbassyClock, EmbassyDial, EmbassyNet, embassy_net};
 pub use sockets::Sockets;
 #[cfg(feature = "tls-core")]
-pub use tls::{Tls, TlsFailure};
+pub use tls::{Date, Tls, TlsFailure};

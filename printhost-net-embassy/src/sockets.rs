@@ -2,11 +2,15 @@ use core::{cell::Cell, cmp::Ordering, fmt};
 
 use embassy_net::{
     Stack,
-    tcp::{Error as TcpError, TcpReader, TcpSocket, TcpWriter},
+    tcp::{Error as TcpError, State, TcpReader, TcpSocket, TcpWriter},
 };
 use embassy_sync::{blocking_mutex::raw::NoopRawMutex, channel::Channel};
+use embassy_time::{Duration, Timer};
 use embedded_io_async::{ErrorType, Read, Write};
 use printhost_net::{Conn, Pressure};
+
+/// How often it is looked whether the end of a connection was acknowledged.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// A fixed number of TCP sockets. They are lent to connections and come back; none is ever made or dropped later,
 /// so the memory of all connections together is what the buffers are.
@@ -124,6 +128,18 @@ impl<const N: usize> Conn for Lent<'_, '_, N> {
     fn is_quiet(&mut self) -> bool {
         let socket = self.socket();
         socket.may_recv() && socket.may_send() && !socket.can_recv()
+    }
+
+    /// Waits until the peer has acknowledged the end, after which a reset takes nothing back.
+    async fn finish(&mut self) -> Result<(), TcpError> {
+        let socket = self.socket();
+        socket.flush().await?;
+        socket.close();
+        // embassy-net wakes nobody for this.
+        while matches!(socket.state(), State::FinWait1 | State::Closing | State::LastAck) {
+            Timer::after(LOOK_AGAIN).await;
+        }
+        Ok(())
     }
 }
 

@@ -6,27 +6,28 @@ mod failure;
 mod places;
 mod sessions;
 
-use core::fmt;
+use core::{fmt, time::Duration};
 
 use printhost_core::{Error, ErrorKind, Result};
-use printhost_net::{Conn, Origin, Pressure, Trust};
+use printhost_net::{Conn, Origin, Pressure, TlsVersions, Trust};
 use rand_core::CryptoRng;
 
 pub(crate) use conn::{TlsConn, TlsReader, TlsWriter};
-use engine::{Engine, Verify};
+use engine::{Engine, Expected, Saved, Verify};
 pub(crate) use failure::TlsError;
-pub use failure::TlsFailure;
+pub use failure::{Date, TlsFailure};
 use places::{Place, Places};
-use sessions::Sessions;
+use sessions::{Key, Sessions};
 
 /// TLS 1.2 and 1.3, and the sessions that can be resumed. One per program, for all its networks. Handshakes are done one
 /// at a time, since each takes more memory than the connection that comes of it.
 ///
-/// **Dates of certificates are not checked**: a chip does not know the day. Everything else is, as [`Trust`] says;
-/// [`Trust::PublicRoots`] is refused, since a chip has no list of them.
+/// **Dates of certificates are not checked** unless [`Tls::with_time`] tells the day, which a chip does not know by itself.
+/// Everything else is, as [`Trust`] says; [`Trust::PublicRoots`] is refused, since a chip has no list of them.
 pub struct Tls {
     sessions: Sessions,
     places: Places,
+    time: fn() -> Option<Duration>,
     /// Holds the source of random numbers.
     _library: mbedtls_rs::Tls<'static>,
 }
@@ -40,7 +41,8 @@ impl Tls {
         let library = mbedtls_rs::Tls::new(random)
             .map_err(|_| Error::new(ErrorKind::Busy, "connect").with_detail("TLS is in use already"))?;
         engine::start()?;
-        Ok(Self { sessions: Sessions::default(), places: Places::new(usize::MAX), _library: library })
+        let places = Places::new(usize::MAX);
+        Ok(Self { sessions: Sessions::default(), places, time: || None, _library: library })
     }
 
     /// Opens no more than so many connections at once. A dial beyond that waits, and idle connections are given up for
@@ -48,6 +50,14 @@ impl Tls {
     /// then the memory of no more. 0 counts as 1.
     pub fn limited(mut self, most: usize) -> Self {
         self.places = Places::new(most.max(1));
+        self
+    }
+
+    /// Asks `time` for the time since 1970 with every handshake, and refuses certificates whose dates do not allow it: the
+    /// host's, those above it, and the authority's. `None` is a day that is not known (yet): dates are then not checked.
+    /// Whoever can set that time, as an SNTP server can, can have an old certificate believed; nothing else.
+    pub fn with_time(mut self, time: fn() -> Option<Duration>) -> Self {
+        self.time = time;
         self
     }
 
@@ -71,6 +81,7 @@ impl Tls {
         const STATE: usize = if cfg!(feature = "tls") { 13 << 10 } else { 10 << 10 };
         let authorities = match trust {
             Trust::Ca(bytes) => 3 * bytes.len(), // as given, and as read
+            Trust::Device { authorities, name } => 3 * authorities.len() + name.len() + 1,
             _ => 0,
         };
         engine::RECORDS + STATE + authorities
@@ -89,9 +100,77 @@ impl Tls {
         to: &Origin,
         connect: impl AsyncFn() -> Result<T>,
     ) -> Result<TlsConn<'_, T>> {
-        let (verify, pin) = match &to.trust {
-            Trust::Ca(bytes) => (Verify::Authorities(bytes), None),
-            Trust::PinnedKey(hash) => (Verify::Nothing, Some(hash)),
+        let expected = self.expected(to)?;
+        let key = sessions::key(to)?;
+        let place = self.places.take().await?;
+        // Connected first: a dial that waits for a socket holds none of an engine's memory.
+        let transport = connect().await?;
+        let turn = self.places.turn().await?;
+        let saved = self.sessions.get(&key);
+        let mut conn = match self.handshake(&expected, key, saved.as_ref(), transport).await {
+            // A server that has changed since may not even understand the wish to resume.
+            Err(failed) if saved.is_some() && !is_settled(&failed) => {
+                self.handshake(&expected, key, None, connect().await?).await
+            }
+            tried => tried,
+        }
+        .map_err(refused)?;
+        drop(turn);
+        conn.keep_place(place);
+        Ok(conn)
+    }
+
+    /// Encrypts an open connection as [`Tls::dial`] does it for `to`. There is no second try: when the wish to resume a
+    /// session may be why it failed, the session is forgotten.
+    pub(crate) async fn secure<T: Conn>(&self, to: &Origin, transport: T) -> Result<TlsConn<'_, T>> {
+        let expected = self.expected(to)?;
+        let key = sessions::key(to)?;
+        let place = self.places.take().await?;
+        let _turn = self.places.turn().await?;
+        let saved = self.sessions.get(&key);
+        let mut conn = self.handshake(&expected, key, saved.as_ref(), transport).await.map_err(refused)?;
+        conn.keep_place(place);
+        Ok(conn)
+    }
+
+    /// One handshake. Sessions are kept if the peer is the one expected, and forgotten if it fails.
+    async fn handshake<T: Conn>(
+        &self,
+        expected: &Expected<'_>,
+        key: Key,
+        saved: Option<&Saved>,
+        transport: T,
+    ) -> Result<TlsConn<'_, T>, TlsError<T::Error>> {
+        let tried = async {
+            let conn = TlsConn::handshake(Engine::new(expected, saved)?, transport).await?;
+            match expected.verify {
+                Verify::Key(pin) if conn.peer_key()? != *pin => {
+                    let _ = conn.close().await;
+                    Err(TlsFailure::PinMismatch.into())
+                }
+                _ => Ok(conn),
+            }
+        };
+        match tried.await {
+            Ok(mut conn) => {
+                conn.keep_sessions(&self.sessions, key);
+                Ok(conn)
+            }
+            Err(failed) => {
+                if !matches!(failed, TlsError::Tls(TlsFailure::OutOfMemory)) {
+                    self.sessions.forget(&key);
+                }
+                Err(failed)
+            }
+        }
+    }
+
+    fn expected<'o>(&self, to: &'o Origin) -> Result<Expected<'o>> {
+        let verify = match &to.trust {
+            Trust::Ca(authorities) => Verify::Host { authorities },
+            Trust::Device { name, .. } if name.is_empty() => return Err(TlsFailure::Name.into()),
+            Trust::Device { authorities, .. } => Verify::Device { authorities },
+            Trust::PinnedKey(hash) => Verify::Key(hash),
             Trust::PublicRoots => {
                 return Err(Error::unsupported("connect").with_detail(
                     "TLS: this device knows no public authorities; give the host's CA, or pin its key",
@@ -99,36 +178,16 @@ impl Tls {
             }
             _ => return Err(Error::unsupported("connect")),
         };
-        let key = sessions::key(to)?;
-        let place = self.places.take().await?;
-        // Connected first: a dial that waits for a socket holds none of an engine's memory.
-        let transport = connect().await?;
-        let turn = self.places.turn().await?;
-        let saved = self.sessions.get(&key);
-        let first = Engine::new(&to.host, verify, saved.as_ref())?;
-        let mut conn = match TlsConn::handshake(first, transport).await {
-            Ok(conn) => conn,
-            // A server that has changed since may not even understand the wish to resume.
-            Err(failed) if saved.is_some() && !is_settled(&failed) => {
-                self.sessions.forget(&key);
-                let transport = connect().await?;
-                let again = Engine::new(&to.host, verify, None)?;
-                TlsConn::handshake(again, transport).await.map_err(refused)?
-            }
-            Err(failed) => return Err(refused(failed)),
-        };
-        if pin.is_some_and(|pin| conn.peer_key() != Ok(*pin)) {
-            self.sessions.forget(&key);
-            let _ = conn.close().await;
-            return Err(TlsFailure::Untrusted(
-                "the host's key is not the pinned one; if it was changed on purpose, pin the new one",
-            )
-            .into());
+        Ok(Expected { verify, ..self.anyone(to) })
+    }
+
+    fn anyone<'o>(&self, to: &'o Origin) -> Expected<'o> {
+        Expected {
+            name: to.peer_name(),
+            verify: Verify::Nothing,
+            only_12: to.versions == TlsVersions::Only12,
+            time: (self.time)(),
         }
-        drop(turn);
-        conn.keep_sessions(&self.sessions, key);
-        conn.keep_place(place);
-        Ok(conn)
     }
 
     /// The key of whoever answers, after a handshake and nothing more.
@@ -140,7 +199,7 @@ impl Tls {
         let _place = self.places.take().await?;
         let transport = connect().await?;
         let _turn = self.places.turn().await?;
-        let engine = Engine::new(&to.host, Verify::Nothing, None)?;
+        let engine = Engine::new(&self.anyone(to), None)?;
         let conn = TlsConn::handshake(engine, transport).await.map_err(refused)?;
         let key = conn.peer_key()?;
         let _ = conn.close().await;
@@ -156,7 +215,7 @@ impl fmt::Debug for Tls {
 
 /// Whether a full handshake would end in the same way.
 fn is_settled<E>(error: &TlsError<E>) -> bool {
-    matches!(error, TlsError::Tls(TlsFailure::OutOfMemory | TlsFailure::Untrusted(_)))
+    matches!(error, TlsError::Tls(failure) if failure.is_settled())
 }
 
 fn refused<E: fmt::Display>(error: TlsError<E>) -> Error {

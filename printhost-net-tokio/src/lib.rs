@@ -12,3 +12,4 @@ pub use hyper_backend::{Hyper, HyperConn};
 pub use io::FromTokio;
 pub use platform::{HyperNet, OsEntropy, PortableNet, TokioClock, TokioNet, TokioParts};
 pub use stream::{ReadHalf, TokioConn, WriteHalf};
+pub use tls::PeerKey;

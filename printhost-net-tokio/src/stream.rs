@@ -2,15 +2,21 @@ use std::{
     io,
     pin::Pin,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use embedded_io_async::{ErrorType, Read, Write};
 use printhost_net::Conn;
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     net::{TcpStream, tcp},
 };
 use tokio_rustls::client::TlsStream;
+
+/// How much of an upload the system takes before the network does, in bytes.
+#[cfg(target_os = "linux")]
+const HELD_BACK: u32 = 128 << 10;
 
 /// A TCP connection, with TLS or without; also a reader and writer of tokio.
 #[derive(Debug)]
@@ -52,6 +58,21 @@ impl Conn for TokioConn {
         let mut byte = [0];
         let mut cx = Context::from_waker(Waker::noop());
         self.tcp().poll_peek(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending()
+    }
+
+    /// The system resets it then too when the whole program ends.
+    fn begin_whole(&mut self) {
+        let socket = SockRef::from(self.tcp());
+        // Neither fails on a socket that is open; a peer that takes a part for the whole is then what it always was.
+        let _ = socket.set_linger(Some(Duration::ZERO));
+        #[cfg(target_os = "linux")]
+        let _ = socket.set_tcp_notsent_lowat(HELD_BACK);
+    }
+
+    async fn finish(&mut self) -> io::Result<()> {
+        AsyncWriteExt::flush(self).await?;
+        SockRef::from(self.tcp()).set_linger(None)?;
+        AsyncWriteExt::shutdown(self).await
     }
 }
 

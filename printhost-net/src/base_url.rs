@@ -47,6 +47,31 @@ pub enum Trust {
     /// Only a certificate with this public key: SHA-256 of its SubjectPublicKeyInfo, as in `curl --pinnedpubkey`.
     /// Neither name nor dates are looked at.
     PinnedKey([u8; 32]),
+    /// Only a device's certificate: one of these authorities (DER, or any number as PEM) has signed it, directly or
+    /// through others that are given here or sent by the device, and this name, a serial number for instance, is
+    /// exactly its common name or one of its SAN. X.509 version 1 will do. A self-signed certificate may stand here
+    /// too. An authority of version 3 must be marked as one; of another version it is one because it is given here.
+    /// The dates of all of them count where the day is known.
+    ///
+    /// The name is told to the device (SNI) as far as it can be, and sessions are kept by it: the host of the
+    /// [`Origin`] is only where to connect.
+    Device {
+        /// Who has signed.
+        authorities: Vec<u8>,
+        /// For whom.
+        name: String,
+    },
+}
+
+impl Trust {
+    /// The heap that it takes, in bytes.
+    pub const fn memory(&self) -> usize {
+        match self {
+            Self::Ca(certificates) => certificates.len(),
+            Self::Device { authorities, name } => authorities.len() + name.len(),
+            Self::PublicRoots | Self::PinnedKey(_) => 0,
+        }
+    }
 }
 
 /// Which TLS to offer.
@@ -95,6 +120,15 @@ impl Origin {
 
     const fn new(scheme: Scheme, host: String, port: u16, trust: Trust) -> Self {
         Self { scheme, host, port, trust, versions: TlsVersions::All }
+    }
+
+    /// Who answers there, by name, when encrypted: the device's, else the host's. This is what is told (SNI), what must
+    /// be found in a certificate, and what sessions are kept by.
+    pub fn peer_name(&self) -> &str {
+        match &self.trust {
+            Trust::Device { name, .. } => name,
+            _ => &self.host,
+        }
     }
 
     /// The value of a `Host` header: without the zone of a link-local address, which is this machine's own affair.
@@ -193,6 +227,11 @@ impl BaseUrl {
         self
     }
 
+    /// The heap that it takes without its trust, in bytes.
+    pub const fn memory(&self) -> usize {
+        self.origin.host.len() + self.prefix.len()
+    }
+
     /// The request target of a path on this host.
     pub fn target(&self, path: &str) -> String {
         self.prefix.clone() + path
@@ -213,7 +252,8 @@ impl BaseUrl {
         };
         let cut = absolute.find(['?', '#']).unwrap_or(absolute.len());
         let url = absolute[..cut].strip_suffix(path).ok_or_else(refuse)?;
-        let to = Self::parse(url).map_err(|_| refuse())?.with_trust(self.origin.trust.clone());
+        let mut to = Self::parse(url).map_err(|_| refuse())?.with_trust(self.origin.trust.clone());
+        to.origin.versions = self.origin.versions;
         let weaker = self.origin.scheme == Scheme::Https && to.origin.scheme == Scheme::Http;
         if weaker || !to.origin.host.eq_ignore_ascii_case(&self.origin.host) || to == *self {
             return Err(refuse());

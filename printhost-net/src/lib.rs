@@ -3,12 +3,14 @@
 extern crate alloc;
 
 mod base_url;
+pub mod ftp;
 pub mod http;
 mod http1;
 pub mod json;
 pub mod link;
 mod login;
 pub mod memory;
+pub mod mqtt;
 mod net;
 mod pool;
 pub mod proto;

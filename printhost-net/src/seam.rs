@@ -31,6 +31,19 @@ pub trait Conn: Read + Write {
 
     /// Without waiting: there is no unread byte and no end, so that an idle connection may be used again.
     fn is_quiet(&mut self) -> bool;
+
+    /// For what is whole only with the end of the connection: until [`Conn::finish`], dropping the connection resets it, so
+    /// that the peer cannot take what it has got by then for everything. A platform also holds little back that the
+    /// network has not taken yet. Where nothing is said here, dropping does what it always does.
+    fn begin_whole(&mut self) {}
+
+    /// Ends the writing half: the peer is told that this was all, inside TLS and below it. Nothing can be written any
+    /// more; reading goes on. Where a dropped connection takes back what was written, this waits until the peer has
+    /// acknowledged all of it; elsewhere the system goes on sending. Whoever can learn from the peer that it has everything
+    /// keeps the connection until then, since unread bytes may turn a drop into a reset.
+    async fn finish(&mut self) -> Result<(), Self::Error> {
+        self.flush().await
+    }
 }
 
 /// Whether another connection can be had.
@@ -51,8 +64,8 @@ pub trait Dial {
     type Conn: Conn;
 
     /// Resolves the name, connects, and for [`crate::Scheme::Https`] does the TLS handshake as [`crate::Trust`]
-    /// demands. Waits while no socket is free. Errors: [`ErrorKind::Unreachable`], [`ErrorKind::Untrusted`], and
-    /// [`ErrorKind::Protocol`] when the other side does not speak TLS.
+    /// demands. Waits while no socket is free. Errors: [`ErrorKind::Unreachable`], [`ErrorKind::Untrusted`],
+    /// [`ErrorKind::PinMismatch`], and [`ErrorKind::Protocol`] when the other side does not speak TLS.
     async fn dial(&self, to: &Origin) -> Result<Self::Conn>;
 
     /// Does the TLS handshake on a plain connection that is open already, as [`Dial::dial`] does it for `to`: with its

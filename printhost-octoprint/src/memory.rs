@@ -3,7 +3,7 @@
 
 use printhost_core::{EVENT_QUEUE, Heater, Memory};
 use printhost_net::{
-    BaseUrl, Dial as _, Net, Trust, json,
+    Dial as _, Net, json,
     memory::growing,
     rest::{LOCATION, REFUSAL},
     websocket,
@@ -47,20 +47,12 @@ fn pushed(limit: usize) -> usize {
     json::memory(limit) + READ + 2 * STATUS
 }
 
-/// A URL, and whom to believe there.
-fn of_url(url: &BaseUrl) -> (usize, usize) {
-    let trust = match &url.origin.trust {
-        Trust::Ca(certificate) => certificate.len(),
-        _ => 0,
-    };
-    (url.origin.host.len() + url.prefix.len(), trust)
-}
-
 impl<N: Net> OctoPrint<N> {
     pub(crate) fn declared(&self, longest_path: usize) -> Memory {
         let parts = self.net.parts();
         let limits = parts.limits();
-        let (url, trust) = of_url(&self.config.url);
+        let url = &self.config.url;
+        let (url, trust) = (url.memory(), url.origin.trust.memory());
         let key = self.config.api_key.expose().len();
         // The route, with the prefix and without, is held beside the head.
         let request = |path: usize, body: usize| {

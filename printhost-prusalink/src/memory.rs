@@ -3,7 +3,7 @@
 
 use printhost_core::{EVENT_QUEUE, Fan, Heater, Memory};
 use printhost_net::{
-    BaseUrl, Dial as _, Net, Trust, json,
+    Dial as _, Net, json,
     memory::growing,
     rest::{LOCATION, REFUSAL},
 };
@@ -39,20 +39,12 @@ fn parsed(limit: usize) -> usize {
     refusal.max(json::memory(limit) + answer)
 }
 
-/// A URL, and whom to believe there.
-fn of_url(url: &BaseUrl) -> (usize, usize) {
-    let trust = match &url.origin.trust {
-        Trust::Ca(certificate) => certificate.len(),
-        _ => 0,
-    };
-    (url.origin.host.len() + url.prefix.len(), trust)
-}
-
 impl<N: Net> PrusaLink<N> {
     pub(crate) fn declared(&self, longest_path: usize) -> Memory {
         let parts = self.net.parts();
         let limits = parts.limits();
-        let (url, trust) = of_url(&self.config.url);
+        let url = &self.config.url;
+        let (url, trust) = (url.memory(), url.origin.trust.memory());
         // A digest is put together from what the host asks for, and read from it.
         let login = if self.config.is_digest { 4 * CREDENTIALS } else { self.config.secret_len };
         // Every byte of a path may become three, and the host may tell of one of its own.

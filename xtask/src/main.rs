@@ -38,6 +38,7 @@ mod sizes;
 mod steps;
 mod test;
 mod tls;
+mod tls_devices;
 mod tls_front;
 mod workspace;
 
@@ -61,6 +62,7 @@ usage: cargo xtask <command>
   firmware [NAME...]    every firmware image that can be built here, or these: made, checked, measured
   qemu                  the hub on an emulated microcontroller, against real servers
   qemu --relay          a file through it into a real PrusaLink and a real Moonraker
+  qemu --devices        whom it believes on devices with certificates of their own
   qemu --suite DRIVER   the conformance suite on it, with one driver
   endure [--rounds N] [--seed S]
                         many relays of that hub, with something going wrong in most of them
@@ -113,6 +115,7 @@ fn main() -> ExitCode {
                 return ExitCode::from(2);
             }
         },
+        ["qemu", "--devices"] => tls_devices::alone(),
         ["qemu", "--relay"] => board_relay::relays(),
         ["package"] => package::package(),
         ["ledger"] => ledger::write(),

@@ -115,7 +115,9 @@ fn tests(steps: &mut Steps) -> Result {
     octorest::run(steps)?;
     moonraker_api::run(steps)?;
     pyprusalink::run(steps)?;
-    peers::announcers(steps, &[])
+    peers::announcers(steps, &[])?;
+    peers::mqtt(steps, &[])?;
+    peers::ftp_servers(steps, &[])
 }
 
 /// All of them at once: they mostly wait for what a simulated printer does.

@@ -101,6 +101,7 @@ fn list(config: &Config, keys: &KeyStore, out: &Output) -> Result<(), Failure> {
         let trust = match entry.trust {
             Some(Trust::PinnedKey(_)) => "pin",
             Some(Trust::Ca(_)) => "ca",
+            Some(Trust::Device { .. }) => "device",
             _ => "public",
         };
         let groups: Vec<String> = entry.groups.iter().map(|group| format!("@{group}")).collect();

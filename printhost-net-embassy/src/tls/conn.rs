@@ -214,6 +214,13 @@ impl<'t, T: Conn> Conn for TlsConn<'t, T> {
             };
         }
     }
+
+    async fn finish(&mut self) -> Result<(), Self::Error> {
+        self.flush().await?;
+        self.shared.engine.borrow_mut().close();
+        self.flush().await?;
+        self.transport.finish().await.map_err(TlsError::Transport)
+    }
 }
 
 impl<T: Conn> ErrorType for TlsConn<'_, T> {

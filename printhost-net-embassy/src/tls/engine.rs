@@ -7,31 +7,35 @@
 // Sound, in six parts:
 // - Memory: every C structure lives in an `Owned`, at one address from `mbedtls_calloc` until drop, initialised and
 //   freed by mbedTLS' own pair of functions. All-zero bytes are valid for each of them and for `Wire`.
-// - Lifetimes: what C remembers a pointer to (the configuration, the authorities, the wire) is a field of the engine
-//   declared after the context, so it is freed after it. The authorities are only taken away earlier together with
-//   the pointer to them. Names and saved sessions are copied by C.
+// - Lifetimes: what C remembers a pointer to (the configuration, the authorities, the wire, the judge) is a field
+//   of the engine declared after the context, so it is freed after it. The authorities are only taken away earlier
+//   together with the pointer to them. Names and saved sessions are copied by C. The judge points back to the context,
+//   and is called by nothing else.
 // - Aliasing: C structures are reached through raw pointers only. A reference into the wire is formed either inside
 //   a callback, while C runs and no method holds one, or in a method that calls no C while it holds it; `&mut self`
 //   keeps these apart.
 // - Threads: a raw pointer makes the engine neither `Send` nor `Sync`.
 // - Allocation: `calloc` and `free` are the firmware's, as C knows them; both come from there.
 // - Callbacks: they do not unwind; the lengths C gives are those of its own buffers, and it is given null only with
-//   a length of 0, which both callbacks answer before they look at the pointer.
+//   a length of 0, which both of the wire answer before they look at the pointer. The judge's is given a certificate
+//   that C has read, whose lists end in null, and keeps nothing of it.
 #![allow(unsafe_code)]
 
 use alloc::{ffi::CString, vec::Vec};
 use core::{
-    ffi::{c_int, c_uchar, c_void},
+    ffi::{CStr, c_int, c_uchar, c_void},
     mem,
     net::IpAddr,
     ptr::{NonNull, null, null_mut},
     slice,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::Duration,
 };
 
 use mbedtls_rs::sys;
+use printhost_net::proto::date::unix_time;
 
-use super::TlsFailure;
+use super::{Date, TlsFailure};
 
 /// What mbedTLS holds for a record in each direction.
 pub(super) const RECORDS: usize =
@@ -53,9 +57,24 @@ const TICKETS: usize = 2;
 #[derive(Clone, Copy)]
 pub(super) enum Verify<'a> {
     /// A certificate that one of these authorities (DER, or PEM) has signed, for the name or address connected to.
-    Authorities(&'a [u8]),
+    Host { authorities: &'a [u8] },
+    /// The same, for exactly the name, wherever it stands.
+    Device { authorities: &'a [u8] },
     /// Nothing is judged here: the caller compares [`Engine::peer_key`]. The peer must still prove to have the key.
+    Key(&'a [u8; 32]),
+    /// Whoever answers.
     Nothing,
+}
+
+/// Who should answer, and how.
+pub(super) struct Expected<'a> {
+    /// Told to the peer.
+    pub(super) name: &'a str,
+    pub(super) verify: Verify<'a>,
+    /// No TLS but 1.2.
+    pub(super) only_12: bool,
+    /// Since 1970, if the day is known.
+    pub(super) time: Option<Duration>,
 }
 
 /// A session to be resumed.
@@ -75,6 +94,7 @@ pub(super) struct Engine {
     config: Owned<sys::mbedtls_ssl_config>,
     authorities: Option<Owned<sys::mbedtls_x509_crt>>,
     wire: Owned<Wire>,
+    judge: Owned<Judge>,
     /// The address to be found in the certificate, until mbedTLS knows it.
     address: Option<CString>,
     resumed_key: Option<[u8; 32]>,
@@ -85,21 +105,22 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// A client that is about to say hello to `host`.
-    pub(super) fn new(host: &str, verify: Verify<'_>, saved: Option<&Saved>) -> Result<Self, TlsFailure> {
-        let name = CString::new(host).map_err(|_| TlsFailure::Name)?;
+    /// A client that is about to say hello.
+    pub(super) fn new(expected: &Expected<'_>, saved: Option<&Saved>) -> Result<Self, TlsFailure> {
+        let name = CString::new(expected.name).map_err(|_| TlsFailure::Name)?;
         let mut engine = Self {
             context: Owned::new()?,
             config: Owned::new()?,
             authorities: None,
             wire: Owned::new()?,
+            judge: Owned::new()?,
             address: None,
             resumed_key: None,
             peer_key: None,
             fresh: Vec::new(),
             closed: false,
         };
-        engine.configure(verify)?;
+        engine.configure(expected)?;
         let (context, config) = (engine.context.as_ptr(), engine.config.as_ptr());
         unsafe {
             check(sys::mbedtls_ssl_setup(context, config))?;
@@ -107,7 +128,7 @@ impl Engine {
             sys::mbedtls_ssl_set_bio(context, wire, Some(send), Some(receive), None);
         }
         // The name is told to the server, an address must not be (RFC 6066, 3).
-        match host.parse::<IpAddr>() {
+        match expected.name.parse::<IpAddr>() {
             Ok(_) => unsafe {
                 check(sys::mbedtls_ssl_set_hostname(context, null()))?;
                 engine.address = Some(name);
@@ -127,7 +148,7 @@ impl Engine {
         Ok(engine)
     }
 
-    fn configure(&mut self, verify: Verify<'_>) -> Result<(), TlsFailure> {
+    fn configure(&mut self, expected: &Expected<'_>) -> Result<(), TlsFailure> {
         let config = self.config.as_ptr();
         unsafe {
             check(sys::mbedtls_ssl_config_defaults(
@@ -147,14 +168,29 @@ impl Engine {
                 sys::MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED as c_int,
             );
         }
-        let mode = match verify {
-            Verify::Authorities(bytes) => {
-                let authorities = parse(bytes)?;
-                unsafe { sys::mbedtls_ssl_conf_ca_chain(config, authorities.as_ptr(), null_mut()) };
+        if expected.only_12 {
+            // `mbedtls_ssl_conf_max_tls_version` is inline in C, and nothing else.
+            let last = sys::mbedtls_ssl_protocol_version_MBEDTLS_SSL_VERSION_TLS1_2;
+            unsafe { (*config).private_max_tls_version = last };
+        }
+        let mode = match expected.verify {
+            Verify::Host { authorities } | Verify::Device { authorities } => {
+                let authorities = parse(authorities)?;
+                let judge = Judge {
+                    context: self.context.as_ptr(),
+                    is_exact: matches!(expected.verify, Verify::Device { .. }),
+                    time: expected.time.map_or(0, |time| time.as_secs() as i64),
+                    date: [0; 3],
+                };
+                unsafe {
+                    self.judge.as_ptr().write(judge);
+                    sys::mbedtls_ssl_conf_ca_chain(config, authorities.as_ptr(), null_mut());
+                    sys::mbedtls_ssl_conf_verify(config, Some(judge_one), self.judge.as_ptr().cast());
+                }
                 self.authorities = Some(authorities);
                 sys::MBEDTLS_SSL_VERIFY_REQUIRED
             }
-            Verify::Nothing => sys::MBEDTLS_SSL_VERIFY_OPTIONAL,
+            Verify::Key(_) | Verify::Nothing => sys::MBEDTLS_SSL_VERIFY_OPTIONAL,
         };
         unsafe { sys::mbedtls_ssl_conf_authmode(config, mode as c_int) };
         Ok(())
@@ -193,7 +229,8 @@ impl Engine {
                 _ if REFUSED.load(Relaxed) => return Err(TlsFailure::OutOfMemory),
                 code => {
                     let flags = unsafe { sys::mbedtls_ssl_get_verify_result(context) };
-                    return Err(TlsFailure::of_handshake(code, flags));
+                    let date = unsafe { (*self.judge.as_ptr()).date };
+                    return Err(TlsFailure::of_handshake(code, flags, Date(date)));
                 }
             }
         }
@@ -492,6 +529,72 @@ unsafe extern "C" fn send(wire: *mut c_void, from: *const c_uchar, len: usize) -
     n as c_int
 }
 
+/// What certificates are judged by beside the rules of mbedTLS, which sees it in the callback below.
+struct Judge {
+    /// Knows the name.
+    context: *const sys::mbedtls_ssl_context,
+    /// Whether the name must be exactly this one, wherever it stands; else mbedTLS compares.
+    is_exact: bool,
+    /// Seconds since 1970, or 0.
+    time: i64,
+    /// Which date was the wrong one.
+    date: [i32; 3],
+}
+
+/// Called for each certificate on the way from the authority to the peer's own, which has depth 0.
+unsafe extern "C" fn judge_one(
+    judge: *mut c_void,
+    certificate: *mut sys::mbedtls_x509_crt,
+    depth: c_int,
+    flags: *mut u32,
+) -> c_int {
+    let (judge, certificate, flags) = unsafe { (&mut *judge.cast::<Judge>(), &*certificate, &mut *flags) };
+    if judge.time != 0 {
+        let seconds =
+            |it: &sys::mbedtls_x509_time| unix_time([it.year, it.mon, it.day], [it.hour, it.min, it.sec]);
+        let (from, to) = (&certificate.valid_from, &certificate.valid_to);
+        if judge.time < seconds(from) {
+            *flags |= sys::MBEDTLS_X509_BADCERT_FUTURE;
+            judge.date = [from.year, from.mon, from.day];
+        } else if judge.time > seconds(to) {
+            *flags |= sys::MBEDTLS_X509_BADCERT_EXPIRED;
+            judge.date = [to.year, to.mon, to.day];
+        }
+    }
+    if depth == 0 && judge.is_exact {
+        let name = unsafe { (*judge.context).private_hostname };
+        *flags |= sys::MBEDTLS_X509_BADCERT_CN_MISMATCH;
+        if !name.is_null() && unsafe { is_for(certificate, CStr::from_ptr(name).to_bytes()) } {
+            *flags &= !sys::MBEDTLS_X509_BADCERT_CN_MISMATCH;
+        }
+    }
+    0
+}
+
+/// Whether a common name, or a name of the SAN, is exactly this one. The certificate is one that C has read.
+unsafe fn is_for(certificate: &sys::mbedtls_x509_crt, name: &[u8]) -> bool {
+    const COMMON_NAME: [u8; 3] = [0x55, 4, 3];
+    const DNS_NAME: c_int = 0x82;
+    let is = |buf: &sys::mbedtls_x509_buf, bytes: &[u8]| {
+        !buf.p.is_null() && unsafe { slice::from_raw_parts(buf.p, buf.len) } == bytes
+    };
+    let mut part = &raw const certificate.subject;
+    while let Some(named) = unsafe { part.as_ref() } {
+        if is(&named.oid, &COMMON_NAME) && is(&named.val, name) {
+            return true;
+        }
+        part = named.next;
+    }
+    let mut next = &raw const certificate.subject_alt_names;
+    while let Some(alternative) = unsafe { next.as_ref() } {
+        if alternative.buf.tag == DNS_NAME && is(&alternative.buf, name) {
+            return true;
+        }
+        next = alternative.next;
+    }
+    false
+}
+
 /// From the source of `mbedtls_rs::Tls`, by the way PSA takes there.
 unsafe extern "C" fn random(_: *mut c_void, into: *mut c_uchar, len: usize) -> c_int {
     unsafe { sys::psa_generate_random(into, len) }
@@ -517,9 +620,10 @@ inside!(sys::mbedtls_ssl_config, sys::mbedtls_ssl_config_init, sys::mbedtls_ssl_
 inside!(sys::mbedtls_ssl_session, sys::mbedtls_ssl_session_init, sys::mbedtls_ssl_session_free);
 inside!(sys::mbedtls_x509_crt, sys::mbedtls_x509_crt_init, sys::mbedtls_x509_crt_free);
 inside!(Wire, nothing, nothing);
+inside!(Judge, nothing, nothing);
 
-/// All zeros is an empty wire.
-unsafe extern "C" fn nothing(_: *mut Wire) {}
+/// All zeros is an empty wire, and a judge of nothing.
+unsafe extern "C" fn nothing<T>(_: *mut T) {}
 
 /// A structure in mbedTLS' heap.
 struct Owned<T: Inside>(NonNull<T>);

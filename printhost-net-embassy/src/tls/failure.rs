@@ -10,6 +10,12 @@ use printhost_core::{Error, ErrorKind};
 pub enum TlsFailure {
     /// The peer is not the one that is trusted, for this reason.
     Untrusted(&'static str),
+    /// A certificate of the peer's, or one above it, has expired on that day.
+    Expired(Date),
+    /// A certificate of the peer's, or one above it, is not valid before that day.
+    NotYetValid(Date),
+    /// The peer's key is not the pinned one.
+    PinMismatch,
     /// The authorities given are no certificates.
     Authority,
     /// A host cannot have this name.
@@ -22,6 +28,18 @@ pub enum TlsFailure {
     Refused,
     /// Not TLS as it should be; the number is mbedTLS'.
     Protocol(i32),
+}
+
+/// A day of a certificate: year, month, day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Date(pub [i32; 3]);
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self([year, month, day]) = self;
+        write!(f, "{year:04}-{month:02}-{day:02}")
+    }
 }
 
 /// Of mbedTLS and, in the low bits, of the module below that failed.
@@ -49,19 +67,31 @@ impl TlsFailure {
         }
     }
 
-    /// `flags` say what is wrong with the certificate.
-    pub(super) fn of_handshake(code: i32, flags: u32) -> Self {
+    /// `flags` say what is wrong with the certificate, `date` which date it is if it is one.
+    pub(super) fn of_handshake(code: i32, flags: u32, date: Date) -> Self {
         let has = |flag| flags & flag != 0;
         match Self::of(code) {
             Self::Protocol(
                 sys::MBEDTLS_ERR_X509_CERT_VERIFY_FAILED | sys::MBEDTLS_ERR_SSL_BAD_CERTIFICATE,
-            ) => Self::Untrusted(if has(sys::MBEDTLS_X509_BADCERT_NOT_TRUSTED) {
-                "no authority given has signed the certificate; give the host's CA, or pin its key"
-            } else if has(sys::MBEDTLS_X509_BADCERT_CN_MISMATCH) {
-                "the certificate is for another name; connect to that name, or pin the key"
-            } else {
-                "the certificate is too weak, or not for a server; replace it, or pin its key"
-            }),
+            ) => {
+                if has(sys::MBEDTLS_X509_BADCERT_NOT_TRUSTED) {
+                    Self::Untrusted(
+                        "no authority given has signed the certificate; give the host's CA, or pin its key",
+                    )
+                } else if has(sys::MBEDTLS_X509_BADCERT_EXPIRED) {
+                    Self::Expired(date)
+                } else if has(sys::MBEDTLS_X509_BADCERT_FUTURE) {
+                    Self::NotYetValid(date)
+                } else if has(sys::MBEDTLS_X509_BADCERT_CN_MISMATCH) {
+                    Self::Untrusted(
+                        "the certificate is for another name; connect to that name, or pin the key",
+                    )
+                } else {
+                    Self::Untrusted(
+                        "the certificate is too weak, or not for a server; replace it, or pin its key",
+                    )
+                }
+            }
             Self::Protocol(
                 sys::MBEDTLS_ERR_RSA_VERIFY_FAILED
                 | sys::MBEDTLS_ERR_RSA_INVALID_PADDING
@@ -71,9 +101,15 @@ impl TlsFailure {
         }
     }
 
+    /// Whether a full handshake instead of a resumed one would end in the same way.
+    pub(super) fn is_settled(self) -> bool {
+        matches!(self.error_kind(), ErrorKind::Busy | ErrorKind::Untrusted | ErrorKind::PinMismatch)
+    }
+
     fn error_kind(self) -> ErrorKind {
         match self {
-            Self::Untrusted(_) => ErrorKind::Untrusted,
+            Self::Untrusted(_) | Self::Expired(_) | Self::NotYetValid(_) => ErrorKind::Untrusted,
+            Self::PinMismatch => ErrorKind::PinMismatch,
             Self::Authority | Self::Name => ErrorKind::InvalidInput,
             Self::OutOfMemory => ErrorKind::Busy,
             Self::Cut => ErrorKind::Unreachable,
@@ -87,6 +123,13 @@ impl fmt::Display for TlsFailure {
         f.write_str("TLS: ")?;
         match self {
             Self::Untrusted(why) => f.write_str(why),
+            Self::Expired(date) => write!(f, "the certificate or one above it has expired on {date}"),
+            Self::NotYetValid(date) => {
+                write!(f, "the certificate or one above it is not valid before {date}")
+            }
+            Self::PinMismatch => f.write_str(
+                "the host's key is not the pinned one; if it was changed on purpose, pin the new one",
+            ),
             Self::Authority => f.write_str("the CA given is no certificate"),
             Self::Name => f.write_str("the host name is not valid for TLS"),
             Self::OutOfMemory => f.write_str("not enough memory for the connection"),

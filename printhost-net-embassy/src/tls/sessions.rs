@@ -1,7 +1,7 @@
 use alloc::vec::Vec;
 use core::{cell::RefCell, fmt};
 
-use printhost_net::{Origin, Trust};
+use printhost_net::{Origin, TlsVersions, Trust};
 
 use super::{
     TlsFailure,
@@ -65,14 +65,16 @@ pub(super) fn key(origin: &Origin) -> Result<Key, TlsFailure> {
     let (kind, trust): (u8, &[u8]) = match &origin.trust {
         Trust::Ca(bytes) => (1, bytes),
         Trust::PinnedKey(hash) => (2, hash),
+        Trust::Device { authorities, .. } => (3, authorities), // the name is the origin's
         _ => (0, &[]),
     };
     let mut text = Vec::new();
-    let host = origin.host.as_bytes();
-    text.try_reserve_exact(host.len() + 36).map_err(|_| TlsFailure::OutOfMemory)?;
+    let name = origin.peer_name().as_bytes();
+    text.try_reserve_exact(name.len() + 36).map_err(|_| TlsFailure::OutOfMemory)?;
     text.extend_from_slice(&sha256(trust)?);
     text.push(kind);
+    text.push(u8::from(origin.versions == TlsVersions::Only12));
     text.extend_from_slice(&origin.port.to_le_bytes());
-    text.extend_from_slice(host);
+    text.extend_from_slice(name);
     sha256(&text)
 }

@@ -1,0 +1,350 @@
+//! Data connections, listings and downloads.
+
+use alloc::vec;
+use core::time::Duration;
+
+use embedded_io_async::{Read, Write};
+use printhost_core::{Error, ErrorKind, Result, within};
+
+use super::{DataChannel, Ftp, absolute, control::Control};
+use crate::{
+    Conn, Dial, Net, Origin,
+    proto::ftp::{Command, Entry, Listing, Reply},
+};
+
+/// More lines than this are no listing of a printer's folder.
+const MAX_LINES: u32 = 100_000;
+/// How long the server may take to say what became of a transfer that was broken off.
+const SETTLE: Duration = Duration::from_secs(10);
+/// How much of a listing is read at a time.
+const PIECE: usize = 1024;
+
+/// How a listing went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Listed {
+    /// How many lines were passed over: other formats, and names that lead out of the folder or that cannot be sent back.
+    pub skipped: u32,
+    /// There is more, which was not wanted.
+    pub stopped: bool,
+}
+
+type ConnOf<N> = <<N as Net>::Dial as Dial>::Conn;
+
+/// What came of asking for a transfer.
+pub(super) enum Transfer<C> {
+    /// It may begin.
+    Open(Control<C>, C),
+    /// It was over before it began.
+    Done,
+}
+
+impl<N: Net> Ftp<'_, N> {
+    /// Hands over what is in a folder (`""` is the root), in the server's order, until `take` says that it is enough.
+    ///
+    /// Names are the server's, and each is the name of one entry of the folder, of at most 255 bytes, without control
+    /// characters, `/` and `\`; others are passed over and counted. A listing that is cut short where the network can do
+    /// that unnoticed is not noticed here either: small servers do not end TLS properly.
+    pub async fn list(
+        &mut self,
+        folder: &str,
+        mut take: impl FnMut(Entry) -> Result<bool>,
+    ) -> Result<Listed> {
+        let operation = "list";
+        let path = match folder {
+            "" => "/".into(),
+            folder => absolute(operation, folder)?,
+        };
+        let Transfer::Open(control, mut data) = self.transfer(operation, Some(&path), Command::List).await?
+        else {
+            return Ok(Listed::default());
+        };
+        let mut listing = Listing::new();
+        let mut piece = vec![0; PIECE];
+        let result = loop {
+            match self.piece(operation, &mut data, &mut piece).await {
+                Ok(0) => break listing.finish().map_or(Ok(true), &mut take),
+                Ok(n) => match feed(&mut listing, &piece[..n], &mut take) {
+                    Ok(true) if listing.lines() > MAX_LINES => {
+                        break Err(Error::new(ErrorKind::TooLarge, operation)
+                            .with_detail(format_args!("a folder of over {MAX_LINES} lines")));
+                    }
+                    Ok(true) => {}
+                    enough => break enough,
+                },
+                // The server's word decides whether that was all.
+                Err(error) if error.kind() == ErrorKind::Disconnected => {
+                    break listing.finish().map_or(Ok(true), &mut take);
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        drop(data);
+        let skipped = listing.skipped();
+        match result {
+            Ok(true) => {
+                self.end(operation, control).await?;
+                Ok(Listed { skipped, stopped: false })
+            }
+            Ok(false) => {
+                self.settle(operation, control).await;
+                Ok(Listed { skipped, stopped: true })
+            }
+            Err(error) => {
+                self.settle(operation, control).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Gets a file and returns its length. Nothing less than the size that the server told before is a success; of a server
+    /// that tells none, only what TLS or the server's word shows to be complete.
+    pub async fn retrieve(&mut self, path: &str, sink: &mut (impl Write + ?Sized)) -> Result<u64> {
+        let operation = "download";
+        let path = absolute(operation, path)?;
+        let size = match self.size_of(operation, &path).await {
+            Ok(size) => Some(size),
+            Err(error) if error.kind() == ErrorKind::Unsupported => None,
+            Err(error) => return Err(error),
+        };
+        let Transfer::Open(control, mut data) = self.transfer(operation, None, Command::Retr(&path)).await?
+        else {
+            return short(operation, 0, size);
+        };
+        let mut piece = vec![0; self.net.parts().limits().chunk];
+        let mut got = 0;
+        let is_cut = loop {
+            match self.piece(operation, &mut data, &mut piece).await {
+                Ok(0) => break false,
+                Ok(n) => {
+                    got += n as u64;
+                    if let Err(error) = sink.write_all(&piece[..n]).await {
+                        drop(data);
+                        self.settle(operation, control).await;
+                        return Err(Error::new(ErrorKind::Sink, operation).with_detail(error));
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Disconnected => break true,
+                Err(error) => return Err(error),
+            }
+        };
+        drop(data);
+        self.end(operation, control).await?;
+        if is_cut && size.is_none() {
+            return Err(cut(operation));
+        }
+        short(operation, got, size)?;
+        sink.flush().await.map_err(|e| Error::new(ErrorKind::Sink, operation).with_detail(e))?;
+        Ok(got)
+    }
+
+    /// Connects for a transfer, in a folder or wherever, asks for it, and encrypts the connection once the server has said
+    /// that it begins.
+    pub(super) async fn transfer(
+        &mut self,
+        operation: &'static str,
+        folder: Option<&str>,
+        command: Command<'_>,
+    ) -> Result<Transfer<ConnOf<N>>> {
+        match self.try_transfer(operation, folder, command).await {
+            Err(Failed::Encrypting(_)) if self.settings.data == DataChannel::EncryptedIfPossible => {
+                // The server may still be busy with the handshake: a new connection is in nobody's way.
+                self.is_clear = true;
+                self.open(operation).await?;
+                match self.try_transfer(operation, folder, command).await {
+                    Ok(transfer) => Ok(transfer),
+                    Err(Failed::Encrypting(error) | Failed::Otherwise(error)) => Err(error),
+                }
+            }
+            Ok(transfer) => Ok(transfer),
+            Err(Failed::Encrypting(error) | Failed::Otherwise(error)) => Err(error),
+        }
+    }
+
+    async fn try_transfer(
+        &mut self,
+        operation: &'static str,
+        folder: Option<&str>,
+        command: Command<'_>,
+    ) -> Result<Transfer<ConnOf<N>>, Failed> {
+        let net = self.net;
+        // Not as an argument of LIST, where blanks, stars and a leading - have meanings of their own.
+        if let Some(folder) = folder {
+            self.done(operation, Command::Cwd(folder)).await?;
+        }
+        let port = self.passive(operation).await?;
+        let mut control = self.take_control(operation)?;
+        let data = net.parts().dial(&Origin::http(self.origin.host.clone(), port)).await;
+        let mut data = match data {
+            Ok(data) => data,
+            Err(error) => {
+                // Nothing was asked for yet.
+                self.control = Some(control);
+                return Err(error.in_operation(operation).into());
+            }
+        };
+        if matches!(command, Command::Stor(_)) {
+            data.begin_whole();
+        }
+        let reply = control.ask(net, operation, command).await?;
+        if !reply.is_preliminary() {
+            self.keep(control, &reply);
+            return if reply.is_done() {
+                Ok(Transfer::Done)
+            } else {
+                Err(self.refused(operation, &reply).into())
+            };
+        }
+        self.last = Some(reply.code);
+        if self.is_clear {
+            return Ok(Transfer::Open(control, data));
+        }
+        let handshake = net.parts().dialer().secure(data, &self.origin);
+        let limit = self.settings.handshake;
+        match within(net.parts().clock(), limit, operation, handshake).await {
+            Ok(data) => Ok(Transfer::Open(control, data)),
+            Err(error) => Err(self.not_encrypted(operation, control, error).await),
+        }
+    }
+
+    /// A port to connect to. The client stays usable when there is none.
+    async fn passive(&mut self, operation: &'static str) -> Result<u16> {
+        let is_ipv6 = self.origin.host.contains(':');
+        let order = if is_ipv6 { [Command::Epsv, Command::Pasv] } else { [Command::Pasv, Command::Epsv] };
+        let mut refused = None;
+        for command in order {
+            let reply = self.ask(operation, command).await?;
+            let port = match reply.code {
+                227 => reply.passive_port(),
+                229 => reply.extended_port(),
+                500.. => {
+                    // The first answer is that to the question which should have worked.
+                    refused.get_or_insert(reply);
+                    continue;
+                }
+                _ => return Err(self.refused(operation, &reply)),
+            };
+            return port.ok_or_else(|| {
+                Error::new(ErrorKind::Protocol, operation).with_detail("no port for a data connection")
+            });
+        }
+        Err(match refused {
+            Some(reply) => Error::unsupported(operation).with_detail(format_args!(
+                "{} {}",
+                reply.code,
+                self.password.redact(&reply.text)
+            )),
+            None => Error::unsupported(operation),
+        })
+    }
+
+    /// Why a data connection could not be encrypted: the server may say so.
+    async fn not_encrypted(
+        &mut self,
+        operation: &'static str,
+        mut control: Control<ConnOf<N>>,
+        error: Error,
+    ) -> Failed {
+        let error = error.in_operation(operation);
+        match error.kind() {
+            ErrorKind::Untrusted
+            | ErrorKind::PinMismatch
+            | ErrorKind::InvalidInput
+            | ErrorKind::Unsupported => {
+                return Failed::Otherwise(error);
+            }
+            ErrorKind::Timeout => {
+                let limit = self.settings.handshake.as_secs();
+                return Failed::Encrypting(error.with_detail(format_args!(
+                    "the TLS handshake of the data connection takes over {limit} s"
+                )));
+            }
+            _ => {}
+        }
+        let clock = self.net.parts().clock();
+        let Ok(reply) = within(clock, SETTLE, operation, control.reply(self.net, operation)).await else {
+            return Failed::Encrypting(error);
+        };
+        self.keep(control, &reply);
+        match reply.code {
+            522 => Failed::Otherwise(self.refused(operation, &reply)),
+            _ => Failed::Encrypting(error),
+        }
+    }
+
+    /// The next bytes of a data connection; 0 at its end. A connection that breaks is [`ErrorKind::Disconnected`].
+    async fn piece(
+        &mut self,
+        operation: &'static str,
+        data: &mut ConnOf<N>,
+        into: &mut [u8],
+    ) -> Result<usize> {
+        let limit = self.net.parts().limits().stall;
+        let read = async { data.read(into).await.map_err(super::control::broke) };
+        let read = within(self.net.parts().clock(), limit, operation, read).await;
+        read.map_err(|error| match error.kind() {
+            ErrorKind::Timeout => error.with_detail(format_args!("nothing came for {} s", limit.as_secs())),
+            _ => error.in_operation(operation),
+        })
+    }
+
+    /// The server's word at the end of a transfer.
+    async fn end(&mut self, operation: &'static str, mut control: Control<ConnOf<N>>) -> Result<()> {
+        let reply = control.reply(self.net, operation).await?;
+        self.keep(control, &reply);
+        if reply.is_done() { Ok(()) } else { Err(self.refused(operation, &reply)) }
+    }
+
+    /// Waits a moment for the server's word about a transfer that was broken off, without which the control connection is
+    /// given up.
+    pub(super) async fn settle(
+        &mut self,
+        operation: &'static str,
+        mut control: Control<ConnOf<N>>,
+    ) -> Option<Reply> {
+        let clock = self.net.parts().clock();
+        let reply = within(clock, SETTLE, operation, control.reply(self.net, operation)).await.ok()?;
+        self.keep(control, &reply);
+        Some(reply)
+    }
+}
+
+/// Why there is no transfer.
+enum Failed {
+    /// The data connection cannot be encrypted.
+    Encrypting(Error),
+    Otherwise(Error),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Otherwise(error)
+    }
+}
+
+fn feed(listing: &mut Listing, bytes: &[u8], take: &mut impl FnMut(Entry) -> Result<bool>) -> Result<bool> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let (used, entry) = listing.decode(rest);
+        rest = &rest[used..];
+        if let Some(entry) = entry
+            && !take(entry)?
+        {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn short(operation: &'static str, got: u64, size: Option<u64>) -> Result<u64> {
+    match size {
+        Some(size) if size != got => Err(Error::new(ErrorKind::Disconnected, operation)
+            .with_detail(format_args!("{got} bytes came of {size}"))),
+        _ => Ok(got),
+    }
+}
+
+fn cut(operation: &'static str) -> Error {
+    Error::new(ErrorKind::Disconnected, operation)
+        .with_detail("the data connection broke, and the server does not tell the file's size")
+}
