@@ -445,7 +445,7 @@ fn series() -> [Series; 6] {
         whole("A1 mini, get_version (captured)", versions, 4000),
         whole("X1C, 3 AMS (invented)", compact(invented::x1c(3)), 1000),
         whole("H2D, 4 AMS (invented)", compact(invented::h2d(4)), 1000),
-        whole("X1C, 6 AMS, pretty-printed (invented)", pretty(invented::x1c(6)), 400),
+        whole("X1C, 9 AMS, pretty-printed (invented)", pretty(invented::x1c(9)), 400),
         Series { name: "P1S, changes in a print (invented)", messages: changes, rounds: 1000 },
     ]
 }

@@ -300,7 +300,7 @@ fn decimal(json: &Json) -> Option<f32> {
 }
 
 fn sensible(celsius: f32) -> Option<f32> {
-    (celsius >= -100.0 && celsius < 1000.0).then_some(celsius)
+    (-100.0..1000.0).contains(&celsius).then_some(celsius)
 }
 
 fn packed(json: &Json) -> Option<Heater> {
