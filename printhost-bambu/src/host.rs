@@ -80,7 +80,8 @@ impl<N: Net> PrintHost for Bambu<N> {
     async fn connect(&self) -> Result<HostInfo> {
         self.refresh("connect").await?;
         let firmware = self.with_live(|live| live.report().firmware().map(String::from));
-        let name = self.model().map_or_else(|| "Bambu Lab".into(), |model| format!("Bambu Lab {}", model.name()));
+        let name =
+            self.model().map_or_else(|| "Bambu Lab".into(), |model| format!("Bambu Lab {}", model.name()));
         Ok(HostInfo::new(name, firmware.unwrap_or_else(|| "unknown".into())))
     }
 

@@ -75,7 +75,11 @@ async fn verify<N: Net>(
                 return Ok(if size.is_ok() { Verified::Size } else { Verified::No });
             };
             let mut content = HashOnly::<Sha1>::new();
-            files.ftp.retrieve(path, &mut content).await.map_err(|e| e.in_operation(operation).unconfirmed())?;
+            files
+                .ftp
+                .retrieve(path, &mut content)
+                .await
+                .map_err(|e| e.in_operation(operation).unconfirmed())?;
             if <[u8; 20]>::from(content.finish()) == ours {
                 return Ok(Verified::ReadBack(ours));
             }

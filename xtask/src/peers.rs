@@ -24,6 +24,7 @@ pub(crate) const PROGRAMS: [&str; 8] = [
     "--test=conformance",
     "--test=same_printer",
     "--test=real_announcers",
+    "--test=real_mqtt",
     "--test=real_ftp",
     "--test=bambu_peers",
 ];
@@ -40,6 +41,7 @@ pub(crate) fn peers(test_args: &[&str]) -> bool {
         .and_then(|()| moonraker_suite(&mut steps, test_args))
         .and_then(|()| board_suite::further(&mut steps))
         .and_then(|()| announcers(&mut steps, test_args))
+        .and_then(|()| mqtt(&mut steps, test_args))
         .and_then(|()| ftp_servers(&mut steps, test_args))
         .and_then(|()| bambu_clients(&mut steps, test_args));
     steps.summary(&result)
@@ -122,6 +124,15 @@ pub(crate) fn announcers(steps: &mut Steps, test_args: &[&str]) -> Result {
     let mut test = cargo_test_peers(["--test=real_announcers", "--", "--test-threads=1"]);
     test.args(test_args).env("PRINTHOST_PYTHON", STABLE.python_path());
     steps.command("tests against announcers", &mut test)
+}
+
+/// The MQTT client, against brokers that its tests start.
+pub(crate) fn mqtt(steps: &mut Steps, test_args: &[&str]) -> Result {
+    if !debian_servers::are_there() {
+        return Ok(());
+    }
+    let mut test = cargo_test_peers(["--test=real_mqtt", "--"]);
+    steps.command("tests against mosquitto", test.args(test_args))
 }
 
 /// mosquitto's clients and lftp, against the simulated Bambu Lab printer.

@@ -118,6 +118,7 @@ fn tests(steps: &mut Steps) -> Result {
     bambulabs_api::run(steps)?;
     peers::bambu_clients(steps, &[])?;
     peers::announcers(steps, &[])?;
+    peers::mqtt(steps, &[])?;
     peers::ftp_servers(steps, &[])
 }
 
