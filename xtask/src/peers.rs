@@ -17,7 +17,7 @@ use crate::{
 const FEWER_CUTS: &str = "39";
 
 /// The test programs that have something for servers.
-pub(crate) const PROGRAMS: [&str; 8] = [
+pub(crate) const PROGRAMS: [&str; 9] = [
     "--test=real_octoprint",
     "--test=real_moonraker",
     "--test=real_prusalink",
