@@ -7,7 +7,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
     camera, completions, config, connection, discover, emergency_stop, factor, files, gcode, job, login, man,
-    motion, print, restart, start, status, temp, upload, watch,
+    motion, print, restart, start, status, temp, trust, upload, watch,
 };
 
 const AFTER: &str = "\
@@ -119,6 +119,11 @@ pub(crate) enum Command {
     Discover(discover::Discover),
     /// Get a key from a printer, with a confirmation in its web page, and keep it.
     Login(login::Login),
+    /// Look at the key of a printer that encrypts, and keep it as the one to trust.
+    ///
+    /// Nothing is sent but a handshake. Compare the key with what the printer itself shows: whoever answers is shown,
+    /// be it the printer or not.
+    Trust(trust::Trust),
     /// Name printers, and keep their keys.
     #[command(subcommand)]
     Config(config::ConfigCommand),

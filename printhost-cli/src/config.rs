@@ -102,6 +102,19 @@ impl Config {
         })
     }
 
+    /// Believes this key of a printer and nothing else. [`ErrorKind::NotFound`] if the printer is not there.
+    pub(crate) fn set_pin(&self, name: &str, pin: &Pin) -> Result<(), Failure> {
+        self.edit(|document| {
+            let printers = document.get_mut("printers").and_then(Item::as_table_like_mut);
+            let printer =
+                printers.and_then(|printers| printers.get_mut(name)).and_then(Item::as_table_like_mut);
+            let table = printer.ok_or_else(|| self.no_such(name))?;
+            set(table, "ca", None);
+            set(table, "pin", Some(value(pin.to_string())));
+            Ok(())
+        })
+    }
+
     /// Removes a printer. [`ErrorKind::NotFound`] if it is not there.
     pub(crate) fn remove(&self, name: &str) -> Result<(), Failure> {
         self.edit(|document| {

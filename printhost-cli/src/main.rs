@@ -15,14 +15,18 @@ mod transfer;
 use std::{process::ExitCode, sync::Arc};
 
 use clap::Parser as _;
-use printhost::{Error, ErrorKind, HyperNet, Net, net_tokio::PortableNet};
+use printhost::{
+    Error, ErrorKind, HyperNet, Net,
+    net_tokio::{PortableNet, TokioDial},
+};
 use rustls::crypto::ring;
 
 use crate::{
     args::{Args, Client, Command},
     commands::{
         camera, completions, config as config_command, connection, discover, emergency_stop, factor, files,
-        gcode, job, login, man, motion, print, restart, start as start_command, status, temp, upload, watch,
+        gcode, job, login, man, motion, print, restart, start as start_command, status, temp, trust, upload,
+        watch,
     },
     failure::{Code, Failure},
     output::Output,
@@ -65,7 +69,7 @@ fn start(args: &Args, out: &Output) -> Result<Code, Failure> {
     result
 }
 
-async fn run<N: Net + Clone>(net: N, args: &Args, out: &Output) -> Result<Code, Failure> {
+async fn run<N: Net<Dial = TokioDial> + Clone>(net: N, args: &Args, out: &Output) -> Result<Code, Failure> {
     let session = &Session::new(net, &args.global, out.clone())?;
     match &args.command {
         Command::Print(args) => print::run(session, args).await,
@@ -92,6 +96,7 @@ async fn run<N: Net + Clone>(net: N, args: &Args, out: &Output) -> Result<Code, 
         Command::Restart(args) => restart::run(session, args).await,
         Command::Discover(args) => discover::run(session, args).await,
         Command::Login(args) => login::run(session, args).await,
+        Command::Trust(args) => trust::run(session, args).await,
         // They need no network and were run before.
         Command::Config(_) | Command::Completions(_) | Command::Man(_) => Ok(Code::Success),
     }

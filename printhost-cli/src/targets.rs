@@ -169,10 +169,14 @@ impl<N: Net + Clone> Session<N> {
         Ok(Place { name: entry.name, url: Some(url) })
     }
 
-    /// What the command line says goes before the configuration.
+    /// Whom to believe: what the command line says goes before the configuration.
+    pub(crate) fn believed(&self, configured: Option<Trust>) -> Option<Trust> {
+        self.trust.clone().or(configured)
+    }
+
     fn trusting(&self, url: &PrinterUrl, configured: Option<Trust>) -> Result<PrinterUrl, Failure> {
         config::check_trust(url, self.trust.is_some())?;
-        match self.trust.clone().or(configured) {
+        match self.believed(configured) {
             None => Ok(url.clone()),
             Some(trust) => Ok(url.clone().with_trust(trust)),
         }

@@ -3,6 +3,7 @@
 extern crate alloc;
 
 mod any_host;
+mod attended;
 mod backoff;
 mod camera;
 mod capabilities;
@@ -21,6 +22,7 @@ mod secret;
 mod status;
 mod upload;
 
+pub use attended::Attended;
 pub use backoff::Backoff;
 pub use camera::Camera;
 pub use capabilities::Capabilities;

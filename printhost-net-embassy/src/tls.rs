@@ -168,6 +168,7 @@ impl Tls {
     fn expected<'o>(&self, to: &'o Origin) -> Result<Expected<'o>> {
         let verify = match &to.trust {
             Trust::Ca(authorities) => Verify::Host { authorities },
+            Trust::Device { name, .. } if name.is_empty() => return Err(TlsFailure::Name.into()),
             Trust::Device { authorities, .. } => Verify::Device { authorities },
             Trust::PinnedKey(hash) => Verify::Key(hash),
             Trust::PublicRoots => {

@@ -5,6 +5,7 @@ mod verifier;
 
 use std::{
     collections::HashMap,
+    fmt::Display,
     io,
     net::Ipv4Addr,
     sync::{Arc, Mutex, PoisonError},
@@ -81,6 +82,9 @@ impl Tls {
                 builder.with_root_certificates(roots).with_no_client_auth()
             }
             Trust::Ca(bytes) => builder.with_root_certificates(roots(bytes)?).with_no_client_auth(),
+            Trust::Device { name, .. } if name.is_empty() => {
+                return Err(unusable(&"the device has no name"));
+            }
             Trust::Device { authorities, name } => {
                 let judge = Judge::Device { authorities: read(authorities)?, name: name.clone() };
                 self.judged(builder, judge)
@@ -173,6 +177,6 @@ fn read(bytes: &[u8]) -> Result<Vec<Certificate>> {
     certificates(bytes)?.iter().map(|der| Certificate::read(der).map_err(|e| unusable(&e))).collect()
 }
 
-fn unusable(error: &dyn std::error::Error) -> Error {
+fn unusable(error: &dyn Display) -> Error {
     Error::new(ErrorKind::InvalidInput, "connect").with_detail(format_args!("TLS set-up: {error}"))
 }

@@ -252,7 +252,8 @@ impl BaseUrl {
         };
         let cut = absolute.find(['?', '#']).unwrap_or(absolute.len());
         let url = absolute[..cut].strip_suffix(path).ok_or_else(refuse)?;
-        let to = Self::parse(url).map_err(|_| refuse())?.with_trust(self.origin.trust.clone());
+        let mut to = Self::parse(url).map_err(|_| refuse())?.with_trust(self.origin.trust.clone());
+        to.origin.versions = self.origin.versions;
         let weaker = self.origin.scheme == Scheme::Https && to.origin.scheme == Scheme::Http;
         if weaker || !to.origin.host.eq_ignore_ascii_case(&self.origin.host) || to == *self {
             return Err(refuse());

@@ -10,6 +10,7 @@ pub mod json;
 pub mod link;
 mod login;
 pub mod memory;
+pub mod mqtt;
 mod net;
 mod pool;
 pub mod proto;

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "bambu")]
+pub mod bambu;
 #[cfg(all(any(feature = "klipper-mcu", feature = "mk3s"), target_os = "linux"))]
 mod board;
 mod clock;
@@ -22,6 +24,11 @@ mod uri;
 mod webcam;
 mod wire;
 
+#[cfg(feature = "bambu")]
+pub use bambu::{
+    BambuCertificate, BambuConfig, BambuControl, BambuFault, BambuFile, BambuFtps, BambuModel, BambuMqtt,
+    BambuOverLimit, BambuSessions, BambuSim,
+};
 pub use fault::{Fault, FaultId, Injected, On};
 pub use http::Request;
 #[cfg(all(feature = "klipper-mcu", target_os = "linux"))]

@@ -1,5 +1,7 @@
 use core::fmt;
 
+#[cfg(feature = "bambu")]
+use printhost_bambu::Bambu;
 use printhost_core::Secret;
 #[cfg(feature = "moonraker")]
 use printhost_moonraker::Moonraker;
@@ -21,6 +23,8 @@ printhost_core::any_host! {
         PrusaLink(PrusaLink<N>) if "prusalink",
         /// Moonraker, in front of Klipper.
         Moonraker(Moonraker<N>) if "moonraker",
+        /// A Bambu Lab printer.
+        Bambu(Bambu<N>) if "bambu",
     }
 }
 
@@ -28,7 +32,8 @@ impl<N: Net> AnyHost<N> {
     /// The printer at a URL, with its key. Nothing is sent before the first call.
     ///
     /// A PrusaLink takes its key, or a user and a password as `user:password`. A Moonraker takes an API key, or a user and a password as `user:password`; none (the empty text) where it trusts
-    /// this client's address.
+    /// this client's address. A Bambu Lab printer takes the access code on its screen; and with [`crate::Trust::Ca`] its
+    /// certificate must be for its serial number.
     pub fn new(net: N, url: &PrinterUrl, secret: impl Into<Secret>) -> Self {
         let base = url.base().clone();
         match url.protocol() {
@@ -58,6 +63,19 @@ impl<N: Net> AnyHost<N> {
                 };
                 Self::Moonraker(Moonraker::new(net, config))
             }
+            #[cfg(feature = "bambu")]
+            Protocol::Bambu => {
+                let (origin, serial) = (base.origin, url.serial().unwrap_or_default());
+                let trust = match origin.trust {
+                    printhost_net::Trust::Ca(authorities) => {
+                        printhost_net::Trust::Device { authorities, name: serial.into() }
+                    }
+                    trust => trust,
+                };
+                let config = printhost_bambu::Config::new(origin.host, serial, secret, trust)
+                    .with_ports(origin.port, url.ftps_port().unwrap_or(printhost_bambu::Config::FTPS_PORT));
+                Self::Bambu(Bambu::new(net, config))
+            }
         }
     }
 }
@@ -71,6 +89,8 @@ impl<N: Net> fmt::Debug for AnyHost<N> {
             Self::PrusaLink(host) => host.fmt(f),
             #[cfg(feature = "moonraker")]
             Self::Moonraker(host) => host.fmt(f),
+            #[cfg(feature = "bambu")]
+            Self::Bambu(host) => host.fmt(f),
         }
     }
 }

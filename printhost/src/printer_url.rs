@@ -16,6 +16,9 @@ pub enum Protocol {
     /// Moonraker: `moonraker://`. Its port is 7125, unless another one is given.
     #[cfg(feature = "moonraker")]
     Moonraker,
+    /// A Bambu Lab printer: `bambu://`. Always encrypted; its port is 8883, unless another one is given.
+    #[cfg(feature = "bambu")]
+    Bambu,
 }
 
 impl Protocol {
@@ -26,6 +29,8 @@ impl Protocol {
         ("prusalink", Self::PrusaLink),
         #[cfg(feature = "moonraker")]
         ("moonraker", Self::Moonraker),
+        #[cfg(feature = "bambu")]
+        ("bambu", Self::Bambu),
     ];
 
     /// Whether it may let somebody in who has no key.
@@ -48,6 +53,16 @@ impl Protocol {
         }
     }
 
+    /// Whether it is named with a serial number, and always encrypted.
+    const fn is_device(self) -> bool {
+        match self {
+            #[cfg(feature = "bambu")]
+            Self::Bambu => true,
+            #[allow(unreachable_patterns)] // with one feature alone
+            _ => false,
+        }
+    }
+
     fn names() -> String {
         Self::ALL.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
     }
@@ -55,11 +70,26 @@ impl Protocol {
 
 /// Where a printer is and how it is spoken to: `octoprint://host[:port][/prefix]`, or `octoprint+https://…` for an
 /// encrypted connection. Keys and passwords are never part of it.
+///
+/// A Bambu Lab printer is `bambu://host[:port]?serial=SERIAL`, with `&ftps=PORT` where its files are not on port 990.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PrinterUrl {
     protocol: Protocol,
     base: BaseUrl,
+    device: Option<Device>,
 }
+
+/// What a URL says of a printer that has a serial number.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Device {
+    serial: String,
+    ftps: Option<u16>,
+}
+
+/// Where such a printer listens.
+const DEVICE_PORT: u16 = 8883;
+/// No serial number is longer.
+const SERIAL: usize = 32;
 
 /// Why a text is no printer URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -77,6 +107,20 @@ pub enum PrinterUrlError {
         /// The kind.
         protocol: String,
     },
+    /// It does not say which printer is expected there.
+    #[error("the serial number is missing; write {name}://{host}?serial=…, as on the printer's screen")]
+    NoSerial {
+        /// The kind of printer.
+        name: String,
+        /// Where it is.
+        host: String,
+    },
+    /// It says something about the printer that means nothing.
+    #[error("{text:?} means nothing here; known are serial=LETTERS-AND-DIGITS and ftps=PORT")]
+    Parameter {
+        /// What it says.
+        text: String,
+    },
     /// The rest is no address.
     #[error("{0}")]
     Address(printhost_core::Error),
@@ -85,7 +129,17 @@ pub enum PrinterUrlError {
 impl PrinterUrl {
     /// A printer of that kind at a base URL.
     pub const fn new(protocol: Protocol, base: BaseUrl) -> Self {
-        Self { protocol, base }
+        Self { protocol, base, device: None }
+    }
+
+    /// The printer's serial number, where its kind is named with one.
+    pub fn serial(&self) -> Option<&str> {
+        self.device.as_ref().map(|device| device.serial.as_str())
+    }
+
+    /// Where its files are, if not where they usually are.
+    pub fn ftps_port(&self) -> Option<u16> {
+        self.device.as_ref().and_then(|device| device.ftps)
     }
 
     /// Which driver.
@@ -118,19 +172,64 @@ impl FromStr for PrinterUrl {
         let known = Protocol::ALL.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         let (_, protocol) =
             known.ok_or_else(|| PrinterUrlError::UnknownProtocol { protocol: name.into() })?;
+        if protocol.is_device() && !scheme.contains('+') {
+            return device(*protocol, name, rest);
+        }
         let mut base = BaseUrl::parse(&format!("{transport}://{rest}")).map_err(PrinterUrlError::Address)?;
         if base.origin.scheme == Scheme::Http && !has_port(rest) {
             base.origin.port = protocol.plain_port();
         }
-        Ok(Self { protocol: *protocol, base })
+        Ok(Self { protocol: *protocol, base, device: None })
     }
+}
+
+/// `host[:port]?serial=SERIAL[&ftps=PORT]`
+fn device(protocol: Protocol, name: &str, rest: &str) -> Result<PrinterUrl, PrinterUrlError> {
+    let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let address = address.trim_end_matches('/');
+    let mut base = BaseUrl::parse(&format!("https://{address}")).map_err(PrinterUrlError::Address)?;
+    if !base.prefix.is_empty() {
+        return Err(PrinterUrlError::Parameter { text: core::mem::take(&mut base.prefix) });
+    }
+    if !has_port(address) {
+        base.origin.port = DEVICE_PORT;
+    }
+    let (mut serial, mut ftps) = (None, None);
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        match pair.split_once('=') {
+            Some(("serial", value))
+                if !value.is_empty()
+                    && value.len() <= SERIAL
+                    && value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') =>
+            {
+                serial = Some(value.into());
+            }
+            Some(("ftps", value)) if value.parse().is_ok_and(|port: u16| port > 0) => {
+                ftps = value.parse().ok()
+            }
+            _ => return Err(PrinterUrlError::Parameter { text: pair.into() }),
+        }
+    }
+    let no_serial = || PrinterUrlError::NoSerial { name: name.into(), host: address.into() };
+    let device = Some(Device { serial: serial.ok_or_else(no_serial)?, ftps });
+    Ok(PrinterUrl { protocol, base, device })
 }
 
 impl fmt::Display for PrinterUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = Protocol::ALL.iter().find(|(_, p)| *p == self.protocol).map_or("", |(name, _)| name);
-        let usual = self.protocol.plain_port();
         let base = format!("{}", self.base);
+        if let Some(Device { serial, ftps }) = &self.device {
+            let address = base.trim_start_matches("https://");
+            let address = match has_port(address) {
+                // Port 443 is the usual one of what this was made from, not of such printers.
+                false => format!("{address}:443"),
+                true => address.trim_end_matches(&format!(":{DEVICE_PORT}")).into(),
+            };
+            write!(f, "{name}://{address}?serial={serial}")?;
+            return ftps.map_or(Ok(()), |port| write!(f, "&ftps={port}"));
+        }
+        let usual = self.protocol.plain_port();
         let Some(rest) = base.strip_prefix("http://") else { return write!(f, "{name}+{base}") };
         let (host, prefix) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         match host.strip_suffix(&format!(":{usual}")) {
@@ -167,6 +266,8 @@ mod tests {
             "moonraker://[fe80::1]:8080/printer2",
             "moonraker://[fe80::1]/printer2",
             "moonraker+https://voron.local",
+            "bambu://192.168.1.50?serial=01P00A123456789",
+            "bambu://[fe80::1]:443?serial=01P00A123456789&ftps=2990",
         ] {
             assert_eq!(url.parse::<PrinterUrl>().unwrap().to_string(), url);
         }
@@ -182,6 +283,17 @@ mod tests {
     }
 
     #[test]
+    fn bambu_is_encrypted_and_has_a_serial_number() {
+        let url: PrinterUrl = "bambu://h?serial=01P00A".parse().unwrap();
+        let origin = &url.base().origin;
+        assert_eq!((origin.scheme, origin.port, url.serial()), (Scheme::Https, 8883, Some("01P00A")));
+        assert_eq!(
+            ("bambu://h:8883?serial=1".parse::<PrinterUrl>().unwrap()).to_string(),
+            "bambu://h?serial=1"
+        );
+    }
+
+    #[test]
     fn bad_printer_url_says_how_to_write_it() {
         let error = |text: &str| text.parse::<PrinterUrl>().unwrap_err().to_string();
         assert!(error("octopi.local").contains("octoprint://octopi.local"));
@@ -189,5 +301,12 @@ mod tests {
         assert!(error("makerbot://x").contains("known are: octoprint"));
         assert!(error("octoprint://key@octopi.local").contains("credentials"));
         assert!(error("octoprint+ftp://x").contains("http"));
+        assert!(error("bambu://192.168.1.50").contains("bambu://192.168.1.50?serial="));
+        for bad in ["serial=", "serial=a/b", "serial=%23", "ftps=0", "code=12345678", "serial=x&ftps=990000"]
+        {
+            assert!(error(&format!("bambu://h?{bad}")).contains("means nothing"), "{bad}");
+        }
+        assert!(error("bambu://h/x?serial=1").contains("means nothing"));
+        assert!(error("bambu+http://h?serial=1").contains("query"));
     }
 }

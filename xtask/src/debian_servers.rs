@@ -8,10 +8,11 @@ use crate::steps::{self, Result};
 use crate::workspace::{self, command};
 
 /// With the libraries that may be missing.
-const PACKAGES: [&str; 9] = [
+const PACKAGES: [&str; 10] = [
     "mosquitto",
     "mosquitto-clients",
     "libmosquitto1",
+    "libcjson1",
     "libdlt2",
     "libwrap0",
     "vsftpd",
@@ -50,6 +51,11 @@ pub(crate) fn install() -> Result {
 /// Tells tests where the programs are.
 pub(crate) fn environment() -> (&'static str, PathBuf) {
     ("PRINTHOST_DEBIAN_SERVERS", home())
+}
+
+/// False on other systems.
+pub(crate) fn are_there() -> bool {
+    marker().is_file()
 }
 
 fn home() -> PathBuf {

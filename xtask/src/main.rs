@@ -1,6 +1,7 @@
 //! Development tasks of printhost, run as `cargo xtask <command>`.
 
 mod admission;
+mod bambulabs_api;
 mod bench;
 mod board;
 mod board_relay;
@@ -38,6 +39,7 @@ mod sizes;
 mod steps;
 mod test;
 mod tls;
+mod tls_devices;
 mod tls_front;
 mod workspace;
 
@@ -58,9 +60,11 @@ usage: cargo xtask <command>
   octorest              a client that others wrote, against the simulated OctoPrint
   pyprusalink           likewise for PrusaLink
   moonraker-api         likewise for Moonraker
+  bambulabs-api         likewise for Bambu Lab printers
   firmware [NAME...]    every firmware image that can be built here, or these: made, checked, measured
   qemu                  the hub on an emulated microcontroller, against real servers
   qemu --relay          a file through it into a real PrusaLink and a real Moonraker
+  qemu --devices        whom it believes on devices with certificates of their own
   qemu --suite DRIVER   the conformance suite on it, with one driver
   endure [--rounds N] [--seed S]
                         many relays of that hub, with something going wrong in most of them
@@ -96,6 +100,7 @@ fn main() -> ExitCode {
         ["moonraker"] => moonraker_smoke::moonraker(),
         ["moonraker", "--suite"] => peers::moonraker(),
         ["octorest"] => octorest::octorest(),
+        ["bambulabs-api"] => bambulabs_api::bambulabs_api(),
         ["moonraker-api"] => moonraker_api::moonraker_api(),
         ["pyprusalink"] => pyprusalink::pyprusalink(),
         ["firmware", names @ ..] => match firmware::firmware(names) {
@@ -113,6 +118,7 @@ fn main() -> ExitCode {
                 return ExitCode::from(2);
             }
         },
+        ["qemu", "--devices"] => tls_devices::alone(),
         ["qemu", "--relay"] => board_relay::relays(),
         ["package"] => package::package(),
         ["ledger"] => ledger::write(),

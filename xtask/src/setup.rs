@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use crate::steps::{self, Result, Steps};
 use crate::workspace::{self, command};
 use crate::{
-    debian_servers, esptool, klipper, moonraker, moonraker_api, octoprint, octorest, prusalink, pyprusalink,
+    bambulabs_api, debian_servers, esptool, klipper, moonraker, moonraker_api, octoprint, octorest,
+    prusalink, pyprusalink,
 };
 
 const CARGO_DENY: &str = "0.20.2";
@@ -72,6 +73,7 @@ fn run(steps: &mut Steps) -> Result {
     steps.run(format!("OctoRest {}", octorest::VERSION), octorest::install)?;
     steps.run(format!("moonraker-api {}", moonraker_api::VERSION), moonraker_api::install)?;
     steps.run(format!("pyprusalink {}", pyprusalink::VERSION), pyprusalink::install)?;
+    steps.run(format!("bambulabs-api {}", bambulabs_api::VERSION), bambulabs_api::install)?;
     steps.run(format!("esptool {}", esptool::VERSION), esptool::install)?;
     steps.run(format!("cargo-deny {CARGO_DENY}"), install_cargo_deny)
 }

@@ -9,8 +9,10 @@ use crate::workspace;
 /// The running simulator, stopped on drop.
 pub(crate) struct Simulator {
     process: Child,
-    /// Where the first printer's server is: `http://host:port`.
+    /// Where the first printer's server is: `http://host:port`; empty when it has none.
     pub(crate) url: String,
+    /// Everything that was said of the first printer.
+    pub(crate) told: serde_json::Value,
 }
 
 impl Simulator {
@@ -27,14 +29,14 @@ impl Simulator {
             .map_err(|error| format!("cannot start {}: {error}", program.display()))?;
         let mut line = String::new();
         let read = process.stdout.take().map(|stdout| BufReader::new(stdout).read_line(&mut line));
-        let mut simulator = Self { process, url: String::new() };
+        let mut simulator = Self { process, url: String::new(), told: serde_json::Value::Null };
         if !matches!(read, Some(Ok(_))) {
             return Err("the simulator says nothing".to_owned());
         }
-        let told: serde_json::Value =
+        let mut told: serde_json::Value =
             serde_json::from_str(&line).map_err(|error| format!("the simulator says {line:?}: {error}"))?;
-        simulator.url =
-            told["printers"][0]["http"].as_str().ok_or("the simulator has no address")?.to_owned();
+        simulator.told = told["printers"][0].take();
+        simulator.url = simulator.told["http"].as_str().unwrap_or_default().to_owned();
         Ok(simulator)
     }
 }

@@ -5,8 +5,8 @@ use crate::octoprint::{NEXT, STABLE};
 use crate::steps::{Result, Steps, output};
 use crate::workspace::{self, cargo, cargo_test, cargo_test_peers, command};
 use crate::{
-    bench, board, board_relay, board_suite, endurance, features, firmware, fuzz, ledger, moonraker_api,
-    moonraker_smoke, octorest, package, peers, portable, pyprusalink, qemu, setup,
+    bambulabs_api, bench, board, board_relay, board_suite, endurance, features, firmware, fuzz, ledger,
+    moonraker_api, moonraker_smoke, octorest, package, peers, portable, pyprusalink, qemu, setup,
 };
 
 /// Where the last full run is kept.
@@ -115,7 +115,10 @@ fn tests(steps: &mut Steps) -> Result {
     octorest::run(steps)?;
     moonraker_api::run(steps)?;
     pyprusalink::run(steps)?;
+    bambulabs_api::run(steps)?;
+    peers::bambu_clients(steps, &[])?;
     peers::announcers(steps, &[])?;
+    peers::mqtt(steps, &[])?;
     peers::ftp_servers(steps, &[])
 }
 

@@ -4,7 +4,8 @@ use crate::board::{self, HOST};
 use crate::octoprint::OctoPrint;
 use crate::qemu::{self, ensure};
 use crate::steps::{Result, Steps};
-use crate::tls_front::{self, TlsFront};
+use crate::tls_devices;
+use crate::tls_front::{self, Forgery, TlsFront};
 
 /// What is shown of TLS.
 pub(crate) fn run(steps: &mut Steps, server: &OctoPrint) -> Result {
@@ -18,6 +19,7 @@ pub(crate) fn run(steps: &mut Steps, server: &OctoPrint) -> Result {
         relay(server, &front, front.signed, ("printer_ca", &ca), "TLSv1.3")
     })?;
     steps.run("whom QEMU does not trust gets nothing", || refusals(server, &front))?;
+    tls_devices::steps(steps, &front)?;
     steps.run("a connection that was closed while idle is found out by QEMU", || closed(&front))?;
     steps.run("a handshake for which QEMU lacks the heap fails as busy", || exhaustion(&front))
 }
@@ -58,7 +60,7 @@ fn relay(server: &OctoPrint, front: &TlsFront, port: u16, trust: (&str, &str), p
 fn refusals(server: &OctoPrint, front: &TlsFront) -> Result {
     let url = |port| format!("https://{HOST}:{port}");
     let (printer, signed, misnamed) = (url(front.printer), url(front.signed), url(front.misnamed));
-    let (plain, copied) = (url(front.plain), url(tls_front::forger(front.printer)?));
+    let (plain, copied) = (url(front.plain), url(tls_front::forger(front.printer, Forgery::Spoilt)?));
     let pin = |name: &str| Ok::<_, String>(format!("pin:{}", front.pin(name)?));
     let ca = |name: &str| Ok::<_, String>(format!("ca:{}", front.certificate(name)?));
     let tries = [
@@ -66,8 +68,8 @@ fn refusals(server: &OctoPrint, front: &TlsFront) -> Result {
         ("right-ca", &signed, ca("ca")?, "connected"),
         ("right-pin-again", &printer, pin("printer")?, "connected"),
         ("right-pin-of-1.3", &signed, pin("signed")?, "connected"),
-        ("swapped-key", &printer, pin("signed")?, "untrusted"),
-        ("swapped-key-of-1.3", &signed, pin("printer")?, "untrusted"),
+        ("swapped-key", &printer, pin("signed")?, "pin_mismatch"),
+        ("swapped-key-of-1.3", &signed, pin("printer")?, "pin_mismatch"),
         ("copied-certificate", &copied, pin("printer")?, "untrusted"),
         ("self-signed", &printer, ca("ca")?, "untrusted"),
         ("unknown-ca", &signed, ca("stranger")?, "untrusted"),
@@ -99,7 +101,7 @@ fn refusals(server: &OctoPrint, front: &TlsFront) -> Result {
     let report = qemu::start_relay(server, &url, Some(("printer_pin", &swapped)), path)?;
     ensure(report.code == 1, &format!("the board ended with code {}", report.code))?;
     ensure(
-        report.said("error: run: certificate not trusted"),
+        report.said("error: run: not the pinned key"),
         "the board does not say that it does not trust the printer",
     )?;
     ensure(front.connections(front.printer)?.len() == requests, "nginx was sent a request")?;

@@ -29,7 +29,16 @@ pub(crate) struct TlsFront {
     pub(crate) impatient: u16,
     /// Plain HTTP.
     pub(crate) plain: u16,
+    /// TLS 1.2 with a device's certificate of version 1, and the root above it sent beside.
+    pub(crate) device: u16,
+    /// Both, with a device's certificate of version 3, and the one above it sent beside.
+    pub(crate) chained: u16,
+    /// TLS 1.3 with the same certificate alone.
+    pub(crate) alone: u16,
 }
+
+/// The common name of the devices' certificates.
+pub(crate) const SERIAL: &str = "01P00A000000001";
 
 /// What nginx knows of a connection.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,16 +61,24 @@ impl TlsFront {
         authority(&dir, "stranger")?;
         signed(&dir, "signed", "IP:10.0.2.2")?;
         signed(&dir, "misnamed", "IP:10.0.2.3,DNS:other.example")?;
-        let ports = free_ports(5)?;
-        let servers = [("printer", "TLSv1.2"), ("signed", "TLSv1.3"), ("misnamed", "TLSv1.2 TLSv1.3")];
+        devices(&dir)?;
+        let ports = free_ports(8)?;
+        let servers = [
+            ("printer", "TLSv1.2"),
+            ("signed", "TLSv1.3"),
+            ("misnamed", "TLSv1.2 TLSv1.3"),
+            ("device", "TLSv1.2"),
+            ("chained", "TLSv1.2 TLSv1.3"),
+            ("alone", "TLSv1.3"),
+        ];
         let servers: String = servers
             .iter()
             .zip(&ports)
             .map(|((name, protocols), port)| server(name, protocols, *port, behind))
             .collect();
         // The handshake counts, too.
-        let impatient = server("printer", "TLSv1.3; client_header_timeout 2s", ports[3], behind);
-        let plain = format!("server {{ listen 127.0.0.1:{}; }}\n", ports[4]);
+        let impatient = server("printer", "TLSv1.3; client_header_timeout 2s", ports[6], behind);
+        let plain = format!("server {{ listen 127.0.0.1:{}; }}\n", ports[7]);
         write(&dir.join("nginx.conf"), &nginx_conf(&(servers + &impatient + &plain)))?;
         let errors = File::create(dir.join("error.log")).map_err(|error| format!("nginx's log: {error}"))?;
         let process = command("setpriv")
@@ -71,10 +88,11 @@ impl TlsFront {
             .stderr(errors)
             .spawn()
             .map_err(|error| format!("cannot start nginx: {error}; run `cargo xtask setup`"))?;
-        let [printer, signed, misnamed, impatient, plain] = ports[..] else {
+        let [printer, signed, misnamed, device, chained, alone, impatient, plain] = ports[..] else {
             return Err("there are too few free ports".into());
         };
-        let mut front = Self { process, dir, printer, signed, misnamed, impatient, plain };
+        let mut front =
+            Self { process, dir, printer, signed, misnamed, impatient, plain, device, chained, alone };
         front.wait_until_it_listens()?;
         Ok(front)
     }
@@ -107,6 +125,13 @@ impl TlsFront {
         Ok(pem.lines().filter(|line| !line.starts_with("-----")).collect())
     }
 
+    /// Some certificates as PEM, in base64.
+    pub(crate) fn bundle(&self, names: &[&str]) -> Result<String> {
+        let files = names.iter().map(|name| format!("{name}.crt")).collect::<Vec<_>>().join(" ");
+        let script = format!("cat {files} | openssl base64 -A");
+        Ok(steps::output(command("sh").current_dir(&self.dir).args(["-c", &script]))?.trim().to_owned())
+    }
+
     /// The connections to a port that have carried a request so far, oldest first.
     pub(crate) fn connections(&self, port: u16) -> Result<Vec<Connection>> {
         let log = fs::read_to_string(self.dir.join("access.log")).map_err(|error| error.to_string())?;
@@ -125,20 +150,28 @@ impl TlsFront {
     }
 }
 
-/// Passes connections on to a port of TLS 1.2, but spoils the signature by which the server proves to have its
-/// certificate's key: what somebody gets who has copied the certificate. Ends with this program.
-pub(crate) fn forger(of: u16) -> Result<u16> {
+/// What a [`forger`] makes of the signature by which a server proves to have its certificate's key.
+#[derive(Clone, Copy)]
+pub(crate) enum Forgery {
+    /// Another one: what somebody gets who has copied the certificate.
+    Spoilt,
+    /// One that says it was made with SHA-1.
+    WithSha1,
+}
+
+/// Passes connections on to a port of TLS 1.2, but forges the server's signature. Ends with this program.
+pub(crate) fn forger(of: u16, forgery: Forgery) -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(|error| format!("the forger: {error}"))?;
     let port = listener.local_addr().map_err(|error| format!("the forger: {error}"))?.port();
     std::thread::spawn(move || {
         for client in listener.incoming().flatten() {
-            let _ = forge(client, of);
+            let _ = forge(client, of, forgery);
         }
     });
     Ok(port)
 }
 
-fn forge(mut client: TcpStream, of: u16) -> std::io::Result<()> {
+fn forge(mut client: TcpStream, of: u16, forgery: Forgery) -> std::io::Result<()> {
     const HANDSHAKE: u8 = 22;
     const SERVER_KEY_EXCHANGE: u8 = 12;
     let mut server = TcpStream::connect(("127.0.0.1", of))?;
@@ -149,11 +182,13 @@ fn forge(mut client: TcpStream, of: u16) -> std::io::Result<()> {
         server.read_exact(&mut head)?;
         let mut record = vec![0; usize::from(u16::from_be_bytes([head[3], head[4]]))];
         server.read_exact(&mut record)?;
-        if head[0] == HANDSHAKE
-            && record.first() == Some(&SERVER_KEY_EXCHANGE)
-            && let Some(last) = record.last_mut()
-        {
-            *last ^= 1;
+        if head[0] == HANDSHAKE && record.first() == Some(&SERVER_KEY_EXCHANGE) {
+            // Behind the header, the curve, and the public key: the scheme, then the signature.
+            let scheme = 8 + usize::from(record[7]);
+            match forgery {
+                Forgery::Spoilt => *record.last_mut().unwrap_or(&mut 0) ^= 1,
+                Forgery::WithSha1 => record[scheme] = 2,
+            }
         }
         client.write_all(&head)?;
         client.write_all(&record)?;
@@ -235,6 +270,44 @@ fn signed(dir: &Path, name: &str, names: &str) -> Result {
             "x509 -req -in {name}.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 3650 -extfile {name}.ext -out {name}.crt"
         ),
     )
+}
+
+/// What a maker of printers does: an authority, of which one leaf has version 1; and another authority below it, with a
+/// leaf of version 3.
+fn devices(dir: &Path) -> Result {
+    const P256: &str = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+    const BY: &str = "-CAcreateserial -days 3650";
+    authority(dir, "devices")?;
+    openssl(
+        dir,
+        &format!("req -new -newkey rsa:2048 -nodes -subj /CN={SERIAL} -keyout device.key -out device.csr"),
+    )?;
+    openssl(
+        dir,
+        &format!("x509 -req -in device.csr -CA devices.crt -CAkey devices.key {BY} -out device.crt"),
+    )?;
+    write(&dir.join("below.ext"), "basicConstraints=critical,CA:TRUE\n")?;
+    openssl(dir, &format!("req -new {P256} -subj /CN=devices-below -keyout below.key -out below.csr"))?;
+    openssl(
+        dir,
+        &format!(
+            "x509 -req -in below.csr -CA devices.crt -CAkey devices.key {BY} -extfile below.ext -out below.crt"
+        ),
+    )?;
+    write(&dir.join("alone.ext"), "basicConstraints=CA:FALSE\n")?;
+    openssl(dir, &format!("req -new {P256} -subj /CN={SERIAL} -keyout alone.key -out alone.csr"))?;
+    openssl(
+        dir,
+        &format!(
+            "x509 -req -in alone.csr -CA below.crt -CAkey below.key {BY} -extfile alone.ext -out alone.crt"
+        ),
+    )?;
+    let read = |name: &str| {
+        fs::read_to_string(dir.join(name)).map_err(|error| format!("cannot read {name}: {error}"))
+    };
+    write(&dir.join("chained.key"), &read("alone.key")?)?;
+    write(&dir.join("chained.crt"), &(read("alone.crt")? + &read("below.crt")?))?;
+    write(&dir.join("device.crt"), &(read("device.crt")? + &read("devices.crt")?))
 }
 
 fn openssl(dir: &Path, args: &str) -> Result {

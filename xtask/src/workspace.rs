@@ -51,8 +51,7 @@ pub(crate) fn cargo<const N: usize>(args: [&str; N]) -> Command {
 /// `cargo test` of the default members, always with the same features: other ones, or one package alone, would have
 /// other features of the dependencies, and build them anew.
 pub(crate) fn cargo_test<const N: usize>(args: [&str; N]) -> Command {
-    let features =
-        "--features=printhost/tokio,printhost-sim/cli,printhost-sim/klipper-mcu,printhost-sim/mk3s";
+    let features = "--features=printhost/tokio,printhost-sim/bambu,printhost-sim/cli,printhost-sim/klipper-mcu,printhost-sim/mk3s";
     let mut test = cargo(["test", features]);
     test.args(args);
     test
@@ -61,7 +60,7 @@ pub(crate) fn cargo_test<const N: usize>(args: [&str; N]) -> Command {
 /// As [`cargo_test`], with the tests that need servers.
 pub(crate) fn cargo_test_peers<const N: usize>(args: [&str; N]) -> Command {
     let mut test = cargo_test([
-        "--features=printhost/real-peers,printhost-discovery/real-peers,tutorial-driver/real-peers",
+        "--features=printhost/real-peers,printhost-discovery/real-peers,printhost-sim/real-peers,tutorial-driver/real-peers",
     ]);
     let (name, value) = debian_servers::environment();
     test.args(args).env(name, value);

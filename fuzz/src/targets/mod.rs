@@ -7,6 +7,7 @@ pub mod ftp_reply;
 pub mod http1;
 pub mod json_items;
 pub mod json_rpc;
+pub mod mqtt;
 pub mod multipart;
 pub mod percent;
 pub mod websocket;

@@ -18,6 +18,7 @@ pub(crate) mod restart;
 pub(crate) mod start;
 pub(crate) mod status;
 pub(crate) mod temp;
+pub(crate) mod trust;
 pub(crate) mod upload;
 pub(crate) mod watch;
 

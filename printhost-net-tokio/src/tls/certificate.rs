@@ -6,8 +6,8 @@ use sha2::{Digest as _, Sha256};
 use x509_cert::{
     Certificate as X509, TbsCertificate, Version,
     der::{
-        Decode as _, Encode as _, Reader as _, SliceReader,
-        asn1::{AnyRef, ObjectIdentifier},
+        Decode as _, ErrorKind, Reader as _, SliceReader,
+        asn1::{AnyRef, BitStringRef, ObjectIdentifier},
         oid::AssociatedOid as _,
     },
     ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName, name::GeneralName},
@@ -83,7 +83,7 @@ impl Certificate {
             may_sign: constraints.as_ref().is_some_and(|it| it.ca)
                 && usage.is_none_or(|(_, usage)| usage.key_cert_sign()),
             below: constraints.and_then(|it| it.path_len_constraint),
-            key: PublicKey::of(&tbs)?,
+            key: PublicKey::read(der)?,
             tbs,
         })
     }
@@ -158,21 +158,32 @@ pub(super) struct PublicKey {
 }
 
 impl PublicKey {
-    /// Of a certificate of which nothing else matters.
+    /// Of a certificate of which nothing else is looked at.
     pub(super) fn read(certificate: &[u8]) -> Result<Self, Distrust> {
         if certificate.len() > LARGEST {
             return Err(TOO_LARGE);
         }
-        Self::of(X509::from_der(certificate).map_err(unreadable)?.tbs_certificate())
+        Self::find(certificate).map_err(unreadable)
     }
 
-    fn of(tbs: &TbsCertificate) -> Result<Self, Distrust> {
-        let info = tbs.subject_public_key_info();
-        Ok(Self {
-            info: info.to_der().map_err(unreadable)?,
-            algorithm: content(&info.algorithm.to_der().map_err(unreadable)?).map_err(unreadable)?,
-            bits: info.subject_public_key.as_bytes().ok_or_else(broken)?.to_vec(),
-        })
+    fn find(certificate: &[u8]) -> x509_cert::der::Result<Self> {
+        const VERSION: u8 = 0xa0;
+        let mut outer = SliceReader::new(AnyRef::from_der(certificate)?.value())?;
+        let mut tbs = SliceReader::new(AnyRef::decode(&mut outer)?.value())?;
+        // The serial number, with or without a version before it.
+        if tbs.tlv_bytes()?.first() == Some(&VERSION) {
+            tbs.tlv_bytes()?;
+        }
+        // The signature's algorithm, the issuer, the dates, the subject.
+        for _ in 0..4 {
+            tbs.tlv_bytes()?;
+        }
+        let info = tbs.tlv_bytes()?;
+        let mut parts = SliceReader::new(AnyRef::from_der(info)?.value())?;
+        let algorithm = AnyRef::decode(&mut parts)?.value().to_vec();
+        let bits = BitStringRef::decode(&mut parts)?;
+        let bits = bits.as_bytes().ok_or(ErrorKind::Failed)?.to_vec();
+        Ok(Self { info: info.to_vec(), algorithm, bits })
     }
 
     pub(super) fn sha256(&self) -> [u8; 32] {
@@ -197,10 +208,6 @@ fn parts(der: &[u8]) -> x509_cert::der::Result<(Vec<u8>, Vec<u8>)> {
     let mut reader = SliceReader::new(AnyRef::from_der(der)?.value())?;
     let signed = reader.tlv_bytes()?.to_vec();
     Ok((signed, AnyRef::decode(&mut reader)?.value().to_vec()))
-}
-
-fn content(der: &[u8]) -> x509_cert::der::Result<Vec<u8>> {
-    Ok(AnyRef::from_der(der)?.value().to_vec())
 }
 
 fn common_names(subject: &Name) -> impl Iterator<Item = String> {

@@ -104,3 +104,49 @@ impl ServerCertVerifier for Verifier {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rustls::{crypto::ring, pki_types::pem::PemObject as _};
+
+    use super::*;
+
+    const LEAF: &[u8] = include_bytes!("../../tests/devices/leaf.pem");
+    const AUTHORITY: &[u8] = include_bytes!("../../tests/devices/authority.pem");
+
+    fn der(pem: &[u8]) -> Vec<u8> {
+        CertificateDer::from_pem_slice(pem).unwrap().to_vec()
+    }
+
+    fn judged(leaf: &[u8]) -> Result<(), Distrust> {
+        let authorities = vec![Certificate::read(&der(AUTHORITY)).unwrap()];
+        let judge = Judge::Device { authorities, name: "01P00A000000001".into() };
+        let verifier = Verifier { judge, provider: Arc::new(ring::default_provider()) };
+        verifier.judge(leaf, &[], UnixTime::since_unix_epoch(Duration::from_secs(4_000_000_000)))
+    }
+
+    #[test]
+    fn certificate_of_which_any_bit_is_another_is_not_believed() {
+        let mut leaf = der(LEAF);
+        assert_eq!(judged(&leaf), Ok(()));
+        for bit in 0..8 * leaf.len() {
+            leaf[bit / 8] ^= 1 << (bit % 8);
+            assert!(judged(&leaf).is_err(), "bit {bit}");
+            let _ = PublicKey::read(&leaf);
+            leaf[bit / 8] ^= 1 << (bit % 8);
+        }
+    }
+
+    #[test]
+    fn certificate_that_is_cut_off_or_goes_on_is_not_believed() {
+        let mut leaf = der(LEAF);
+        for len in 0..leaf.len() {
+            assert!(judged(&leaf[..len]).is_err(), "{len}");
+            assert!(PublicKey::read(&leaf[..len]).is_err(), "{len}");
+        }
+        leaf.push(0);
+        assert!(judged(&leaf).is_err());
+    }
+}

@@ -4,7 +4,6 @@ use printhost_core::{ErrorKind, Retry};
 use printhost_net::{TlsVersions, Trust};
 use rcgen::{BasicConstraints, IsCa};
 use rustls::{SignatureScheme, sign::SigningKey};
-use sha2::{Digest as _, Sha256};
 
 use crate::{
     certificates::{

@@ -2,8 +2,8 @@
 
 use alloc::{string::String, vec};
 use core::{
-    cell::Cell,
     pin::{Pin, pin},
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::Duration,
 };
 
@@ -283,13 +283,13 @@ impl<N: Net> Upload<'_, N> {
             Ok(halves) => halves,
             Err(error) => return Sent::Lost { error, is_whole: false },
         };
-        let is_whole = Cell::new(false);
+        let is_whole = AtomicBool::new(false);
         let heard = {
             // Pinned, since a read must not be broken off as long as the connection is to be used.
             let word = pin!(replies.next(&mut reader));
             self.send(word, &mut writer, data, body, len, &is_whole).await
         };
-        let is_whole = is_whole.get();
+        let is_whole = is_whole.load(Relaxed);
         match heard {
             Heard::Word(reply) => Sent::Replied { reply, is_whole, size: None },
             Heard::AfterQuestion(reply) => self.sized(reply, replies, &mut reader).await,
@@ -305,7 +305,7 @@ impl<N: Net> Upload<'_, N> {
         mut data: C,
         body: &mut R,
         len: u64,
-        is_whole: &Cell<bool>,
+        is_whole: &AtomicBool,
     ) -> Heard {
         let sent = {
             let pump = pin!(self.pump(&mut data, body, len, is_whole));
@@ -381,7 +381,7 @@ impl<N: Net> Upload<'_, N> {
         data: &mut C,
         body: &mut R,
         len: u64,
-        is_whole: &Cell<bool>,
+        is_whole: &AtomicBool,
     ) -> Result<()> {
         let chunk = self.net.parts().limits().chunk;
         let mut piece = vec![0; usize::try_from(len).unwrap_or(usize::MAX).min(chunk)];
@@ -411,7 +411,7 @@ impl<N: Net> Upload<'_, N> {
             left -= filled as u64;
         }
         self.moving(async { data.flush().await.map_err(broke) }).await?;
-        is_whole.set(true);
+        is_whole.store(true, Relaxed);
         // Best effort: with everything there, what became of the end is for the server to say.
         let _ = self.moving(async { data.finish().await.map_err(broke) }).await;
         Ok(())

@@ -106,7 +106,8 @@ async fn network(mut runner: Runner<'static, Ethernet>) {
 /// TLS with the machine's random numbers, for one printer. Call it once.
 fn tls(entropy: Entropy) -> Result<Tls, String> {
     static RANDOM: StaticCell<Entropy> = StaticCell::new();
-    Ok(Tls::new(RANDOM.init(entropy)).map_err(|error| error.to_string())?.limited(2))
+    let tls = Tls::new(RANDOM.init(entropy)).map_err(|error| error.to_string())?;
+    Ok(tls.limited(2).with_time(trust::time))
 }
 
 fn report_memory() {

@@ -11,7 +11,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use printhost_sim::{Fault, Injected, On};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -73,17 +72,15 @@ async fn answer(printers: &[Box<dyn Simulated>], request: Request<Incoming>) -> 
     let rest: Vec<&str> = parts.collect();
     match (method, rest.as_slice()) {
         (Method::GET, []) => Ok(sim.describe()),
-        (Method::GET, ["faults"]) => {
-            Ok(json!({ "faults": sim.faults().iter().map(injected).collect::<Vec<_>>() }))
-        }
-        (Method::POST, ["faults"]) => Ok(json!({ "id": sim.inject(fault(&body)?, on(&body)?).number() })),
+        (Method::GET, ["faults"]) => Ok(json!({ "faults": sim.faults() })),
+        (Method::POST, ["faults"]) => Ok(json!({ "id": sim.inject(&body)? })),
         (Method::DELETE, ["faults"]) => {
             sim.clear_faults();
             Ok(json!({}))
         }
         (Method::DELETE, ["faults", id]) => {
-            let named = sim.faults().into_iter().find(|fault| fault.id.number().to_string() == *id);
-            named.filter(|fault| sim.clear_fault(fault.id)).map(|_| json!({})).ok_or_else(not_found)
+            let cleared = id.parse().is_ok_and(|id| sim.clear_fault(id));
+            cleared.then(|| json!({})).ok_or_else(not_found)
         }
         (Method::POST, ["restart"]) => {
             let seconds = body["seconds"].as_f64().unwrap_or(0.0);
@@ -94,48 +91,6 @@ async fn answer(printers: &[Box<dyn Simulated>], request: Request<Incoming>) -> 
         (Method::POST, [action]) => sim.act(action, &body),
         _ => Err(not_found()),
     }
-}
-
-fn fault(body: &Value) -> Result<Fault, (StatusCode, String)> {
-    let number = |name: &str| body[name].as_u64().ok_or_else(|| bad(&format!("`{name}` must be a number")));
-    Ok(match body["fault"].as_str().unwrap_or_default() {
-        "reset-after-receiving" => Fault::ResetAfterReceiving(number("bytes")?),
-        "reset-after-sending" => Fault::ResetAfterSending(number("bytes")?),
-        "stall-after-receiving" => Fault::StallAfterReceiving(number("bytes")?),
-        "stall-after-sending" => Fault::StallAfterSending(number("bytes")?),
-        "truncate-answer" => Fault::TruncateAnswer(number("bytes")?),
-        "early-status" => {
-            Fault::EarlyStatus(u16::try_from(number("status")?).map_err(|_| bad("no such status"))?)
-        }
-        "flip-bit" => Fault::FlipBit { byte: number("byte")? },
-        "lose-answer" => Fault::LoseAnswer,
-        "delay-answer" => Fault::DelayAnswer(Duration::from_millis(number("milliseconds")?)),
-        other => return Err(bad(&format!("there is no fault `{other}`"))),
-    })
-}
-
-fn on(body: &Value) -> Result<On, (StatusCode, String)> {
-    let path = body["path"].as_str().unwrap_or("/");
-    let on = match body["method"].as_str() {
-        Some(method) => On::request(method, path),
-        None => On::path(path),
-    };
-    let count = |name: &str| match &body[name] {
-        Value::Null => Ok(None),
-        value => {
-            let count = value.as_u64().and_then(|count| u32::try_from(count).ok());
-            count.map(Some).ok_or_else(|| bad(&format!("`{name}` must be a number")))
-        }
-    };
-    let on = on.after(count("after")?.unwrap_or(0));
-    Ok(match body["times"] {
-        ref times if times == "until-cleared" => on.until_cleared(),
-        _ => on.times(count("times")?.unwrap_or(1)),
-    })
-}
-
-fn injected(injected: &Injected) -> Value {
-    json!({ "id": injected.id.number(), "fault": format!("{:?}", injected.fault), "hits": injected.hits })
 }
 
 pub(crate) fn bad(error: &str) -> (StatusCode, String) {

@@ -1,6 +1,9 @@
 //! Simulated networked 3D printers, as servers on this machine.
 
+#[cfg(feature = "bambu")]
+mod bambu;
 mod control;
+mod faults;
 #[cfg(all(any(feature = "klipper-mcu", feature = "mk3s"), target_os = "linux"))]
 mod input;
 #[cfg(all(feature = "klipper-mcu", target_os = "linux"))]
@@ -27,6 +30,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Personality {
+    /// Serves simulated Bambu Lab printers until Ctrl-C.
+    #[cfg(feature = "bambu")]
+    Bambu(bambu::Bambu),
     /// Serves simulated OctoPrint servers until Ctrl-C.
     Octoprint(octoprint::OctoPrint),
     /// Serves simulated PrusaLinks until Ctrl-C.
@@ -50,6 +56,8 @@ fn main() -> ExitCode {
     };
     let result = runtime.block_on(async {
         match personality {
+            #[cfg(feature = "bambu")]
+            Personality::Bambu(args) => bambu::run(args).await,
             Personality::Octoprint(args) => octoprint::run(args).await,
             Personality::Moonraker(args) => moonraker::run(args).await,
             Personality::Prusalink(args) => prusalink::run(args).await,

@@ -3,7 +3,7 @@
 use clap::Args;
 use printhost_sim::{MoonrakerConfig, MoonrakerSim};
 
-use crate::serve::Common;
+use crate::serve::{Common, Served};
 use crate::simulated::Simulated;
 
 #[derive(Args)]
@@ -35,20 +35,20 @@ pub(crate) struct Moonraker {
 
 pub(crate) async fn run(args: Moonraker) -> Result<(), String> {
     let mut printers: Vec<Box<dyn Simulated>> = Vec::new();
-    for number in 0..args.common.count {
-        let port = Common::port(args.port, number)?;
+    for number in 0..args.common.served.count {
+        let port = Served::port(args.port, number)?;
         let sim = MoonrakerSim::start(args.config(port, number)).await;
         printers.push(Box::new(sim.map_err(|error| format!("cannot listen on port {port}: {error}"))?));
     }
-    args.common.serve(printers).await
+    args.common.served.serve(printers).await
 }
 
 impl Moonraker {
     fn config(&self, port: u16, number: u16) -> MoonrakerConfig {
         let mut config = MoonrakerConfig::default()
             .api_key(&self.key)
-            .time_scale(self.common.time_scale)
-            .hostname(self.common.name(&self.hostname, number))
+            .time_scale(self.common.served.time_scale)
+            .hostname(self.common.served.name(&self.hostname, number))
             .port(port)
             .extruders(self.common.extruders.into())
             .heated_bed(!self.common.no_heated_bed)

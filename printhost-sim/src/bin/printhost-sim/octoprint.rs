@@ -3,7 +3,7 @@
 use clap::Args;
 use printhost_sim::{OctoPrintSim, SimConfig};
 
-use crate::serve::Common;
+use crate::serve::{Common, Served};
 use crate::simulated::Simulated;
 
 #[derive(Args)]
@@ -41,20 +41,20 @@ pub(crate) struct OctoPrint {
 
 pub(crate) async fn run(args: OctoPrint) -> Result<(), String> {
     let mut printers: Vec<Box<dyn Simulated>> = Vec::new();
-    for number in 0..args.common.count {
-        let port = Common::port(args.port, number)?;
+    for number in 0..args.common.served.count {
+        let port = Served::port(args.port, number)?;
         let sim = OctoPrintSim::start(args.config(port, number)).await;
         printers.push(Box::new(sim.map_err(|error| format!("cannot listen on port {port}: {error}"))?));
     }
-    args.common.serve(printers).await
+    args.common.served.serve(printers).await
 }
 
 impl OctoPrint {
     fn config(&self, port: u16, number: u16) -> SimConfig {
         let mut config = SimConfig::default()
             .api_key(&self.key)
-            .time_scale(self.common.time_scale)
-            .name(self.common.name(&self.name, number))
+            .time_scale(self.common.served.time_scale)
+            .name(self.common.served.name(&self.name, number))
             .port(port)
             .extruders(self.common.extruders.into())
             .heated_chamber(self.heated_chamber)

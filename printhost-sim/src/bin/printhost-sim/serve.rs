@@ -10,15 +10,11 @@ use tokio::net::TcpListener;
 use crate::control::{self, Printers};
 use crate::simulated::Simulated;
 
-/// What can be said of printers of every kind, apart from the port and the key, which differ by default.
+/// What can be said of printers that OctoPrint or Moonraker drive, apart from the port and the key, which differ by default.
 #[derive(Args)]
 pub(crate) struct Common {
-    /// How many printers to simulate.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub(crate) count: u16,
-    /// Seconds of printing, heating and connecting per second.
-    #[arg(long, default_value = "1", value_parser = crate::time_scale)]
-    pub(crate) time_scale: f64,
+    #[command(flatten)]
+    pub(crate) served: Served,
     /// How many extruders each printer has.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=10))]
     pub(crate) extruders: u8,
@@ -28,6 +24,17 @@ pub(crate) struct Common {
     /// Adds a webcam.
     #[arg(long)]
     pub(crate) webcam: bool,
+}
+
+/// What can be said of printers of every kind.
+#[derive(Args)]
+pub(crate) struct Served {
+    /// How many printers to simulate.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) count: u16,
+    /// Seconds of printing, heating and connecting per second.
+    #[arg(long, default_value = "1", value_parser = crate::time_scale)]
+    pub(crate) time_scale: f64,
     /// Serves the control route, for faults and decisions, on this port; 0 lets the system choose it.
     #[arg(long)]
     control_port: Option<u16>,
@@ -36,7 +43,7 @@ pub(crate) struct Common {
     json: bool,
 }
 
-impl Common {
+impl Served {
     /// The port of a printer: the first one's is given, the next have the next.
     pub(crate) fn port(first: u16, number: u16) -> Result<u16, String> {
         match first {

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use printhost_sim::{Fault, FaultId, Injected, MoonrakerSim, OctoPrintSim, On};
+use hyper::StatusCode;
+#[cfg(feature = "bambu")]
+use printhost_sim::BambuSim;
+use printhost_sim::{MoonrakerSim, OctoPrintSim};
 use serde_json::{Value, json};
 
 use crate::control::{Answer, bad, not_found};
+use crate::faults;
 
 /// A simulated printer.
 pub(crate) trait Simulated: Send + Sync {
@@ -15,11 +19,14 @@ pub(crate) trait Simulated: Send + Sync {
     /// One line for people.
     fn line(&self) -> String;
 
-    fn inject(&self, fault: Fault, on: On) -> FaultId;
+    /// Injects a fault, and gives its number.
+    fn inject(&self, body: &Value) -> Result<u64, (StatusCode, String)>;
 
-    fn faults(&self) -> Vec<Injected>;
+    /// The faults that still wait, each as JSON with its number as `id`.
+    fn faults(&self) -> Vec<Value>;
 
-    fn clear_fault(&self, id: FaultId) -> bool;
+    /// Takes a fault back by its number; false when it was not waiting any more.
+    fn clear_fault(&self, id: u64) -> bool;
 
     fn clear_faults(&self);
 
@@ -45,16 +52,17 @@ impl Simulated for OctoPrintSim {
         format!("{}  http://{}  key {}", self.url(), self.addr(), self.api_key())
     }
 
-    fn inject(&self, fault: Fault, on: On) -> FaultId {
-        self.inject(fault, on)
+    fn inject(&self, body: &Value) -> Result<u64, (StatusCode, String)> {
+        Ok(self.inject(faults::fault(body)?, faults::on(body)?).number())
     }
 
-    fn faults(&self) -> Vec<Injected> {
-        self.faults()
+    fn faults(&self) -> Vec<Value> {
+        self.faults().iter().map(faults::injected).collect()
     }
 
-    fn clear_fault(&self, id: FaultId) -> bool {
-        self.clear_fault(id)
+    fn clear_fault(&self, id: u64) -> bool {
+        let named = self.faults().into_iter().find(|fault| fault.id.number() == id);
+        named.is_some_and(|fault| self.clear_fault(fault.id))
     }
 
     fn clear_faults(&self) {
@@ -96,16 +104,17 @@ impl Simulated for MoonrakerSim {
         format!("{}  http://{}  key {}", self.url(), self.addr(), self.api_key())
     }
 
-    fn inject(&self, fault: Fault, on: On) -> FaultId {
-        self.inject(fault, on)
+    fn inject(&self, body: &Value) -> Result<u64, (StatusCode, String)> {
+        Ok(self.inject(faults::fault(body)?, faults::on(body)?).number())
     }
 
-    fn faults(&self) -> Vec<Injected> {
-        self.faults()
+    fn faults(&self) -> Vec<Value> {
+        self.faults().iter().map(faults::injected).collect()
     }
 
-    fn clear_fault(&self, id: FaultId) -> bool {
-        self.clear_fault(id)
+    fn clear_fault(&self, id: u64) -> bool {
+        let named = self.faults().into_iter().find(|fault| fault.id.number() == id);
+        named.is_some_and(|fault| self.clear_fault(fault.id))
     }
 
     fn clear_faults(&self) {
@@ -128,5 +137,115 @@ impl Simulated for MoonrakerSim {
             _ => return Err(not_found()),
         }
         Ok(json!({}))
+    }
+}
+
+#[cfg(feature = "bambu")]
+impl Simulated for BambuSim {
+    fn describe(&self) -> Value {
+        let files = self.files().into_iter();
+        json!({
+            "url": format!("bambu://{}", self.mqtt_addr()),
+            "mqtt": self.mqtt_addr().to_string(),
+            "ftps": self.ftps_addr().to_string(),
+            "serial": self.serial(),
+            "key": self.access_code(),
+            "authority": self.authority_pem(),
+            "pin": self.key_pin().iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+            "state": self.state_text(),
+            "prints_started": self.prints_started(),
+            "prints_accepted": self.prints_accepted(),
+            "files": files.map(|file| json!({ "path": file.path, "size": file.size, "sha1": file.sha1_hex })).collect::<Vec<_>>(),
+        })
+    }
+
+    fn line(&self) -> String {
+        let (mqtt, ftps) = (self.mqtt_addr(), self.ftps_addr());
+        format!("mqtts://{mqtt}  ftps://{ftps}  serial {}  code {}", self.serial(), self.access_code())
+    }
+
+    fn inject(&self, body: &Value) -> Result<u64, (StatusCode, String)> {
+        Ok(self.inject(faults::of_transfer(body)?))
+    }
+
+    fn faults(&self) -> Vec<Value> {
+        let faults = self.faults().into_iter();
+        faults.map(|(id, fault)| json!({ "id": id, "fault": format!("{fault:?}"), "hits": 0 })).collect()
+    }
+
+    fn clear_fault(&self, id: u64) -> bool {
+        self.clear_fault(id)
+    }
+
+    fn clear_faults(&self) {
+        self.clear_faults();
+    }
+
+    fn restart(&self, down: Duration) {
+        self.restart(down);
+    }
+
+    fn act(&self, action: &str, body: &Value) -> Answer {
+        let text = |name: &str| body[name].as_str().ok_or_else(|| bad(&format!("`{name}` is missing")));
+        let number =
+            |name: &str| body[name].as_u64().ok_or_else(|| bad(&format!("`{name}` must be a number")));
+        let code = |name: &str| u32::try_from(number(name)?).map_err(|_| bad("no such code"));
+        let is_on = body["on"].as_bool().unwrap_or(true);
+        let did = match action {
+            "gcode" => {
+                self.gcode(text("lines")?);
+                true
+            }
+            "start" => self.start_print(text("path")?),
+            "pause" => self.pause(),
+            "resume" => self.resume(),
+            "stop" => self.stop_print(),
+            "fail" => self.fail(code("error")?),
+            "finish-soon" => {
+                self.finish_soon();
+                true
+            }
+            "error" => {
+                self.set_error(code("error")?);
+                true
+            }
+            "zombie" => {
+                self.set_zombie(is_on);
+                true
+            }
+            "silent" => {
+                self.set_silent(is_on);
+                true
+            }
+            "card" => {
+                self.set_card(is_on);
+                true
+            }
+            "change-key" => {
+                self.change_key(is_on);
+                true
+            }
+            "report-size" => {
+                self.set_report_size(number("bytes")? as usize);
+                true
+            }
+            "lose-next-answer" => {
+                self.lose_next_answer();
+                true
+            }
+            "drop-connections" => {
+                self.drop_connections();
+                true
+            }
+            "power-cycle" => {
+                let seconds = body["seconds"].as_f64().unwrap_or(0.0);
+                self.power_cycle(
+                    Duration::try_from_secs_f64(seconds).map_err(|error| bad(&error.to_string()))?,
+                );
+                true
+            }
+            _ => return Err(not_found()),
+        };
+        Ok(json!({ "did": did }))
     }
 }

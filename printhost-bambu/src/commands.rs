@@ -1,0 +1,135 @@
+//! What [`Command`] asks for.
+
+use alloc::{format, string::String};
+
+use printhost_core::{Axes, Command, Error, ErrorKind, HeaterId, Outcome, Result};
+use printhost_net::Net;
+
+use crate::{
+    Bambu,
+    live::Live,
+    wire::orders::{gcode_line, print_speed, set_chamber},
+};
+
+/// More G-code than this is a file.
+const MAX_GCODE: usize = 4 << 10;
+/// Colder than this no filament is moved: the firmware itself does not look.
+const MELTS: f32 = 170.0;
+/// The levels of speed, and what they are in percent.
+const SPEEDS: [(u8, u16); 4] = [(1, 50), (2, 100), (3, 124), (4, 166)];
+
+impl<N: Net> Bambu<N> {
+    pub(crate) async fn order(&self, command: Command<'_>) -> Result<Outcome> {
+        command.check()?;
+        let operation = command.name();
+        match command {
+            Command::Pause | Command::Resume | Command::Cancel => self.steer_job(command).await,
+            Command::Gcode(lines) => self.gcode(operation, lines).await,
+            Command::SetTemperature { heater, celsius } => self.heat(operation, heater, celsius).await,
+            Command::Home(axes) => self.home(operation, axes).await,
+            Command::Jog { x, y, z, speed } => self.jog(operation, [x, y, z], speed).await,
+            Command::Extrude { mm, speed } => self.extrude(operation, mm, speed).await,
+            Command::SpeedFactor(percent) => self.set_speed(operation, percent).await,
+            _ => Err(Error::unsupported(operation)),
+        }
+    }
+
+    /// The printer takes them as one command, and what they do is theirs.
+    async fn gcode(&self, operation: &'static str, lines: &str) -> Result<Outcome> {
+        if lines.len() > MAX_GCODE {
+            let detail = format_args!("at most {MAX_GCODE} bytes of G-code at a time");
+            return Err(Error::new(ErrorKind::TooLarge, operation).with_detail(detail));
+        }
+        let mut text = String::with_capacity(lines.len() + 1);
+        for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            text.push_str(line);
+            text.push('\n');
+        }
+        self.carry_out(operation, &gcode_line(&text), None).await
+    }
+
+    async fn heat(&self, operation: &'static str, heater: HeaterId, celsius: f32) -> Result<Outcome> {
+        self.admit(operation).await?;
+        let no_such = || Error::unsupported(operation).with_detail("the printer has no such heater");
+        // Printers take whole degrees.
+        let whole = (celsius + 0.5) as u16;
+        let shows = move |live: &Live| {
+            let status = live.status();
+            let heater = match heater {
+                HeaterId::Tool(n) => status.tools.get(usize::from(n)).copied(),
+                HeaterId::Bed => status.bed,
+                _ => status.chamber,
+            };
+            heater.and_then(|h| h.target).is_some_and(|target| (target - f32::from(whole)).abs() < 0.75)
+        };
+        let tools = self.with_live(|live| live.status().tools.len());
+        let order = match heater {
+            HeaterId::Tool(0) if tools <= 1 => gcode_line(&format!("M104 S{whole}\n")),
+            HeaterId::Tool(n) if usize::from(n) < tools => gcode_line(&format!("M104 S{whole} T{n}\n")),
+            HeaterId::Bed => gcode_line(&format!("M140 S{whole}\n")),
+            HeaterId::Chamber if self.model().is_some_and(|model| model.heats_chamber()) => {
+                set_chamber(whole)
+            }
+            _ => return Err(no_such()),
+        };
+        self.carry_out(operation, &order, Some(&shows)).await
+    }
+
+    /// All axes, or none: on printers whose bed rises, homing one of them may run the nozzle into the bed.
+    async fn home(&self, operation: &'static str, axes: Axes) -> Result<Outcome> {
+        if axes != Axes::ALL {
+            let why = "these printers home all axes together; one alone may run the nozzle into the bed";
+            return Err(Error::unsupported(operation).with_detail(why));
+        }
+        self.refresh(operation).await?;
+        self.must_rest(operation)?;
+        self.carry_out(operation, &gcode_line("G28\n"), None).await
+    }
+
+    /// The firmware would move along an axis that was not homed, into whatever is there.
+    async fn jog(&self, operation: &'static str, by: [f32; 3], speed: Option<u32>) -> Result<Outcome> {
+        self.refresh(operation).await?;
+        self.must_rest(operation)?;
+        let homed = self.with_live(|live| live.report().home_flag);
+        let mut moves = String::new();
+        for (n, (axis, mm)) in ['X', 'Y', 'Z'].into_iter().zip(by).enumerate() {
+            if mm == 0.0 {
+                continue;
+            }
+            if homed.is_some_and(|flags| flags & 1 << n == 0) {
+                let why = format!("axis {axis} was not homed");
+                return Err(Error::new(ErrorKind::Conflict, operation).with_detail(why));
+            }
+            moves.push_str(&format!(" {axis}{mm:.3}"));
+        }
+        if moves.is_empty() {
+            return Ok(Outcome::accepted());
+        }
+        let speed = speed.unwrap_or(if by[2] != 0.0 { 600 } else { 3000 });
+        let lines = format!("G91\nG0{moves} F{speed}\nG90\n");
+        self.carry_out(operation, &gcode_line(&lines), None).await
+    }
+
+    /// The firmware would try it with a cold nozzle, too.
+    async fn extrude(&self, operation: &'static str, mm: f32, speed: Option<u32>) -> Result<Outcome> {
+        self.refresh(operation).await?;
+        self.must_rest(operation)?;
+        let actual = self.with_live(|live| live.status().tools.first().and_then(|tool| tool.actual));
+        if actual.is_none_or(|celsius| celsius < MELTS) {
+            let why = format!("the nozzle is colder than {MELTS} °C");
+            return Err(Error::new(ErrorKind::Conflict, operation).with_detail(why));
+        }
+        let lines = format!("M83\nG0 E{mm:.3} F{}\n", speed.unwrap_or(300));
+        self.carry_out(operation, &gcode_line(&lines), None).await
+    }
+
+    /// There are four speeds.
+    async fn set_speed(&self, operation: &'static str, percent: u16) -> Result<Outcome> {
+        let Some((level, _)) = SPEEDS.into_iter().find(|(_, of)| of.abs_diff(percent) <= 2) else {
+            let why = "the speeds there are: 50 (silent), 100 (standard), 124 (sport), 166 (ludicrous)";
+            return Err(Error::new(ErrorKind::InvalidInput, operation).with_detail(why));
+        };
+        let shows = move |live: &Live| live.report().spd_lvl == Some(level);
+        self.carry_out(operation, &print_speed(level), Some(&shows)).await
+    }
+}

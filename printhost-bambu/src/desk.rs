@@ -1,0 +1,255 @@
+//! Orders on their way to the printer, and what became of each. As [`printhost_net::link::Link`] keeps calls, but that
+//! here an answer is a report that anybody may have caused, and what counts is not the answer.
+
+use alloc::{string::String, vec::Vec};
+
+use printhost_core::{Error, ErrorKind, Result};
+
+use crate::wire::orders::{FIRST_NUMBER, Order};
+
+/// How many orders can be under way at once.
+pub(crate) const ORDERS: usize = 8;
+
+/// The connection, as far as whoever wants to send something has to know.
+#[derive(Debug, Default)]
+pub(crate) enum Line {
+    /// Nobody polls it.
+    #[default]
+    Stopped,
+    /// Between two attempts; the reason is that of the last one.
+    Down(Option<Error>),
+    /// Connecting: orders wait for what comes of it.
+    Opening,
+    /// What is known of the printer is true, and orders pass.
+    Open,
+}
+
+/// What the printer has answered to an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reply {
+    /// It says that it has it.
+    Taken,
+    /// It names the order and says nothing of it.
+    Bare,
+    /// It will not.
+    Refused { code: Option<u32>, reason: String },
+}
+
+#[derive(Debug)]
+enum Stage {
+    Waiting(String),
+    /// Given to the connection, as the how manyth of it.
+    Handed(usize),
+    Lost(Lost),
+}
+
+/// The connection has ended under an order.
+#[derive(Clone, Debug)]
+pub(crate) struct Lost {
+    /// The printer may have got it.
+    pub(crate) may_have_come: bool,
+    pub(crate) error: Error,
+}
+
+#[derive(Debug)]
+struct Sent {
+    number: u32,
+    is_own: bool,
+    operation: &'static str,
+    stage: Stage,
+    reply: Option<Reply>,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    line: Line,
+    orders: Vec<Sent>,
+    last: u32,
+    /// How many this connection was given.
+    handed: usize,
+}
+
+impl Desk {
+    /// Whether orders pass; an error when they will not soon.
+    pub(crate) fn is_open(&self, operation: &'static str) -> Result<bool> {
+        match &self.line {
+            Line::Stopped => Err(Error::new(ErrorKind::NotRunning, operation)),
+            Line::Down(cause) => Err(down(operation, cause.as_ref())),
+            Line::Opening => Ok(false),
+            Line::Open => Ok(true),
+        }
+    }
+
+    pub(crate) const fn is_stopped(&self) -> bool {
+        matches!(self.line, Line::Stopped)
+    }
+
+    /// A new connection is being made.
+    pub(crate) fn begin(&mut self) {
+        (self.line, self.handed) = (Line::Opening, 0);
+    }
+
+    /// Orders of users pass.
+    pub(crate) fn open(&mut self) {
+        self.line = Line::Open;
+    }
+
+    /// The connection has ended, when `left` of what it was given had not been taken from it.
+    pub(crate) fn end(&mut self, line: Line, left: usize) {
+        let sent = self.handed.saturating_sub(left);
+        for order in &mut self.orders {
+            let may_have_come = match &order.stage {
+                Stage::Waiting(_) => false,
+                Stage::Handed(number) => *number <= sent,
+                Stage::Lost(_) => continue,
+            };
+            let error = match &line {
+                Line::Down(cause) => down(order.operation, cause.as_ref()),
+                _ => Error::new(ErrorKind::NotRunning, order.operation),
+            };
+            order.stage = Stage::Lost(Lost { may_have_come, error });
+        }
+        self.handed = 0;
+        self.line = line;
+    }
+
+    /// Puts an order on the desk; `is_own` are those of the connection itself, which pass before it is open.
+    pub(crate) fn put(&mut self, operation: &'static str, order: &Order, is_own: bool) -> Result<u32> {
+        if self.orders.len() >= ORDERS {
+            let why = "too many orders are under way";
+            return Err(Error::new(ErrorKind::Busy, operation).with_detail(why));
+        }
+        self.last =
+            if (FIRST_NUMBER..i32::MAX as u32).contains(&self.last) { self.last + 1 } else { FIRST_NUMBER };
+        let number = self.last;
+        let stage = Stage::Waiting(order.numbered(number));
+        self.orders.push(Sent { number, is_own, operation, stage, reply: None });
+        Ok(number)
+    }
+
+    /// The next text for the connection.
+    pub(crate) fn hand_over(&mut self) -> Option<String> {
+        let is_open = matches!(self.line, Line::Open);
+        let is_next = |sent: &&mut Sent| matches!(sent.stage, Stage::Waiting(_)) && (is_open || sent.is_own);
+        let next = self.orders.iter_mut().find(is_next)?;
+        self.handed += 1;
+        match core::mem::replace(&mut next.stage, Stage::Handed(self.handed)) {
+            Stage::Waiting(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The printer has answered; what nobody waits for is passed over.
+    pub(crate) fn reply(&mut self, number: u32, reply: Reply) {
+        if let Some(sent) = self.find(number)
+            && sent.reply.is_none()
+        {
+            sent.reply = Some(reply);
+        }
+    }
+
+    /// What the printer has answered.
+    pub(crate) fn replied(&self, number: u32) -> Option<&Reply> {
+        self.get(number)?.reply.as_ref()
+    }
+
+    /// Whether the connection has been given it.
+    pub(crate) fn is_handed(&self, number: u32) -> bool {
+        self.get(number).is_some_and(|sent| matches!(sent.stage, Stage::Handed(_)))
+    }
+
+    /// Whether the connection has ended under it.
+    pub(crate) fn lost(&self, number: u32) -> Option<Lost> {
+        match &self.get(number)?.stage {
+            Stage::Lost(lost) => Some(lost.clone()),
+            _ => None,
+        }
+    }
+
+    /// Nobody waits for it any more: if it was not sent yet, it never is.
+    pub(crate) fn forget(&mut self, number: u32) {
+        self.orders.retain(|sent| sent.number != number);
+    }
+
+    fn get(&self, number: u32) -> Option<&Sent> {
+        self.orders.iter().find(|sent| sent.number == number)
+    }
+
+    fn find(&mut self, number: u32) -> Option<&mut Sent> {
+        self.orders.iter_mut().find(|sent| sent.number == number)
+    }
+}
+
+fn down(operation: &'static str, cause: Option<&Error>) -> Error {
+    match cause {
+        Some(cause) => {
+            let kind = match cause.kind() {
+                kind @ (ErrorKind::Unreachable
+                | ErrorKind::Unauthorized
+                | ErrorKind::Untrusted
+                | ErrorKind::PinMismatch
+                | ErrorKind::InvalidInput
+                | ErrorKind::Timeout) => kind,
+                _ => ErrorKind::Disconnected,
+            };
+            Error::new(kind, operation).with_detail(cause.detail().unwrap_or("the connection is gone"))
+        }
+        None => Error::new(ErrorKind::Disconnected, operation).with_detail("the connection is gone"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::orders::steer;
+
+    fn desk() -> (Desk, u32) {
+        let mut desk = Desk::default();
+        desk.begin();
+        let number = desk.put("pause", &steer("pause"), false).unwrap();
+        (desk, number)
+    }
+
+    #[test]
+    fn order_passes_only_when_the_line_is_open_and_once() {
+        let (mut desk, number) = desk();
+        assert_eq!(desk.hand_over(), None);
+        let own = desk.put("run", &steer("x"), true).unwrap();
+        assert!(desk.hand_over().unwrap().contains(&alloc::format!("\"{own}\"")));
+        desk.open();
+        assert!(desk.hand_over().unwrap().contains(&alloc::format!("\"{number}\"")));
+        assert_eq!(desk.hand_over(), None);
+    }
+
+    #[test]
+    fn end_of_the_line_tells_what_may_have_come() {
+        let (mut desk, first) = desk();
+        desk.open();
+        let second = desk.put("pause", &steer("pause"), false).unwrap();
+        let third = desk.put("pause", &steer("pause"), false).unwrap();
+        desk.hand_over();
+        desk.hand_over();
+        // One of two was taken from the connection's own queue.
+        desk.end(Line::Down(None), 1);
+        let may_have_come = |n| desk.lost(n).unwrap().may_have_come;
+        assert_eq!((may_have_come(first), may_have_come(second), may_have_come(third)), (true, false, false));
+    }
+
+    #[test]
+    fn order_of_a_lost_line_is_never_sent_by_the_next() {
+        let (mut desk, _) = desk();
+        desk.end(Line::Down(None), 0);
+        desk.begin();
+        desk.open();
+        assert_eq!(desk.hand_over(), None);
+    }
+
+    #[test]
+    fn forgotten_order_is_never_sent() {
+        let (mut desk, number) = desk();
+        desk.forget(number);
+        desk.open();
+        assert_eq!(desk.hand_over(), None);
+    }
+}

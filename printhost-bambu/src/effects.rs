@@ -1,0 +1,230 @@
+//! An order is sent once, and counts by its effect: what the printer answers says that it was received, no more.
+
+use core::{future::poll_fn, task::Poll, time::Duration};
+
+use embassy_futures::select::{Either, select};
+use printhost_core::{Clock as _, Error, ErrorKind, Outcome, Result, Retry};
+use printhost_net::Net;
+
+use crate::{
+    Bambu, codes,
+    desk::{Lost, Reply},
+    live::Live,
+    wire::orders::{Order, get_version},
+};
+
+/// Printers answer within a tenth of a second. After this silence the printer is asked something that it answers to everybody.
+const ASK_AFTER: Duration = Duration::from_millis(2500);
+/// A printer that has answered that by now, and not the order, has dropped it.
+const DROPPED: Duration = Duration::from_millis(4500);
+/// A printer that has answered nothing at all by now still tells what it does and takes no orders any more.
+const DEAF: Duration = Duration::from_secs(10);
+/// How long the effect of an order may take that the printer has received.
+pub(crate) const TO_SHOW: Duration = Duration::from_secs(10);
+/// How long another connection may take after the one that carried an order has ended, and then its effect.
+const TO_RETURN: Duration = Duration::from_secs(40);
+const TO_SHOW_AFTER_LOSS: Duration = Duration::from_secs(5);
+
+/// An order that somebody waits for. Dropped before it is sent it is never sent.
+pub(crate) struct Ticket<'a, N: Net> {
+    host: &'a Bambu<N>,
+    pub(crate) number: u32,
+}
+
+impl<N: Net> Drop for Ticket<'_, N> {
+    fn drop(&mut self) {
+        self.host.with_live(|live| live.desk.forget(self.number));
+    }
+}
+
+/// What became of an order.
+enum End {
+    Shown,
+    Refused(Error),
+    Lost(Lost),
+}
+
+impl<N: Net> Bambu<N> {
+    /// Waits until something holds.
+    pub(crate) async fn until<T>(&self, mut look: impl FnMut(&mut Live) -> Option<T>) -> T {
+        poll_fn(|context| {
+            self.with_live(|live| match look(live) {
+                Some(found) => Poll::Ready(found),
+                None => {
+                    live.wake_later(context.waker());
+                    Poll::Pending
+                }
+            })
+        })
+        .await
+    }
+
+    /// As [`Self::until`], but for so long at most.
+    pub(crate) async fn until_or<T>(
+        &self,
+        limit: Duration,
+        look: impl FnMut(&mut Live) -> Option<T>,
+    ) -> Option<T> {
+        match select(self.until(look), self.net.parts().clock().sleep(limit)).await {
+            Either::First(found) => Some(found),
+            Either::Second(()) => None,
+        }
+    }
+
+    /// Waits until what is known of the printer is true and orders pass; fails when that is not being worked on.
+    pub(crate) async fn admit(&self, operation: &'static str) -> Result<()> {
+        self.until(|live| match live.desk.is_open(operation) {
+            Ok(true) => Some(Ok(())),
+            Ok(false) => None,
+            Err(e) => Some(Err(e)),
+        })
+        .await
+    }
+
+    /// Puts an order on its way.
+    pub(crate) fn send(&self, operation: &'static str, order: &Order, is_own: bool) -> Result<Ticket<'_, N>> {
+        let number = self.change(|live| live.desk.put(operation, order, is_own))?;
+        Ok(Ticket { host: self, number })
+    }
+
+    /// Asks the printer something that it answers to everybody, so that what is known is no older than this.
+    pub(crate) async fn refresh(&self, operation: &'static str) -> Result<()> {
+        self.admit(operation).await?;
+        let before = self.with_live(|live| live.answers);
+        let ticket = self.send(operation, &get_version(), false)?;
+        let limit = self.net.parts().limits().answer.min(DEAF);
+        let answered = self.until_or(limit, |live| {
+            if live.answers != before {
+                return Some(Ok(()));
+            }
+            live.desk.lost(ticket.number).map(|lost| Err(lost.error))
+        });
+        match answered.await {
+            Some(answered) => answered,
+            None => {
+                let error = Error::new(ErrorKind::Timeout, operation)
+                    .with_detail(format_args!("the printer answers nothing for {} s", limit.as_secs()));
+                self.renew(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Lets the connection be made anew.
+    fn renew(&self, why: &Error) {
+        self.change(|live| live.renew = Some(why.clone()));
+    }
+
+    /// Sends an order once and waits for its effect.
+    ///
+    /// `Confirmed` when a report shows it, `Accepted` when the printer has received the order and what it does cannot be
+    /// seen, or not yet. [`ErrorKind::ControlBlocked`] when it takes no control; [`ErrorKind::Unconfirmed`] when nobody can
+    /// say whether it was carried out.
+    pub(crate) async fn carry_out(
+        &self,
+        operation: &'static str,
+        order: &Order,
+        shows: Option<&(dyn Fn(&Live) -> bool + Send + Sync)>,
+    ) -> Result<Outcome> {
+        self.admit(operation).await?;
+        let is_control = order.is_control();
+        if is_control && self.with_live(|live| live.needs_signature()) {
+            return Err(codes::blocked(operation));
+        }
+        let (was_shown, before) =
+            self.with_live(|live| (shows.is_some_and(|shows| shows(live)), live.errors()));
+        let ticket = self.send(operation, order, false)?;
+        let number = ticket.number;
+        // What was so before is no effect, unless the printer says that it has the order.
+        let end = |live: &mut Live| {
+            if let Some(lost) = live.desk.lost(number) {
+                return Some(End::Lost(lost));
+            }
+            if !live.desk.is_handed(number) {
+                return None;
+            }
+            let reply = live.desk.replied(number);
+            if let Some(Reply::Refused { code, reason }) = reply {
+                return Some(End::Refused(codes::refused(operation, *code, reason)));
+            }
+            let is_taken = reply == Some(&Reply::Taken);
+            if shows.is_some_and(|shows| shows(live)) && (!was_shown || is_taken) {
+                return Some(End::Shown);
+            }
+            live.errors().blocked_since(&before).then(|| End::Refused(codes::blocked(operation)))
+        };
+        let clock = self.net.parts().clock();
+        let begun = clock.now();
+        let is_done = |live: &mut Live| {
+            let is_taken = live.desk.replied(number) == Some(&Reply::Taken);
+            end(live).map(Some).or_else(|| is_taken.then_some(None))
+        };
+        let left = |until: Duration| until.saturating_sub(clock.now().saturating_sub(begun));
+
+        let mut done = self.until_or(left(ASK_AFTER), is_done).await;
+        if done.is_none() {
+            let answers = self.with_live(|live| live.answers);
+            let _asked = self.send(operation, &get_version(), false);
+            done = self.until_or(left(DROPPED), is_done).await;
+            let is_answered = self.with_live(|live| live.answers) != answers;
+            let is_bare = self.with_live(|live| live.desk.replied(number) == Some(&Reply::Bare));
+            if done.is_none() && is_answered && is_control && !is_bare {
+                return Err(codes::blocked(operation).with_retry(Retry::ReadFirst).with_detail(
+                    "the printer answers questions and drops this order; see its developer mode",
+                ));
+            }
+            if done.is_none() {
+                done = self.until_or(left(DEAF), is_done).await;
+            }
+            if done.is_none() {
+                let error = Error::new(ErrorKind::Timeout, operation)
+                    .with_detail("the printer has not answered this order");
+                if !is_answered {
+                    self.renew(&error);
+                    done = self.until_or(TO_SHOW_AFTER_LOSS, |live| end(live).map(Some)).await;
+                }
+                if done.is_none() {
+                    return Err(error.unconfirmed());
+                }
+            }
+        }
+        if let Some(None) = done {
+            // It was received.
+            let limit = if shows.is_some() { TO_SHOW } else { Duration::from_millis(300) };
+            done = Some(self.until_or(limit, end).await);
+        }
+        match done.flatten() {
+            None => Ok(Outcome::accepted()),
+            Some(End::Shown) => Ok(Outcome::confirmed()),
+            Some(End::Refused(error)) => Err(error),
+            Some(End::Lost(lost)) => {
+                drop(ticket);
+                self.settle(lost, shows).await
+            }
+        }
+    }
+
+    /// The connection has ended under an order: what the printer shows on the next one settles it. It is never sent again.
+    pub(crate) async fn settle(
+        &self,
+        lost: Lost,
+        shows: Option<&(dyn Fn(&Live) -> bool + Send + Sync)>,
+    ) -> Result<Outcome> {
+        if !lost.may_have_come {
+            return Err(lost.error);
+        }
+        let error = lost.error.unconfirmed();
+        let Some(shows) = shows else { return Err(error) };
+        // Between two attempts it is not open; whether another one is made is not for this to say.
+        let is_back = self.until_or(TO_RETURN, |live| {
+            (live.desk.is_stopped() || live.desk.is_open("run") == Ok(true)).then(|| !live.desk.is_stopped())
+        });
+        if is_back.await != Some(true) {
+            return Err(error);
+        }
+        match self.until_or(TO_SHOW_AFTER_LOSS, |live| shows(live).then_some(())).await {
+            Some(()) => Ok(Outcome::confirmed()),
+            None => Err(error),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The connection that brings reports and takes orders: the only one that a printer is given.
+
+use alloc::string::String;
+use core::{convert::Infallible, fmt::Write as _, pin::pin, time::Duration};
+
+use embassy_futures::select::{Either3, select3};
+use printhost_core::{Clock as _, Entropy as _, Error, ErrorKind, Reconnect, Result};
+use printhost_net::{
+    Net,
+    mqtt::{self, Login, Message, Options, Outbox},
+};
+
+use crate::{
+    Bambu,
+    config::USER,
+    desk::Line,
+    drops::{Drops, HOLD},
+};
+
+/// Larger reports are passed over, in bytes. Nothing holds one as a whole, so this is no matter of memory.
+const REPORT: usize = 1 << 20;
+
+/// The connection is being polled while this lives.
+struct Running<'a, N: Net>(&'a Bambu<N>);
+
+impl<N: Net> Drop for Running<'_, N> {
+    fn drop(&mut self) {
+        self.0.change(|live| {
+            live.synced = false;
+            live.desk.end(Line::Stopped, 0);
+            live.is_run = false;
+        });
+    }
+}
+
+/// One connection. When it is dropped, orders on their way learn what became of them.
+pub(crate) struct Session<'a, N: Net> {
+    host: &'a Bambu<N>,
+    pub(crate) outbox: Outbox,
+    line: Line,
+}
+
+impl<N: Net> Session<'_, N> {
+    fn end(mut self, error: &Error) {
+        self.line = Line::Down(Some(error.clone()));
+    }
+}
+
+impl<N: Net> Drop for Session<'_, N> {
+    fn drop(&mut self) {
+        let (line, left) = (core::mem::take(&mut self.line), self.outbox.len());
+        self.host.change(|live| live.desk.end(line, left));
+    }
+}
+
+impl<N: Net> Bambu<N> {
+    /// Connects, follows, reconnects.
+    pub(crate) async fn run_forever(&self) -> Result<Infallible> {
+        self.config.check("run")?;
+        if self.with_live(|live| core::mem::replace(&mut live.is_run, true)) {
+            return Err(Error::new(ErrorKind::Busy, "run").with_detail("it is being run already"));
+        }
+        let _running = Running(self);
+        let parts = self.net.parts();
+        let clock = parts.clock();
+        let (mut reconnect, mut drops) = (Reconnect::new(), Drops::default());
+        loop {
+            self.change(|live| live.begin());
+            let session = Session { host: self, outbox: Outbox::new(), line: Line::Stopped };
+            let begun = clock.now();
+            let Err(error) = self.session(&session).await;
+            let dropped = drops.after(clock.now().saturating_sub(begun), &error);
+            let (synced, renew) =
+                self.with_live(|live| (core::mem::take(&mut live.synced), live.renew.take().is_some()));
+            let error = dropped.as_ref().unwrap_or(&error);
+            session.end(error);
+            let mut delay = reconnect.after(error.clone(), synced, &self.bus, parts.entropy())?;
+            if dropped.is_some() {
+                if !synced && drops.is_first() {
+                    self.bus.publish_lost(error.clone());
+                }
+                delay = HOLD;
+            } else if renew {
+                delay = delay.min(Duration::from_millis(100));
+            }
+            clock.sleep(delay).await;
+        }
+    }
+
+    /// One connection, to its end.
+    async fn session(&self, session: &Session<'_, N>) -> Result<Infallible> {
+        let origin = self.config.mqtt();
+        let mut random = [0; 8];
+        self.net.parts().entropy().fill(&mut random);
+        let client_id = random.iter().fold(String::from("printhost-"), |mut id, byte| {
+            let _ = write!(id, "{byte:02x}");
+            id
+        });
+        let login = Login::new(&client_id, USER, &self.config.code);
+        let options = Options::new(REPORT);
+        let (listen, tell) = (self.config.report_topic(), self.config.request_topic());
+        let client = mqtt::connect(&self.net, &origin, &login, &listen, options)
+            .await
+            .map_err(|e| self.explain(e.in_operation("run")))?;
+        let client = pin!(client.run(&self.net, &tell, &session.outbox, |message| self.take(message)));
+        match select3(client, pin!(self.pump(session)), pin!(self.keep())).await {
+            Either3::First(end) | Either3::Second(end) | Either3::Third(end) => {
+                end.map_err(|e| e.in_operation("run"))
+            }
+        }
+    }
+
+    /// What a refusal means for whoever holds the printer's access code.
+    fn explain(&self, error: Error) -> Error {
+        match error.kind() {
+            ErrorKind::Unauthorized => error.with_detail(
+                "the printer does not take this access code; it changes when LAN mode or developer mode is switched",
+            ),
+            _ => error,
+        }
+    }
+
+    /// Fills the outbox from the desk.
+    async fn pump(&self, session: &Session<'_, N>) -> Result<Infallible> {
+        loop {
+            core::future::poll_fn(|context| session.outbox.poll_ready_to_send(context)).await;
+            let text = self.until(|live| live.desk.hand_over()).await;
+            // There is room, and nobody else puts anything in.
+            let _ = session.outbox.try_send(text);
+            self.change(|_| {});
+        }
+    }
+
+    /// Takes what comes.
+    fn take(&self, message: Message<'_>) -> Result<()> {
+        match message {
+            Message::Begin { .. } => self.with_live(|live| live.begin_message()),
+            Message::Piece(bytes) => self.with_live(|live| live.take_piece(bytes)),
+            Message::End => self.change(|live| {
+                live.end_message();
+                self.publish(live);
+            }),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// What is known now, if it is the truth.
+    pub(crate) fn publish(&self, live: &mut crate::live::Live) {
+        if live.synced {
+            let status = live.status();
+            let events = live.observe(&status);
+            events.into_iter().for_each(|event| self.bus.publish_job(event));
+            self.bus.publish_status(status);
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Files, by FTP. A printer has one connection for them at a time; who comes second waits for the first to end.
+
+use alloc::string::String;
+
+use embassy_sync::{blocking_mutex::raw::CriticalSectionRawMutex, mutex::MutexGuard};
+use embedded_io_async::Write;
+use printhost_core::{Error, ErrorKind, FileEntry, FileInfo, FilePage, Page, RemotePath, Result};
+use printhost_net::{
+    Net,
+    ftp::{EntryKind, Ftp, PARTIAL},
+};
+
+use crate::{Bambu, config::USER, quirks::Learned};
+
+/// What there is at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum There {
+    Nothing,
+    /// A file of so many bytes.
+    File(u64),
+    Folder,
+}
+
+/// A connection for files, and what is known of how to speak on it.
+pub(crate) struct Files<'a, N: Net> {
+    pub(crate) ftp: Ftp<'a, N>,
+    learned: MutexGuard<'a, CriticalSectionRawMutex, Learned>,
+}
+
+impl<N: Net> Files<'_, N> {
+    /// Says goodbye, and keeps what was learned.
+    pub(crate) async fn close(mut self) {
+        self.learned.is_clear = self.ftp.is_clear();
+        self.ftp.quit().await;
+    }
+
+    /// Whether there is a file or a folder. A folder is told by what is above it: servers list one that is not there as
+    /// one with nothing in it.
+    pub(crate) async fn there(&mut self, path: &str) -> Result<There> {
+        match self.ftp.size(path).await {
+            Ok(size) => return Ok(There::File(size)),
+            Err(e) if e.kind() == ErrorKind::NotFound => {}
+            Err(e) => return Err(e),
+        }
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let mut there = There::Nothing;
+        let listed = self.ftp.list(folder, |entry| {
+            if entry.name == name {
+                there = match entry.kind {
+                    EntryKind::Folder => There::Folder,
+                    _ => There::File(entry.size.unwrap_or_default()),
+                };
+            }
+            Ok(there == There::Nothing)
+        });
+        match listed.await {
+            // Nor is there what is above it.
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(There::Nothing),
+            listed => listed.map(|_| there),
+        }
+    }
+
+    /// Makes a folder and those above it.
+    pub(crate) async fn make_dirs(&mut self, path: &str) -> Result<()> {
+        for (at, _) in path.match_indices('/').chain([(path.len(), "")]) {
+            let folder = &path[..at];
+            if self.there(folder).await? == There::Folder {
+                continue;
+            }
+            match self.ftp.make_dir(folder).await {
+                Err(e) if matches!(e.kind(), ErrorKind::Conflict | ErrorKind::Exists) => {
+                    if self.there(folder).await? != There::Folder {
+                        return Err(e);
+                    }
+                }
+                made => made?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<N: Net> Bambu<N> {
+    /// Opens the connection for files, once nobody else has it.
+    pub(crate) async fn open_files(&self, operation: &'static str) -> Result<Files<'_, N>> {
+        self.config.check(operation)?;
+        let learned = self.files.lock().await;
+        let settings = learned.settings(self.model());
+        let ftp = Ftp::connect(&self.net, self.config.ftps(), USER, &self.config.code, settings);
+        let ftp = ftp.await.map_err(|e| e.in_operation(operation))?;
+        Ok(Files { ftp, learned })
+    }
+
+    /// A file that is to be printed.
+    pub(crate) async fn must_be_there(&self, operation: &'static str, path: &str) -> Result<()> {
+        let mut files = self.open_files(operation).await?;
+        let size = files.ftp.size(path).await;
+        files.close().await;
+        match size {
+            Ok(0) => Err(Error::new(ErrorKind::InvalidInput, operation).with_detail("the file is empty")),
+            // A server that tells no sizes says nothing about whether there is a file.
+            Err(e) if e.kind() == ErrorKind::Unsupported => Ok(()),
+            size => size.map(drop).map_err(|e| e.in_operation(operation)),
+        }
+    }
+
+    /// Servers send whole folders; the entries are taken one by one. What an upload has left that was broken off is no
+    /// file yet, and is not shown.
+    pub(crate) async fn list(&self, folder: &str, page: Page) -> Result<FilePage> {
+        let operation = "files";
+        if !folder.is_empty() {
+            RemotePath::parse(folder).map_err(|e| e.in_operation(operation))?;
+        }
+        let mut files = self.open_files(operation).await?;
+        let mut listing = FilePage::default();
+        let (mut skip, mut room, mut is_empty) = (page.offset, page.limit, true);
+        let listed = files.ftp.list(folder, |entry| {
+            is_empty = false;
+            let is_folder = match entry.kind {
+                EntryKind::Folder => true,
+                EntryKind::File if !entry.name.ends_with(PARTIAL) => false,
+                _ => return Ok(true),
+            };
+            if skip > 0 {
+                skip -= 1;
+            } else if room == 0 {
+                listing.more = true;
+            } else {
+                let mut file = FileEntry::default();
+                file.path = join(folder, &entry.name);
+                (file.is_folder, file.size) = (is_folder, entry.size.filter(|_| !is_folder));
+                listing.entries.push(file);
+                room -= 1;
+            }
+            Ok(!listing.more)
+        });
+        let result = listed.await.map_err(|e| e.in_operation(operation));
+        let is_missing = match result {
+            Ok(_) if is_empty && !folder.is_empty() => files.there(folder).await? != There::Folder,
+            _ => false,
+        };
+        files.close().await;
+        result?;
+        match is_missing {
+            true => Err(Error::new(ErrorKind::NotFound, operation).with_detail(folder)),
+            false => Ok(listing),
+        }
+    }
+
+    /// The size of a file. What is in it nobody tells, and the printer's clock is often wrong.
+    pub(crate) async fn details(&self, path: &str) -> Result<FileInfo> {
+        let operation = "file info";
+        let path = RemotePath::parse(path).map_err(|e| e.in_operation(operation))?.as_str();
+        let mut files = self.open_files(operation).await?;
+        let there = files.there(path).await.map_err(|e| e.in_operation(operation));
+        files.close().await;
+        let mut info = FileInfo::default();
+        info.entry.path = path.into();
+        match there? {
+            There::File(size) => info.entry.size = Some(size),
+            There::Folder => info.entry.is_folder = true,
+            There::Nothing => return Err(Error::new(ErrorKind::NotFound, operation).with_detail(path)),
+        }
+        Ok(info)
+    }
+
+    pub(crate) async fn fetch<W: Write + ?Sized>(&self, path: &str, to: &mut W) -> Result<u64> {
+        let operation = "download";
+        let path = RemotePath::parse(path).map_err(|e| e.in_operation(operation))?.as_str();
+        let mut files = self.open_files(operation).await?;
+        let fetched = files.ftp.retrieve(path, to).await.map_err(|e| e.in_operation(operation));
+        files.close().await;
+        fetched
+    }
+
+    pub(crate) async fn remove(&self, path: &str) -> Result<()> {
+        let operation = "delete";
+        let path = RemotePath::parse(path).map_err(|e| e.in_operation(operation))?.as_str();
+        self.must_not_print(operation, path).await?;
+        let mut files = self.open_files(operation).await?;
+        let removed = async {
+            match files.there(path).await? {
+                There::Nothing => Err(Error::new(ErrorKind::NotFound, operation).with_detail(path)),
+                There::File(_) => files.ftp.delete(path).await,
+                There::Folder => {
+                    let mut has_something = false;
+                    files
+                        .ftp
+                        .list(path, |_| {
+                            has_something = true;
+                            Ok(false)
+                        })
+                        .await?;
+                    match has_something {
+                        true => Err(Error::new(ErrorKind::Conflict, operation)
+                            .with_detail("there is something in the folder")),
+                        false => files.ftp.remove_dir(path).await,
+                    }
+                }
+            }
+        };
+        let removed = removed.await.map_err(|e| e.in_operation(operation));
+        files.close().await;
+        removed
+    }
+
+    pub(crate) async fn relocate(&self, from: &str, to: &str) -> Result<String> {
+        let operation = "move file";
+        let from = RemotePath::parse(from).map_err(|e| e.in_operation(operation))?.as_str();
+        let to = RemotePath::parse(to).map_err(|e| e.in_operation(operation))?;
+        self.must_not_print(operation, from).await?;
+        let mut files = self.open_files(operation).await?;
+        let moved = async {
+            if !matches!(files.there(from).await?, There::File(_)) {
+                return Err(Error::new(ErrorKind::NotFound, operation).with_detail(from));
+            }
+            // Some servers would replace it.
+            if files.there(to.as_str()).await? != There::Nothing {
+                return Err(Error::new(ErrorKind::Exists, operation).with_detail(to.as_str()));
+            }
+            if !to.folder().is_empty() {
+                files.make_dirs(to.folder()).await?;
+            }
+            files.ftp.rename(from, to.as_str()).await
+        };
+        let moved = moved.await.map_err(|e| e.in_operation(operation));
+        files.close().await;
+        moved.map(|()| to.as_str().into())
+    }
+
+    pub(crate) async fn make_folders(&self, path: &str) -> Result<String> {
+        let operation = "create folder";
+        let path = RemotePath::parse(path).map_err(|e| e.in_operation(operation))?.as_str();
+        let mut files = self.open_files(operation).await?;
+        let made = files.make_dirs(path).await.map_err(|e| e.in_operation(operation));
+        files.close().await;
+        made.map(|()| path.into())
+    }
+
+    /// [`ErrorKind::Conflict`] while this file, or something in this folder, is being printed; the printer is asked.
+    pub(crate) async fn must_not_print(&self, operation: &'static str, path: &str) -> Result<()> {
+        self.refresh(operation).await?;
+        let status = self.with_live(|live| live.status());
+        let printed = status.job.and_then(|job| job.path).unwrap_or_default();
+        let is_it = printed.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        match status.phase.has_job() && is_it {
+            true => Err(Error::new(ErrorKind::Conflict, operation).with_detail("it is being printed")),
+            false => Ok(()),
+        }
+    }
+}
+
+fn join(folder: &str, name: &str) -> String {
+    match folder {
+        "" => name.into(),
+        folder => alloc::format!("{folder}/{name}"),
+    }
+}

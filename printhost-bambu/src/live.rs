@@ -1,0 +1,190 @@
+//! What is known of the printer from its reports, and what became of its jobs.
+
+use alloc::{string::String, vec::Vec};
+use core::task::Waker;
+
+use printhost_core::{Error, JobEvent, JobTracker, PrinterStatus};
+
+use crate::{
+    Model, codes,
+    desk::{Desk, Reply},
+    map,
+    report::{Ack, Feed, Report},
+};
+
+/// A print that this driver has started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ours {
+    /// Its number; plain G-code is started without one.
+    pub(crate) id: Option<u32>,
+    pub(crate) path: String,
+}
+
+/// The errors that a printer shows at a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Errors {
+    pub(crate) print: u32,
+    is_unsigned: bool,
+}
+
+impl Errors {
+    /// Whether the printer says now, and did not before, that an order was not signed.
+    pub(crate) const fn blocked_since(self, before: &Self) -> bool {
+        self.is_unsigned && !before.is_unsigned
+    }
+}
+
+/// What is known of the printer.
+#[derive(Debug, Default)]
+pub(crate) struct Live {
+    /// Somebody polls the connection.
+    pub(crate) is_run: bool,
+    pub(crate) desk: Desk,
+    feed: Feed,
+    report: Report,
+    /// A whole report has come on this connection.
+    pub(crate) is_whole: bool,
+    /// What is known was told to listeners, and they are told of changes.
+    pub(crate) synced: bool,
+    /// Counts messages.
+    pub(crate) heard: u32,
+    /// Counts answers to the question what the printer is made of.
+    pub(crate) answers: u32,
+    /// The connection is to be made anew, and why.
+    pub(crate) renew: Option<Error>,
+    pub(crate) ours: Option<Ours>,
+    /// The model, as far as the printer's own word for it does not count.
+    configured: Option<Model>,
+    jobs: JobTracker,
+    /// The printer's own number of the job that is followed.
+    task: Option<String>,
+    wakers: Vec<Waker>,
+}
+
+impl Live {
+    /// Nothing is known but what was configured.
+    pub(crate) fn new(configured: Option<Model>) -> Self {
+        Self { configured, ..Self::default() }
+    }
+
+    /// A new connection: nothing is known until it has told everything.
+    pub(crate) fn begin(&mut self) {
+        self.desk.begin();
+        self.feed.begin();
+        self.report = Report::default();
+        (self.is_whole, self.synced, self.renew) = (false, false, None);
+    }
+
+    /// A message begins.
+    pub(crate) fn begin_message(&mut self) {
+        self.feed.begin();
+    }
+
+    /// A piece of it.
+    pub(crate) fn take_piece(&mut self, bytes: &[u8]) {
+        self.feed.piece(bytes);
+    }
+
+    /// It has ended. One that cannot be read is passed over.
+    pub(crate) fn end_message(&mut self) {
+        self.heard = self.heard.wrapping_add(1);
+        let Ok(told) = self.feed.end(&mut self.report) else { return };
+        self.is_whole |= told.report.is_some_and(|report| report.full);
+        if told.versions {
+            self.answers = self.answers.wrapping_add(1);
+        }
+        for Ack { sequence_id, ok, reason, err_code, .. } in told.acks {
+            let reply = match ok {
+                Some(true) => Reply::Taken,
+                Some(false) => Reply::Refused { code: err_code, reason: reason.unwrap_or_default() },
+                None => Reply::Bare,
+            };
+            if let Some(number) = sequence_id {
+                self.desk.reply(number, reply);
+            }
+        }
+    }
+
+    /// What the printer has reported on this connection.
+    pub(crate) const fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// What it is doing, in its own word.
+    pub(crate) fn state(&self) -> &str {
+        self.report.gcode_state.as_deref().unwrap_or_default()
+    }
+
+    /// As it says.
+    pub(crate) fn model(&self) -> Option<Model> {
+        self.report.model()
+    }
+
+    pub(crate) fn status(&self) -> PrinterStatus {
+        let mut status = map::status(&self.report, self.configured);
+        if let (Some(job), Some(ours)) = (&mut status.job, &self.ours)
+            && self.is_ours(ours)
+        {
+            job.path = Some(ours.path.clone());
+        }
+        status
+    }
+
+    /// Whether the printer shows this print, running or over.
+    pub(crate) fn is_ours(&self, ours: &Ours) -> bool {
+        let told = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty() && text != "0");
+        match ours.id {
+            Some(id) if told(&self.report.task_id) => {
+                self.report.task_id.as_ref().and_then(|told| told.parse().ok()) == Some(id)
+            }
+            Some(_) => false,
+            None => {
+                self.report.gcode_file.as_ref().is_some_and(|file| file.trim_start_matches('/') == ours.path)
+            }
+        }
+    }
+
+    /// Whether the printer wants orders to be signed, as far as it says.
+    pub(crate) fn needs_signature(&self) -> bool {
+        self.report.needs_signature() == Some(true)
+    }
+
+    pub(crate) fn errors(&self) -> Errors {
+        Errors {
+            print: self.report.print_error.unwrap_or_default(),
+            is_unsigned: self
+                .report
+                .hms
+                .iter()
+                .any(|hms| hms.attr.zip(hms.code) == Some(codes::UNSIGNED_HEALTH)),
+        }
+    }
+
+    /// Job events from a status. Another number of the printer's own is another job, also of the same file.
+    pub(crate) fn observe(&mut self, status: &PrinterStatus) -> Vec<JobEvent> {
+        let mut events = Vec::new();
+        let task = self.report.task_id.clone().filter(|task| !task.is_empty() && task != "0");
+        if status.phase.has_job() {
+            if let (Some(before), Some(now)) = (&self.task, &task)
+                && before != now
+            {
+                events.extend(self.jobs.announce(JobEvent::Ended));
+            }
+            self.task = task;
+        }
+        events.extend(self.jobs.observe(status));
+        events
+    }
+
+    /// Whoever waits for a change.
+    pub(crate) fn wake_later(&mut self, waker: &Waker) {
+        if !self.wakers.iter().any(|known| known.will_wake(waker)) {
+            self.wakers.push(waker.clone());
+        }
+    }
+
+    /// Something has changed.
+    pub(crate) fn wake(&mut self) {
+        self.wakers.drain(..).for_each(Waker::wake);
+    }
+}

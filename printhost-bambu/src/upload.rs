@@ -1,0 +1,93 @@
+//! Storing a file, and printing it.
+
+use embedded_io_async::Read;
+use printhost_core::{
+    Error, ErrorKind, HashOnly, Hashed, IfExists, RemotePath, Result, Started, Then, Upload, Uploaded,
+    Verified, Verify,
+};
+use printhost_net::{Net, ftp::PARTIAL};
+use sha1::Sha1;
+
+use crate::{
+    Bambu,
+    files::{Files, There},
+};
+
+impl<N: Net> Bambu<N> {
+    /// Stores under another name first where the printer can rename, so that nothing partial ever has the file's own; then
+    /// compares the size, and only then starts.
+    pub(crate) async fn store<R: Read + ?Sized>(&self, upload: Upload<'_, R>) -> Result<Uploaded> {
+        let operation = "upload";
+        let path = RemotePath::parse(upload.path).map_err(|e| e.in_operation(operation))?;
+        if path.name().len() > 255 - PARTIAL.len() || path.name().ends_with(PARTIAL) {
+            let why = "the name is too long, or is one of a file that is not complete";
+            return Err(Error::new(ErrorKind::InvalidInput, operation).with_detail(why));
+        }
+        if upload.if_exists == IfExists::Replace {
+            self.must_not_print(operation, path.as_str()).await?;
+        }
+        let mut body = Hashed::<_, Sha1>::when(upload.verify == Verify::ReadBack, upload.body);
+        let mut files = self.open_files(operation).await?;
+        let stored = async {
+            match files.there(path.as_str()).await? {
+                There::Nothing => {}
+                There::File(_) if upload.if_exists == IfExists::Replace => {}
+                _ => return Err(Error::new(ErrorKind::Exists, operation).with_detail(upload.path)),
+            }
+            if !path.folder().is_empty() {
+                files.make_dirs(path.folder()).await?;
+            }
+            files.ftp.replace(path.as_str(), &mut body, upload.len).await
+        };
+        let stored = stored.await.map_err(|e| e.in_operation(operation));
+        let verified = match stored {
+            Ok(_) => verify(&mut files, path.as_str(), upload.len, body.finish().map(Into::into)).await,
+            Err(e) => Err(e),
+        };
+        files.close().await;
+        let mut uploaded = Uploaded::new(path.as_str(), upload.len, verified?);
+        if upload.then == Then::Print {
+            uploaded.started = match self.start_with(path.as_str(), &crate::StartOptions::default()).await {
+                Ok(outcome) => Started::Yes(outcome.confirmation),
+                Err(e) => Started::No(e),
+            };
+        }
+        Ok(uploaded)
+    }
+}
+
+/// By what the server has now. A damaged file is taken off the printer again.
+async fn verify<N: Net>(
+    files: &mut Files<'_, N>,
+    path: &str,
+    len: u64,
+    sha1: Option<[u8; 20]>,
+) -> Result<Verified> {
+    let operation = "upload";
+    let corrupted = |what: &str| Error::new(ErrorKind::Corrupted, operation).with_detail(what);
+    let error = match files.ftp.size(path).await {
+        Ok(size) if size != len => corrupted("the size is another one"),
+        Err(e) if e.kind() == ErrorKind::NotFound => return Err(corrupted("the printer has not kept it")),
+        // It was stored; whether nobody can say how much of it.
+        Err(e) if e.kind() != ErrorKind::Unsupported => return Err(e.in_operation(operation).unconfirmed()),
+        size => {
+            let Some(ours) = sha1 else {
+                return Ok(if size.is_ok() { Verified::Size } else { Verified::No });
+            };
+            let mut content = HashOnly::<Sha1>::new();
+            files
+                .ftp
+                .retrieve(path, &mut content)
+                .await
+                .map_err(|e| e.in_operation(operation).unconfirmed())?;
+            if <[u8; 20]>::from(content.finish()) == ours {
+                return Ok(Verified::ReadBack(ours));
+            }
+            corrupted("the printer hands out something else")
+        }
+    };
+    Err(match files.ftp.delete(path).await {
+        Ok(()) => error.with_detail("it has been deleted again"),
+        Err(_) => error.with_detail("it could not be deleted again"),
+    })
+}

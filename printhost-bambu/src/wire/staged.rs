@@ -1,0 +1,171 @@
+//! What a message has said so far, before it is known whether it counts.
+
+use alloc::vec::Vec;
+
+use printhost_net::proto::json_events::Text;
+
+use super::{keys::Node, merge::Merge, report::Report, scalar::Scalar};
+
+/// A message that says more than this is refused: twelve units with 24 trays say two thirds of it.
+const MAX_ENTRIES: usize = 1536;
+/// Likewise, bytes of texts and numbers.
+pub(super) const MAX_BYTES: usize = 12 << 10;
+/// What is kept allocated between messages; most say very little.
+const KEPT_ENTRIES: usize = 128;
+const KEPT_BYTES: usize = 1 << 10;
+
+/// Values in their order, as flat as they can be.
+#[derive(Debug, Default)]
+pub(super) struct Staged {
+    entries: Vec<Entry>,
+    bytes: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    node: Node,
+    field: u8,
+    what: What,
+    start: u16,
+    len: u16,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Null,
+    True,
+    False,
+    Other,
+    Number,
+    Text,
+    /// Texts and numbers of which only the beginning is here.
+    CutNumber,
+    CutText,
+    /// An object begins, a new one if it is the element of a list.
+    Object,
+    /// A list begins; what it had before is gone.
+    List,
+    /// An element or a list ends.
+    End,
+    /// Something that has others in it became something else: nothing is left of it.
+    Gone,
+}
+
+/// The message says too much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TooMuch;
+
+/// A place in what has been said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Point {
+    entries: usize,
+    bytes: usize,
+}
+
+impl Staged {
+    /// The heap that it takes at most.
+    pub(super) const MEMORY: usize = (MAX_ENTRIES * size_of::<Entry>() + MAX_BYTES) * 3 / 2;
+
+    pub(super) fn clear(&mut self) {
+        self.back_to(Point::default());
+        self.entries.shrink_to(KEPT_ENTRIES);
+        self.bytes.shrink_to(KEPT_BYTES);
+    }
+
+    pub(super) fn point(&self) -> Point {
+        Point { entries: self.entries.len(), bytes: self.bytes.len() }
+    }
+
+    /// Forgets what was said since.
+    pub(super) fn back_to(&mut self, point: Point) {
+        self.entries.truncate(point.entries);
+        self.bytes.truncate(point.bytes);
+    }
+
+    pub(super) fn value(&mut self, node: Node, field: u8, scalar: Scalar<'_>) -> Result<(), TooMuch> {
+        let (what, bytes) = match scalar {
+            Scalar::Null => (What::Null, &[][..]),
+            Scalar::Bool(true) => (What::True, &[][..]),
+            Scalar::Bool(false) => (What::False, &[][..]),
+            Scalar::Other => (What::Other, &[][..]),
+            Scalar::Number(text) if text.is_whole() => (What::Number, text.bytes()),
+            Scalar::Number(text) => (What::CutNumber, text.bytes()),
+            Scalar::Text(text) if text.is_whole() => (What::Text, text.bytes()),
+            Scalar::Text(text) => (What::CutText, text.bytes()),
+        };
+        self.add(node, field, what, bytes)
+    }
+
+    pub(super) fn object(&mut self, node: Node) -> Result<(), TooMuch> {
+        self.add(node, 0, What::Object, &[])
+    }
+
+    pub(super) fn list(&mut self, node: Node) -> Result<(), TooMuch> {
+        self.add(node, 0, What::List, &[])
+    }
+
+    pub(super) fn end(&mut self, node: Node) -> Result<(), TooMuch> {
+        self.add(node, 0, What::End, &[])
+    }
+
+    pub(super) fn gone(&mut self, node: Node) -> Result<(), TooMuch> {
+        self.add(node, 0, What::Gone, &[])
+    }
+
+    fn add(&mut self, node: Node, field: u8, what: What, bytes: &[u8]) -> Result<(), TooMuch> {
+        let start = self.bytes.len();
+        if self.entries.len() == MAX_ENTRIES || start + bytes.len() > MAX_BYTES {
+            return Err(TooMuch);
+        }
+        grow(&mut self.bytes, bytes.len(), MAX_BYTES);
+        self.bytes.extend_from_slice(bytes);
+        grow(&mut self.entries, 1, MAX_ENTRIES);
+        self.entries.push(Entry { node, field, what, start: start as u16, len: bytes.len() as u16 });
+        Ok(())
+    }
+
+    /// Puts everything where it belongs; tells whether that changed anything. A whole report replaces what was known, but
+    /// for what may stand beside it and does not.
+    pub(super) fn merge_into(&self, report: &mut Report, is_full: bool) -> bool {
+        let mut merge = Merge::new(report);
+        for entry in &self.entries {
+            match (entry.what, self.scalar(entry)) {
+                (_, Some(scalar)) => merge.value(entry.node, entry.field, scalar),
+                (What::Gone, _) => merge.gone(entry.node),
+                (What::List, _) => merge.list(entry.node),
+                (What::End, _) => merge.end(entry.node),
+                _ => merge.object(entry.node),
+            }
+        }
+        if is_full {
+            merge.forget();
+        }
+        merge.changed
+    }
+
+    fn scalar(&self, entry: &Entry) -> Option<Scalar<'_>> {
+        let start = usize::from(entry.start);
+        let bytes = self.bytes.get(start..start + usize::from(entry.len)).unwrap_or_default();
+        Some(match entry.what {
+            What::Null => Scalar::Null,
+            What::True => Scalar::Bool(true),
+            What::False => Scalar::Bool(false),
+            What::Other => Scalar::Other,
+            What::Number => Scalar::Number(Text::new(bytes, true)),
+            What::CutNumber => Scalar::Number(Text::new(bytes, false)),
+            What::Text => Scalar::Text(Text::new(bytes, true)),
+            What::CutText => Scalar::Text(Text::new(bytes, false)),
+            What::Object | What::List | What::End | What::Gone => return None,
+        })
+    }
+}
+
+/// Makes room for so many more: twice what there is, of `most` in the end, so that no more than half of it is held beside
+/// it while it grows.
+fn grow<T>(list: &mut Vec<T>, more: usize, most: usize) {
+    let (have, need) = (list.capacity(), list.len() + more);
+    if need > have {
+        let room = if need > most / 2 { most } else { need.max(2 * have).min(most / 2) };
+        list.reserve_exact(room - list.len());
+    }
+}

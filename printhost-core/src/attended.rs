@@ -1,0 +1,199 @@
+use alloc::{string::String, vec::Vec};
+use core::convert::Infallible;
+
+use embedded_io_async::{Read, Write};
+
+use crate::{
+    Camera, Capabilities, Command, ErrorKind, Events, FileInfo, FilePage, HostInfo, Memory, Outcome, Page,
+    PrintHost, PrinterStatus, Result, Thumbnail, Upload, Uploaded, beside,
+};
+
+/// A host whose calls work whether or not somebody polls [`PrintHost::run`].
+///
+/// Where a printer takes one connection only, a call fails with [`ErrorKind::NotRunning`] when nobody does, before
+/// anything is sent. Here it is then made beside a run of its own, which ends with it: a connection for every such call.
+/// For programs that do one thing and end; who does more polls [`PrintHost::run`]. Two calls at the same time without it
+/// are one too many: the second may fail when the first one's connection ends.
+#[derive(Clone, Debug)]
+pub struct Attended<H>(H);
+
+impl<H: PrintHost> Attended<H> {
+    /// Nothing is sent before the first call.
+    pub const fn new(host: H) -> Self {
+        Self(host)
+    }
+
+    /// The host itself.
+    pub const fn get_ref(&self) -> &H {
+        &self.0
+    }
+}
+
+/// The call, and beside a run if it needs one.
+macro_rules! attended {
+    ($host:expr, $call:expr) => {
+        match $call.await {
+            Err(e) if e.kind() == ErrorKind::NotRunning => match beside(&$host, $call).await {
+                Ok(result) => result,
+                // Somebody has begun to.
+                Err(e) if e.kind() == ErrorKind::Busy && e.operation() == "run" => $call.await,
+                Err(e) => Err(e),
+            },
+            result => result,
+        }
+    };
+}
+
+impl<H: PrintHost> PrintHost for Attended<H> {
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
+    fn memory(&self, longest_path: usize) -> Option<Memory> {
+        self.0.memory(longest_path)
+    }
+
+    async fn connect(&self) -> Result<HostInfo> {
+        attended!(self.0, self.0.connect())
+    }
+
+    async fn status(&self) -> Result<PrinterStatus> {
+        attended!(self.0, self.0.status())
+    }
+
+    fn events(&self) -> Result<Events<'_>> {
+        self.0.events()
+    }
+
+    async fn run(&self) -> Result<Infallible> {
+        self.0.run().await
+    }
+
+    async fn upload<R: Read + ?Sized>(&self, upload: Upload<'_, R>) -> Result<Uploaded> {
+        let Upload { path, len, body, then, if_exists, verify } = upload;
+        attended!(self.0, self.0.upload(Upload { path, len, body: &mut *body, then, if_exists, verify }))
+    }
+
+    async fn download<W: Write + ?Sized>(&self, path: &str, to: &mut W) -> Result<u64> {
+        attended!(self.0, self.0.download(path, &mut *to))
+    }
+
+    async fn start(&self, path: &str) -> Result<Outcome> {
+        attended!(self.0, self.0.start(path))
+    }
+
+    async fn command(&self, command: Command<'_>) -> Result<Outcome> {
+        attended!(self.0, self.0.command(command))
+    }
+
+    async fn files(&self, folder: &str, page: Page) -> Result<FilePage> {
+        attended!(self.0, self.0.files(folder, page))
+    }
+
+    async fn file_info(&self, path: &str) -> Result<FileInfo> {
+        attended!(self.0, self.0.file_info(path))
+    }
+
+    async fn thumbnail<W: Write + ?Sized>(&self, thumbnail: &Thumbnail, to: &mut W) -> Result<u64> {
+        attended!(self.0, self.0.thumbnail(thumbnail, &mut *to))
+    }
+
+    async fn delete(&self, path: &str) -> Result<()> {
+        attended!(self.0, self.0.delete(path))
+    }
+
+    async fn move_file(&self, from: &str, to: &str) -> Result<String> {
+        attended!(self.0, self.0.move_file(from, to))
+    }
+
+    async fn create_folder(&self, path: &str) -> Result<String> {
+        attended!(self.0, self.0.create_folder(path))
+    }
+
+    async fn cameras(&self) -> Result<Vec<Camera>> {
+        attended!(self.0, self.0.cameras())
+    }
+
+    async fn snapshot<W: Write + ?Sized>(&self, camera: &Camera, to: &mut W) -> Result<u64> {
+        attended!(self.0, self.0.snapshot(camera, &mut *to))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::{cell::Cell, future::pending};
+
+    use embassy_futures::block_on;
+
+    use super::*;
+    use crate::{Error, EventBus};
+
+    /// Needs to be run.
+    #[derive(Default)]
+    struct Host {
+        bus: EventBus,
+        is_run: Cell<bool>,
+        runs: Cell<u32>,
+        refuses: bool,
+    }
+
+    impl PrintHost for Host {
+        fn capabilities(&self) -> Capabilities {
+            Capabilities::NONE
+        }
+
+        async fn connect(&self) -> Result<HostInfo> {
+            match self.is_run.get() {
+                true => Ok(HostInfo::new("a", "1")),
+                false => Err(Error::new(ErrorKind::NotRunning, "connect")),
+            }
+        }
+
+        async fn status(&self) -> Result<PrinterStatus> {
+            self.connect().await.map(|_| PrinterStatus::default())
+        }
+
+        fn events(&self) -> Result<Events<'_>> {
+            self.bus.subscribe()
+        }
+
+        async fn run(&self) -> Result<Infallible> {
+            struct Stop<'a>(&'a Cell<bool>);
+            impl Drop for Stop<'_> {
+                fn drop(&mut self) {
+                    self.0.set(false);
+                }
+            }
+            if self.refuses {
+                return Err(Error::new(ErrorKind::Unauthorized, "run"));
+            }
+            self.runs.set(self.runs.get() + 1);
+            self.is_run.set(true);
+            let _stop = Stop(&self.is_run);
+            pending().await
+        }
+    }
+
+    #[test]
+    fn call_that_needs_a_run_is_made_beside_one_that_ends_with_it() {
+        let host = Attended::new(Host::default());
+        assert!(block_on(host.status()).is_ok() && block_on(host.connect()).is_ok());
+        assert_eq!((host.get_ref().runs.get(), host.get_ref().is_run.get()), (2, false));
+    }
+
+    #[test]
+    fn call_of_a_host_that_is_run_has_no_run_of_its_own() {
+        let host = Attended::new(Host::default());
+        block_on(beside(&host, async {
+            assert!(host.status().await.is_ok());
+        }))
+        .unwrap();
+        assert_eq!(host.get_ref().runs.get(), 1);
+    }
+
+    #[test]
+    fn what_ends_the_run_ends_the_call() {
+        let host = Attended::new(Host { refuses: true, ..Host::default() });
+        assert_eq!(block_on(host.status()).unwrap_err().kind(), ErrorKind::Unauthorized);
+    }
+}

@@ -1,0 +1,9 @@
+//! The driver of Bambu Lab printers on a simulated one, over TLS, through every part of it.
+
+mod bambu {
+    mod files;
+    pub(crate) mod harness;
+    mod job;
+    mod orders;
+    mod starts;
+}

@@ -1,0 +1,134 @@
+//! A print is never started twice, nor into another one.
+
+use std::time::{Duration, Instant};
+
+use printhost::{
+    ErrorKind, Event, Outcome, PrintHost as _, Retry, Started, Upload,
+    bambu::{Calibrate, Spool, StartOptions, UrlForm},
+};
+use printhost_sim::{
+    BambuModel,
+    bambu::{three_mf, three_mf_of},
+};
+
+use super::harness::{gcode, host, on, sim, told, upload};
+
+#[tokio::test]
+async fn printer_with_a_job_is_not_told_to_start_another() {
+    let sim = sim(BambuModel::A1Mini).await;
+    let host = host(&sim);
+    sim.put_file("theirs.gcode.3mf", &three_mf(&gcode(2000)));
+    sim.put_file("ours.gcode.3mf", &three_mf(&gcode(2000)));
+    on(&host, async {
+        host.connect().await.unwrap();
+        assert!(sim.start_print("theirs.gcode.3mf"));
+        // What somebody has just begun may not be told yet; the printer would refuse it as well.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let error = host.start("ours.gcode.3mf").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+        let file = three_mf(&gcode(10));
+        let mut body = file.as_slice();
+        let upload = Upload::new("next.gcode.3mf", file.len() as u64, &mut body).and_print();
+        let uploaded = host.upload(upload).await.unwrap();
+        assert!(matches!(&uploaded.started, Started::No(e) if e.kind() == ErrorKind::Conflict));
+    })
+    .await;
+    assert!(told(&sim, "print").is_empty());
+    assert_eq!(sim.prints_started(), 1);
+}
+
+#[tokio::test]
+async fn file_that_is_not_there_is_not_found_and_nothing_is_sent() {
+    let sim = sim(BambuModel::P1s).await;
+    let host = host(&sim);
+    let error = on(&host, host.start("missing.gcode.3mf")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    assert!(told(&sim, "print").is_empty());
+}
+
+/// The printer says that it has the order, and raises an error a moment later.
+#[tokio::test]
+async fn error_that_follows_the_answer_is_the_start_s() {
+    let sim = sim(BambuModel::X1c).await;
+    let host = host(&sim);
+    sim.put_file("bad.gcode.3mf", b"no archive");
+    let begun = Instant::now();
+    let error = on(&host, host.start("bad.gcode.3mf")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+    assert!(
+        begun.elapsed() < Duration::from_secs(15) && error.detail().unwrap().contains("0500_4003"),
+        "{error}"
+    );
+    assert_eq!((told(&sim, "print").len(), sim.prints_started()), (1, 0));
+}
+
+#[tokio::test]
+async fn plate_and_options_are_the_ones_that_were_asked_for() {
+    let sim = sim(BambuModel::H2d).await;
+    let host = host(&sim);
+    sim.put_file("two.gcode.3mf", &three_mf_of(&[(1, &gcode(10)), (2, &gcode(10))]));
+    let mut options = StartOptions::default().plate(2).spools([Spool::ams(0, 3), Spool::External]);
+    (options.timelapse, options.bed_levelling) = (true, Calibrate::Auto);
+    options.url_form = Some(UrlForm::Usb);
+    on(&host, async {
+        assert_eq!(host.start_with("two.gcode.3mf", &options).await, Ok(Outcome::confirmed()));
+    })
+    .await;
+    assert_eq!(sim.latest_print(), ("two.gcode.3mf".into(), "Metadata/plate_2.gcode".into()));
+    let order = sim.requests().into_iter().find(|r| r["print"]["command"] == "project_file").unwrap();
+    let print = &order["print"];
+    assert_eq!(print["url"], "file:///media/usb0/two.gcode.3mf");
+    assert_eq!((&print["timelapse"], &print["use_ams"]), (&true.into(), &true.into()));
+    assert_eq!((&print["bed_leveling"], &print["auto_bed_leveling"]), (&false.into(), &2.into()));
+    assert_eq!(print["ams_mapping"], serde_json::json!([3, -1]));
+    let ids: Vec<_> = ["task_id", "subtask_id", "project_id"].map(|id| print[id].as_str().unwrap()).into();
+    assert!(ids.iter().all(|id| *id == ids[0] && id.parse::<i32>().is_ok_and(|id| id > 0)), "{ids:?}");
+}
+
+/// Nobody can say whether it was taken until the printer is read again.
+#[tokio::test]
+async fn start_whose_answer_is_lost_is_settled_by_reading_and_begins_once() {
+    for model in [BambuModel::P1s, BambuModel::X1c] {
+        let sim = sim(model).await;
+        let host = host(&sim);
+        sim.put_file("once.gcode.3mf", &three_mf(&gcode(2000)));
+        on(&host, async {
+            host.connect().await.unwrap();
+            sim.lose_next_answer();
+            assert_eq!(host.start("once.gcode.3mf").await, Ok(Outcome::confirmed()), "{model:?}");
+        })
+        .await;
+        assert_eq!((told(&sim, "print").len(), sim.prints_started()), (1, 1), "{model:?}");
+        assert_eq!(sim.connections().2, 2);
+    }
+}
+
+/// A printer that is told a plate which is not there answers, and does nothing for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn start_that_never_begins_is_unconfirmed_and_sent_once() {
+    let sim = sim(BambuModel::P1s).await;
+    let host = host(&sim);
+    sim.put_file("one.gcode.3mf", &three_mf(&gcode(10)));
+    let options = StartOptions::default().plate(7);
+    let work = host.start_with("one.gcode.3mf", &options);
+    let error = tokio::time::timeout(Duration::from_secs(90), printhost::beside(&host, work));
+    let error = error.await.unwrap().unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.retry()), (ErrorKind::Unconfirmed, Retry::ReadFirst), "{error}");
+    assert_eq!((told(&sim, "print").len(), sim.prints_started()), (1, 0));
+}
+
+#[tokio::test]
+async fn plain_gcode_is_started_by_its_name() {
+    let sim = sim(BambuModel::P1s).await;
+    let host = host(&sim);
+    let mut events = host.events().unwrap();
+    on(&host, async {
+        while events.next().await != Event::Resynced {}
+        upload(&host, "plain one.gcode", gcode(10).as_bytes()).await.unwrap();
+        assert_eq!(host.start("plain one.gcode").await, Ok(Outcome::confirmed()));
+        let job = host.status().await.unwrap().job.unwrap();
+        assert_eq!(job.path.as_deref(), Some("plain one.gcode"));
+    })
+    .await;
+    assert_eq!(told(&sim, "print"), ["gcode_file"]);
+}

@@ -1,0 +1,115 @@
+//! Whom the emulated board believes on devices with certificates of their own: the rules that
+//! `printhost-net-tokio/tests/device_trust` shows of hosts, shown of mbedTLS.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::board::{self, HOST};
+use crate::qemu::ensure;
+use crate::steps::{Result, Steps};
+use crate::tls_front::{self, Forgery, SERIAL, TlsFront};
+
+/// 2100, when no certificate of ours is valid any more; and when none was yet.
+const TOO_LATE: &str = "4102444800";
+const TOO_EARLY: &str = "1";
+
+/// Builds the board and shows this alone.
+pub(crate) fn alone() -> bool {
+    let mut steps = Steps::new();
+    let result = run(&mut steps);
+    steps.summary(&result)
+}
+
+fn run(steps: &mut Steps) -> Result {
+    steps.command("firmware for QEMU", &mut board::build())?;
+    // Nobody is behind it: nothing gets that far, but for one request.
+    let front = steps.run("nginx starts", || TlsFront::start(1))?;
+    self::steps(steps, &front)
+}
+
+/// What is shown.
+pub(crate) fn steps(steps: &mut Steps, front: &TlsFront) -> Result {
+    steps.run("QEMU refuses devices that break a rule", || refusals(front))?;
+    steps.run("QEMU believes devices that keep the rules", || beliefs(front))?;
+    steps.run("QEMU encrypts an open connection with the session of another", || secured(front))
+}
+
+/// `name`, where, whom to believe and what else is told, how it ends.
+type Try = (&'static str, u16, String, &'static str);
+
+fn refusals(front: &TlsFront) -> Result {
+    let copied = tls_front::forger(front.device, Forgery::Spoilt)?;
+    let downgraded = tls_front::forger(front.device, Forgery::WithSha1)?;
+    let device = |serial: &str, authorities: &str| format!("device:{serial}:{authorities}");
+    let ours = device(SERIAL, "devices");
+    let in_lower_case = device(&SERIAL.to_lowercase(), "devices");
+    let tries: [Try; 12] = [
+        ("unknown-ca", front.device, device(SERIAL, "stranger"), "untrusted"),
+        ("unknown-ca-of-v3", front.chained, device(SERIAL, "stranger"), "untrusted"),
+        ("wrong-serial", front.device, device("01P00A000000000", "devices"), "untrusted"),
+        ("serial-in-another-case", front.device, in_lower_case, "untrusted"),
+        ("intermediate-missing", front.alone, ours.clone(), "untrusted"),
+        ("expired", front.device, format!("{ours} {TOO_LATE}"), "untrusted"),
+        ("expired-of-v3", front.chained, format!("{ours} {TOO_LATE}"), "untrusted"),
+        ("not-yet-valid", front.device, format!("{ours} {TOO_EARLY}"), "untrusted"),
+        ("swapped-key", copied, ours.clone(), "untrusted"),
+        // A message with a scheme that was not offered is none to mbedTLS.
+        ("downgraded-signature", downgraded, ours.clone(), "protocol"),
+        ("self-signed", front.printer, device("printer", "devices"), "untrusted"),
+        ("only-1.2-of-1.3", front.alone, format!("{ours} only12"), "protocol"),
+    ];
+    shown(&tries, &[("devices", front.certificate("devices")?), ("stranger", front.certificate("stranger")?)])
+}
+
+fn beliefs(front: &TlsFront) -> Result {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|error| error.to_string())?.as_secs();
+    let (root, both) = (format!("device:{SERIAL}:devices"), format!("device:{SERIAL}:both"));
+    let tries: [Try; 6] = [
+        ("v1-leaf", front.device, root.clone(), "connected"),
+        ("v1-leaf-again", front.device, root.clone(), "connected"),
+        ("v1-leaf-on-a-known-day", front.device, format!("{both} {now}"), "connected"),
+        ("v3-leaf-with-intermediate", front.chained, format!("{root} {now}"), "connected"),
+        ("only-1.2-of-both", front.chained, format!("{root} only12"), "connected"),
+        ("v3-leaf-alone", front.alone, format!("{both} {now}"), "connected"),
+    ];
+    shown(
+        &tries,
+        &[("devices", front.certificate("devices")?), ("both", front.bundle(&["devices", "below"])?)],
+    )
+}
+
+fn shown(tries: &[Try], authorities: &[(&str, String)]) -> Result {
+    let lines =
+        tries.iter().map(|(name, port, trust, _)| ("try", format!("{name} https://{HOST}:{port} {trust}")));
+    let given = authorities.iter().map(|(name, base64)| ("authorities", format!("{name} {base64}")));
+    let lines: Vec<(&str, String)> = lines.chain(given).collect();
+    let config: Vec<(&str, &str)> = lines.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let report = board::run(&config)?;
+    ensure(report.code == 0, &format!("the board ended with code {}", report.code))?;
+    for (name, _, _, end) in tries {
+        let told = report.cases.iter().any(|case| case.starts_with(&format!("{name}\t{end}")));
+        ensure(told, &format!("{name} is not {end}"))?;
+    }
+    Ok(())
+}
+
+/// nginx tells what came of the request: there is nobody behind it, or there is.
+fn secured(front: &TlsFront) -> Result {
+    let url = format!("https://{HOST}:{}", front.device);
+    let before = front.connections(front.device)?.len();
+    let report = board::run(&[
+        ("try", &format!("before {url} device:{SERIAL}:devices")),
+        ("secure", &format!("secured {url} device:{SERIAL}:devices")),
+        ("authorities", &format!("devices {}", front.certificate("devices")?)),
+    ])?;
+    ensure(report.code == 0, &format!("the board ended with code {}", report.code))?;
+    ensure(
+        report.cases.iter().any(|case| case.starts_with("secured\tHTTP/1.")),
+        "the server does not answer",
+    )?;
+    let connections = front.connections(front.device)?;
+    println!("  nginx: {:?}", &connections[before..]);
+    ensure(
+        matches!(&connections[before..], [one] if one.resumed && one.protocol == "TLSv1.2"),
+        "the connection has not resumed the session of the other",
+    )
+}
