@@ -89,12 +89,19 @@ fn received(u: &mut Unstructured<'_>) -> Result<()> {
         for i in 0..=lines {
             let line = text(u)?.replace(['\r', '\n'], ".");
             let line = line.trim();
+            let other = if code == 226 { 200 } else { 226 };
             let begin = match (i, i == lines) {
                 (_, true) => format!("{code} "),
                 (0, _) => format!("{code}-"),
-                _ if u.arbitrary()? => format!("{code}-"),
-                // As RFC 959 wants it where the line begins with a number.
-                _ => " ".into(),
+                _ => match u.int_in_range(0..=2)? {
+                    0 => format!("{code}-"),
+                    // As RFC 959 wants it where the line begins with a number.
+                    1 => " ".into(),
+                    _ => {
+                        joined.push(other.to_string());
+                        format!("{other} ")
+                    }
+                },
             };
             wire.extend_from_slice(format!("{begin}{line}{end}").as_bytes());
             if !line.is_empty() {
