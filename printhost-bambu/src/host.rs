@@ -1,4 +1,4 @@
-use alloc::{format, string::String};
+use alloc::{boxed::Box, format, string::String};
 use core::{cell::RefCell, convert::Infallible};
 
 use embassy_sync::{
@@ -95,7 +95,7 @@ impl<N: Net> PrintHost for Bambu<N> {
     }
 
     async fn run(&self) -> Result<Infallible> {
-        self.run_forever().await
+        Box::pin(self.run_forever()).await
     }
 
     async fn upload<R: Read + ?Sized>(&self, upload: Upload<'_, R>) -> Result<Uploaded> {
@@ -111,7 +111,7 @@ impl<N: Net> PrintHost for Bambu<N> {
     }
 
     async fn command(&self, command: Command<'_>) -> Result<Outcome> {
-        self.order(command).await
+        Box::pin(self.order(command)).await
     }
 
     async fn files(&self, folder: &str, page: Page) -> Result<FilePage> {

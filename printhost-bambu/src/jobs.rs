@@ -1,6 +1,6 @@
 //! Starting a print, and steering the one there is.
 
-use alloc::format;
+use alloc::{boxed::Box, format};
 use core::time::Duration;
 
 use printhost_core::{Command, Entropy as _, Error, ErrorKind, Outcome, Phase, RemotePath, Result};
@@ -33,7 +33,7 @@ impl<N: Net> Bambu<N> {
         options.check(operation)?;
         self.refresh(operation).await?;
         self.with_live(|live| free_for_a_job(operation, live))?;
-        self.must_be_there(operation, path.as_str()).await?;
+        Box::pin(self.must_be_there(operation, path.as_str())).await?;
         let (order, ours) = self.job_of(path, options);
         // Somebody else may have started something meanwhile.
         self.with_live(|live| free_for_a_job(operation, live))?;
@@ -45,7 +45,7 @@ impl<N: Net> Bambu<N> {
             let is_at_work = matches!(live.state(), "PREPARE" | "SLICING" | "RUNNING" | "PAUSE" | "FINISH");
             is_at_work && live.is_ours(&ours)
         };
-        let outcome = self.carry_out(operation, &order, Some(&has_begun)).await?;
+        let outcome = Box::pin(self.carry_out(operation, &order, Some(&has_begun))).await?;
         if outcome == Outcome::confirmed() {
             return Ok(outcome);
         }

@@ -9,20 +9,18 @@ use crate::{
     wire::{
         feed,
         report::{few, most},
-        scalar::{PATH, TEXT},
-        staged::{self, Bounds, grown},
+        scalar::{ID, PATH, TEXT},
+        staged::Bounds,
     },
 };
 
 /// What is said in a few words: orders but for a path, errors.
 const SAID: usize = 512;
-/// A text by which a job, a version or a spool is known.
-const ID: usize = TEXT;
 /// A status: its path, its two texts, its heaters and fans.
 const STATUS: usize = PATH
     + 2 * TEXT
-    + grown(most::EXTRUDERS) * size_of::<Heater>()
-    + grown(FANS) * (size_of::<Fan>() + size_of::<[u8; 16]>());
+    + most::EXTRUDERS * size_of::<Heater>()
+    + growing(FANS) * (size_of::<Fan>() + size_of::<[u8; 16]>());
 const FANS: usize = 5;
 /// Of a status: the one that is told, the one in the bus, the one that a listener has taken; and the paths by which jobs are
 /// followed, here and by the listener.
@@ -35,6 +33,8 @@ const TEXTS: usize = 2 * PATH + 12 * ID + 12 * TEXT;
 const ORDERS: usize = 4;
 /// Those who wait for a change, one for each task.
 const WAKERS: usize = 64;
+/// The longest list, which is held twice while it grows.
+const LIST: usize = most::MODULES * size_of::<Module>();
 /// The longest name of a job.
 const NAME: usize = 96;
 /// The longest entry of a listing, as it is taken.
@@ -44,7 +44,7 @@ const ENTRY: usize = 512;
 const fn list<T>(few: usize, most: usize, bounds: Bounds, texts: usize) -> usize {
     let len = if bounds.is_small { few } else { most };
     let texts = if len * texts < bounds.bytes { len * texts } else { bounds.bytes };
-    grown(len) * size_of::<T>() + texts
+    len * size_of::<T>() + texts
 }
 
 /// A report, beside its own size.
@@ -53,7 +53,7 @@ const fn report(bounds: Bounds) -> usize {
     let colours = list::<[u8; 4]>(few::COLOURS, most::COLOURS, bounds, 0);
     TEXTS
         + list::<AmsUnit>(few::AMS, most::AMS, bounds, 0)
-        + units * grown(trays) * size_of::<Tray>()
+        + units * trays * size_of::<Tray>()
         + (units * trays + 2 * most::EXTERNAL) * colours
         + bounds.bytes
         + list::<Tray>(few::EXTERNAL, most::EXTERNAL, bounds, 3 * ID + 3 * TEXT)
@@ -74,7 +74,7 @@ impl<N: Net> Bambu<N> {
         let limits = parts.limits();
         let config = &self.config;
         let bounds = Bounds::within(limits.json);
-        let (message, growth) = staged::memory(bounds);
+        let (message, growth) = bounds.memory();
         let origin = config.host.len() + config.trust.memory();
         let topic = config.serial.len() + 32;
         let login = config.code.expose().len() + 64;
@@ -95,7 +95,8 @@ impl<N: Net> Bambu<N> {
             + origin
             + longest_path;
         memory.call = 2 * order + ftp::memory(limits) + ENTRY + 2 * origin + SAID + STATUS + 3 * longest_path;
-        memory.transient = growth.max(growing(ENTRY)).max(2 * STATUS).max(growing(PATH) + growing(SAID));
+        memory.transient =
+            growth.max(LIST).max(growing(ENTRY)).max(2 * STATUS).max(growing(PATH) + growing(SAID));
         memory
     }
 }

@@ -17,7 +17,7 @@ use crate::{
 const FEWER_CUTS: &str = "39";
 
 /// The test programs that have something for servers.
-pub(crate) const PROGRAMS: [&str; 8] = [
+pub(crate) const PROGRAMS: [&str; 9] = [
     "--test=real_octoprint",
     "--test=real_moonraker",
     "--test=real_prusalink",
@@ -26,6 +26,7 @@ pub(crate) const PROGRAMS: [&str; 8] = [
     "--test=real_announcers",
     "--test=real_mqtt",
     "--test=real_ftp",
+    "--test=bambu_peers",
 ];
 
 /// Every test that needs a server, each group with a server of its own.
@@ -41,7 +42,8 @@ pub(crate) fn peers(test_args: &[&str]) -> bool {
         .and_then(|()| board_suite::further(&mut steps))
         .and_then(|()| announcers(&mut steps, test_args))
         .and_then(|()| mqtt(&mut steps, test_args))
-        .and_then(|()| ftp_servers(&mut steps, test_args));
+        .and_then(|()| ftp_servers(&mut steps, test_args))
+        .and_then(|()| bambu_clients(&mut steps, test_args));
     steps.summary(&result)
 }
 
@@ -131,6 +133,16 @@ pub(crate) fn mqtt(steps: &mut Steps, test_args: &[&str]) -> Result {
     }
     let mut test = cargo_test_peers(["--test=real_mqtt", "--"]);
     steps.command("tests against mosquitto", test.args(test_args))
+}
+
+/// mosquitto's clients and lftp, against the simulated Bambu Lab printer.
+pub(crate) fn bambu_clients(steps: &mut Steps, test_args: &[&str]) -> Result {
+    if !debian_servers::are_there() {
+        println!("  mosquitto and lftp are not there: what they think of the simulated printer is not run");
+        return Ok(());
+    }
+    let mut test = cargo_test_peers(["--test=bambu_peers", "--"]);
+    steps.command("mosquitto and lftp with the simulated printer", test.args(test_args))
 }
 
 /// The FTP client, against vsftpd and, where this is root, pure-ftpd.

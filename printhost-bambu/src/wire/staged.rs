@@ -6,15 +6,16 @@ use printhost_net::proto::json_events::Text;
 
 use super::{keys::Node, merge::Merge, report::Report, scalar::Scalar};
 
-/// A message that says more than this is refused: the largest that a printer has been seen to send says a quarter of it.
-const MAX_ENTRIES: usize = 2048;
+/// A message that says more than this is refused: twelve units with 24 trays say two thirds of it.
+const MAX_ENTRIES: usize = 1536;
 /// Likewise, bytes of texts and numbers.
-const MAX_BYTES: usize = 16 << 10;
+pub(super) const MAX_BYTES: usize = 12 << 10;
+
 /// How much a message may say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bounds {
     /// Values, objects and lists.
-    pub(crate) entries: usize,
+    entries: usize,
     /// Bytes of texts and numbers.
     pub(crate) bytes: usize,
     /// Whether of lists only a few elements are kept.
@@ -23,29 +24,26 @@ pub(crate) struct Bounds {
 
 impl Bounds {
     /// Where no JSON is held that is longer than this.
-    pub(crate) fn within(json: usize) -> Self {
-        let bytes = json.min(MAX_BYTES);
-        Self { entries: (bytes / 4).min(MAX_ENTRIES), bytes, is_small: json < MAX_BYTES }
+    pub(crate) const fn within(json: usize) -> Self {
+        if json >= MAX_BYTES {
+            return Self { entries: MAX_ENTRIES, bytes: MAX_BYTES, is_small: false };
+        }
+        let entries = json / 4;
+        let entries = if entries < MAX_ENTRIES { entries } else { MAX_ENTRIES };
+        Self { entries, bytes: json, is_small: true }
+    }
+
+    /// The heap that a message takes at most until it has ended, in bytes; and what it takes beside that while it grows.
+    pub(crate) const fn memory(self) -> (usize, usize) {
+        let entries = self.entries * size_of::<Entry>();
+        (entries + self.bytes, if entries > self.bytes { entries / 2 } else { self.bytes / 2 })
     }
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { entries: MAX_ENTRIES, bytes: MAX_BYTES, is_small: false }
+        Self::within(MAX_BYTES)
     }
-}
-
-/// The heap that a message takes at most until it has ended, in bytes; and what it takes beside that while it grows.
-pub(crate) const fn memory(bounds: Bounds) -> (usize, usize) {
-    let entries = grown(bounds.entries) * size_of::<Entry>();
-    let bytes = grown(bounds.bytes);
-    (entries + bytes, if entries > bytes { entries / 2 } else { bytes / 2 })
-}
-
-/// How long a `Vec` may be that has so many elements.
-pub(crate) const fn grown(len: usize) -> usize {
-    let len = len.next_power_of_two();
-    if len < 4 { 4 } else { len }
 }
 
 /// What is kept allocated between messages; most say very little.
@@ -102,6 +100,9 @@ pub(super) struct Point {
 }
 
 impl Staged {
+    /// The heap that it takes at most.
+    pub(super) const MEMORY: usize = (MAX_ENTRIES * size_of::<Entry>() + MAX_BYTES) * 3 / 2;
+
     pub(super) fn within(bounds: Bounds) -> Self {
         Self { bounds, ..Self::default() }
     }
@@ -163,7 +164,9 @@ impl Staged {
         if self.entries.len() >= self.bounds.entries || start + bytes.len() > self.bounds.bytes {
             return Err(TooMuch);
         }
+        grow(&mut self.bytes, bytes.len(), self.bounds.bytes);
         self.bytes.extend_from_slice(bytes);
+        grow(&mut self.entries, 1, self.bounds.entries);
         self.entries.push(Entry { node, field, what, start: start as u16, len: bytes.len() as u16 });
         Ok(())
     }
@@ -201,5 +204,15 @@ impl Staged {
             What::CutText => Scalar::Text(Text::new(bytes, false)),
             What::Object | What::List | What::End | What::Gone => return None,
         })
+    }
+}
+
+/// Makes room for so many more: twice what there is, of `most` in the end, so that no more than half of it is held beside
+/// it while it grows.
+fn grow<T>(list: &mut Vec<T>, more: usize, most: usize) {
+    let (have, need) = (list.capacity(), list.len() + more);
+    if need > have {
+        let room = if need > most / 2 { most } else { need.max(2 * have).min(most / 2) };
+        list.reserve_exact(room - list.len());
     }
 }

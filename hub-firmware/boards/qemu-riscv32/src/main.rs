@@ -110,7 +110,7 @@ fn tls(config: Config, entropy: Entropy) -> Result<Tls, String> {
     static RANDOM: StaticCell<Entropy> = StaticCell::new();
     let tls = Tls::new(RANDOM.init(entropy)).map_err(|error| error.to_string())?;
     let most = config.printer().map_or(2, |printer| encrypted_at_once(&printer));
-    Ok(tls.limited(most).with_time(trust::time))
+    Ok(tls.limited(most))
 }
 
 fn report_memory() {
