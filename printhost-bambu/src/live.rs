@@ -24,7 +24,8 @@ pub(crate) struct Ours {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Errors {
     pub(crate) print: u32,
-    is_unsigned: bool,
+    /// An order was not signed.
+    pub(crate) is_unsigned: bool,
 }
 
 impl Errors {
