@@ -1,5 +1,6 @@
 //! What is fuzzed, and against what it is judged. `cargo xtask fuzz` builds this with coverage and runs it.
 
+pub mod bambu;
 pub mod cuts;
 pub mod host;
 pub mod json;

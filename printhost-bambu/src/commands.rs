@@ -67,7 +67,9 @@ impl<N: Net> Bambu<N> {
             HeaterId::Tool(0) if tools <= 1 => gcode_line(&format!("M104 S{whole}\n")),
             HeaterId::Tool(n) if usize::from(n) < tools => gcode_line(&format!("M104 S{whole} T{n}\n")),
             HeaterId::Bed => gcode_line(&format!("M140 S{whole}\n")),
-            HeaterId::Chamber if self.model().is_some_and(|model| model.heats_chamber()) => set_chamber(whole),
+            HeaterId::Chamber if self.model().is_some_and(|model| model.heats_chamber()) => {
+                set_chamber(whole)
+            }
             _ => return Err(no_such()),
         };
         self.carry_out(operation, &order, Some(&shows)).await

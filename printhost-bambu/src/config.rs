@@ -122,7 +122,8 @@ mod tests {
 
     #[test]
     fn serial_that_would_listen_to_other_printers_is_refused() {
-        let check = |serial: &str| Config::new("h", serial, "12345678", Trust::PinnedKey([0; 32])).check("run");
+        let check =
+            |serial: &str| Config::new("h", serial, "12345678", Trust::PinnedKey([0; 32])).check("run");
         assert_eq!(check("01P00A000000001"), Ok(()));
         for bad in ["", "#", "+", "01P/report", "01P 1", "01P\r\n", &"0".repeat(33)] {
             assert_eq!(check(bad).unwrap_err().kind(), ErrorKind::InvalidInput, "{bad:?}");

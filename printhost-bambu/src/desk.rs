@@ -120,7 +120,8 @@ impl Desk {
             let why = "too many orders are under way";
             return Err(Error::new(ErrorKind::Busy, operation).with_detail(why));
         }
-        self.last = if (FIRST_NUMBER..i32::MAX as u32).contains(&self.last) { self.last + 1 } else { FIRST_NUMBER };
+        self.last =
+            if (FIRST_NUMBER..i32::MAX as u32).contains(&self.last) { self.last + 1 } else { FIRST_NUMBER };
         let number = self.last;
         let stage = Stage::Waiting(order.numbered(number));
         self.orders.push(Sent { number, is_own, operation, stage, reply: None });

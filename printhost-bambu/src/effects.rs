@@ -131,7 +131,8 @@ impl<N: Net> Bambu<N> {
         if is_control && self.with_live(|live| live.needs_signature()) {
             return Err(codes::blocked(operation));
         }
-        let (was_shown, before) = self.with_live(|live| (shows.is_some_and(|shows| shows(live)), live.errors()));
+        let (was_shown, before) =
+            self.with_live(|live| (shows.is_some_and(|shows| shows(live)), live.errors()));
         let ticket = self.send(operation, order, false)?;
         let number = ticket.number;
         // What was so before is no effect, unless the printer says that it has the order.
@@ -168,9 +169,9 @@ impl<N: Net> Bambu<N> {
             let is_answered = self.with_live(|live| live.answers) != answers;
             let is_bare = self.with_live(|live| live.desk.replied(number) == Some(&Reply::Bare));
             if done.is_none() && is_answered && is_control && !is_bare {
-                return Err(codes::blocked(operation)
-                    .with_retry(Retry::ReadFirst)
-                    .with_detail("the printer answers questions and drops this order; see its developer mode"));
+                return Err(codes::blocked(operation).with_retry(Retry::ReadFirst).with_detail(
+                    "the printer answers questions and drops this order; see its developer mode",
+                ));
             }
             if done.is_none() {
                 done = self.until_or(left(DEAF), is_done).await;

@@ -1,6 +1,6 @@
 //! The connection that brings reports and takes orders: the only one that a printer is given.
 
-use alloc::string::String;
+use alloc::{boxed::Box, string::String};
 use core::{convert::Infallible, fmt::Write as _, pin::pin, time::Duration};
 
 use embassy_futures::select::{Either3, select3};
@@ -68,7 +68,7 @@ impl<N: Net> Bambu<N> {
             self.change(|live| live.begin());
             let session = Session { host: self, outbox: Outbox::new(), line: Line::Stopped };
             let begun = clock.now();
-            let Err(error) = self.session(&session).await;
+            let Err(error) = Box::pin(self.session(&session)).await;
             let dropped = drops.after(clock.now().saturating_sub(begun), &error);
             let (synced, renew) =
                 self.with_live(|live| (core::mem::take(&mut live.synced), live.renew.take().is_some()));
@@ -99,10 +99,10 @@ impl<N: Net> Bambu<N> {
         let login = Login::new(&client_id, USER, &self.config.code);
         let options = Options::new(REPORT);
         let (listen, tell) = (self.config.report_topic(), self.config.request_topic());
-        let client = mqtt::connect(&self.net, &origin, &login, &listen, options)
+        let client = Box::pin(mqtt::connect(&self.net, &origin, &login, &listen, options))
             .await
             .map_err(|e| self.explain(e.in_operation("run")))?;
-        let client = pin!(client.run(&self.net, &tell, &session.outbox, |message| self.take(message)));
+        let client = Box::pin(client.run(&self.net, &tell, &session.outbox, |message| self.take(message)));
         match select3(client, pin!(self.pump(session)), pin!(self.keep())).await {
             Either3::First(end) | Either3::Second(end) | Either3::Third(end) => {
                 end.map_err(|e| e.in_operation("run"))

@@ -7,8 +7,8 @@ use printhost_net::Net;
 
 use crate::{
     Bambu,
-    report::{Light, Report},
     live::Live,
+    report::{Light, Report},
     wire::orders::{clean_print_error, gcode_line, light, skip_objects},
 };
 
@@ -119,7 +119,9 @@ impl<N: Net> Bambu<N> {
                 Blower::Auxiliary => report.big_fan1_speed,
                 Blower::Chamber => report.big_fan2_speed,
             };
-            told.is_some_and(|told| u16::from(told).abs_diff(fifteenths) <= 1 && (told == 0) == (percent == 0))
+            told.is_some_and(|told| {
+                u16::from(told).abs_diff(fifteenths) <= 1 && (told == 0) == (percent == 0)
+            })
         };
         self.carry_out(operation, &gcode_line(&format!("M106 P{number} S{duty}\n")), Some(&shows)).await
     }

@@ -1,6 +1,6 @@
 //! Files, by FTP. A printer has one connection for them at a time; who comes second waits for the first to end.
 
-use alloc::string::String;
+use alloc::{boxed::Box, string::String};
 
 use embassy_sync::{blocking_mutex::raw::CriticalSectionRawMutex, mutex::MutexGuard};
 use embedded_io_async::Write;
@@ -31,13 +31,13 @@ impl<N: Net> Files<'_, N> {
     /// Says goodbye, and keeps what was learned.
     pub(crate) async fn close(mut self) {
         self.learned.is_clear = self.ftp.is_clear();
-        self.ftp.quit().await;
+        Box::pin(self.ftp.quit()).await;
     }
 
     /// Whether there is a file or a folder. A folder is told by what is above it: servers list one that is not there as
     /// one with nothing in it.
     pub(crate) async fn there(&mut self, path: &str) -> Result<There> {
-        match self.ftp.size(path).await {
+        match Box::pin(self.ftp.size(path)).await {
             Ok(size) => return Ok(There::File(size)),
             Err(e) if e.kind() == ErrorKind::NotFound => {}
             Err(e) => return Err(e),
@@ -53,7 +53,7 @@ impl<N: Net> Files<'_, N> {
             }
             Ok(there == There::Nothing)
         });
-        match listed.await {
+        match Box::pin(listed).await {
             // Nor is there what is above it.
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(There::Nothing),
             listed => listed.map(|_| there),
@@ -64,12 +64,12 @@ impl<N: Net> Files<'_, N> {
     pub(crate) async fn make_dirs(&mut self, path: &str) -> Result<()> {
         for (at, _) in path.match_indices('/').chain([(path.len(), "")]) {
             let folder = &path[..at];
-            if self.there(folder).await? == There::Folder {
+            if Box::pin(self.there(folder)).await? == There::Folder {
                 continue;
             }
-            match self.ftp.make_dir(folder).await {
+            match Box::pin(self.ftp.make_dir(folder)).await {
                 Err(e) if matches!(e.kind(), ErrorKind::Conflict | ErrorKind::Exists) => {
-                    if self.there(folder).await? != There::Folder {
+                    if Box::pin(self.there(folder)).await? != There::Folder {
                         return Err(e);
                     }
                 }
@@ -87,14 +87,14 @@ impl<N: Net> Bambu<N> {
         let learned = self.files.lock().await;
         let settings = learned.settings(self.model());
         let ftp = Ftp::connect(&self.net, self.config.ftps(), USER, &self.config.code, settings);
-        let ftp = ftp.await.map_err(|e| e.in_operation(operation))?;
+        let ftp = Box::pin(ftp).await.map_err(|e| e.in_operation(operation))?;
         Ok(Files { ftp, learned })
     }
 
     /// A file that is to be printed.
     pub(crate) async fn must_be_there(&self, operation: &'static str, path: &str) -> Result<()> {
-        let mut files = self.open_files(operation).await?;
-        let size = files.ftp.size(path).await;
+        let mut files = Box::pin(self.open_files(operation)).await?;
+        let size = Box::pin(files.ftp.size(path)).await;
         files.close().await;
         match size {
             Ok(0) => Err(Error::new(ErrorKind::InvalidInput, operation).with_detail("the file is empty")),
@@ -111,7 +111,7 @@ impl<N: Net> Bambu<N> {
         if !folder.is_empty() {
             RemotePath::parse(folder).map_err(|e| e.in_operation(operation))?;
         }
-        let mut files = self.open_files(operation).await?;
+        let mut files = Box::pin(self.open_files(operation)).await?;
         let mut listing = FilePage::default();
         let (mut skip, mut room, mut is_empty) = (page.offset, page.limit, true);
         let listed = files.ftp.list(folder, |entry| {
@@ -134,7 +134,7 @@ impl<N: Net> Bambu<N> {
             }
             Ok(!listing.more)
         });
-        let result = listed.await.map_err(|e| e.in_operation(operation));
+        let result = Box::pin(listed).await.map_err(|e| e.in_operation(operation));
         let is_missing = match result {
             Ok(_) if is_empty && !folder.is_empty() => files.there(folder).await? != There::Folder,
             _ => false,
@@ -151,7 +151,7 @@ impl<N: Net> Bambu<N> {
     pub(crate) async fn details(&self, path: &str) -> Result<FileInfo> {
         let operation = "file info";
         let path = RemotePath::parse(path).map_err(|e| e.in_operation(operation))?.as_str();
-        let mut files = self.open_files(operation).await?;
+        let mut files = Box::pin(self.open_files(operation)).await?;
         let there = files.there(path).await.map_err(|e| e.in_operation(operation));
         files.close().await;
         let mut info = FileInfo::default();
@@ -167,8 +167,8 @@ impl<N: Net> Bambu<N> {
     pub(crate) async fn fetch<W: Write + ?Sized>(&self, path: &str, to: &mut W) -> Result<u64> {
         let operation = "download";
         let path = RemotePath::parse(path).map_err(|e| e.in_operation(operation))?.as_str();
-        let mut files = self.open_files(operation).await?;
-        let fetched = files.ftp.retrieve(path, to).await.map_err(|e| e.in_operation(operation));
+        let mut files = Box::pin(self.open_files(operation)).await?;
+        let fetched = Box::pin(files.ftp.retrieve(path, to)).await.map_err(|e| e.in_operation(operation));
         files.close().await;
         fetched
     }
@@ -177,7 +177,7 @@ impl<N: Net> Bambu<N> {
         let operation = "delete";
         let path = RemotePath::parse(path).map_err(|e| e.in_operation(operation))?.as_str();
         self.must_not_print(operation, path).await?;
-        let mut files = self.open_files(operation).await?;
+        let mut files = Box::pin(self.open_files(operation)).await?;
         let removed = async {
             match files.there(path).await? {
                 There::Nothing => Err(Error::new(ErrorKind::NotFound, operation).with_detail(path)),
@@ -199,7 +199,7 @@ impl<N: Net> Bambu<N> {
                 }
             }
         };
-        let removed = removed.await.map_err(|e| e.in_operation(operation));
+        let removed = Box::pin(removed).await.map_err(|e| e.in_operation(operation));
         files.close().await;
         removed
     }
@@ -209,7 +209,7 @@ impl<N: Net> Bambu<N> {
         let from = RemotePath::parse(from).map_err(|e| e.in_operation(operation))?.as_str();
         let to = RemotePath::parse(to).map_err(|e| e.in_operation(operation))?;
         self.must_not_print(operation, from).await?;
-        let mut files = self.open_files(operation).await?;
+        let mut files = Box::pin(self.open_files(operation)).await?;
         let moved = async {
             if !matches!(files.there(from).await?, There::File(_)) {
                 return Err(Error::new(ErrorKind::NotFound, operation).with_detail(from));
@@ -223,7 +223,7 @@ impl<N: Net> Bambu<N> {
             }
             files.ftp.rename(from, to.as_str()).await
         };
-        let moved = moved.await.map_err(|e| e.in_operation(operation));
+        let moved = Box::pin(moved).await.map_err(|e| e.in_operation(operation));
         files.close().await;
         moved.map(|()| to.as_str().into())
     }
@@ -231,7 +231,7 @@ impl<N: Net> Bambu<N> {
     pub(crate) async fn make_folders(&self, path: &str) -> Result<String> {
         let operation = "create folder";
         let path = RemotePath::parse(path).map_err(|e| e.in_operation(operation))?.as_str();
-        let mut files = self.open_files(operation).await?;
+        let mut files = Box::pin(self.open_files(operation)).await?;
         let made = files.make_dirs(path).await.map_err(|e| e.in_operation(operation));
         files.close().await;
         made.map(|()| path.into())

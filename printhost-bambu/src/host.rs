@@ -1,4 +1,4 @@
-use alloc::{format, string::String};
+use alloc::{boxed::Box, format, string::String};
 use core::{cell::RefCell, convert::Infallible};
 
 use embassy_sync::{
@@ -80,7 +80,8 @@ impl<N: Net> PrintHost for Bambu<N> {
     async fn connect(&self) -> Result<HostInfo> {
         self.refresh("connect").await?;
         let firmware = self.with_live(|live| live.report().firmware().map(String::from));
-        let name = self.model().map_or_else(|| "Bambu Lab".into(), |model| format!("Bambu Lab {}", model.name()));
+        let name =
+            self.model().map_or_else(|| "Bambu Lab".into(), |model| format!("Bambu Lab {}", model.name()));
         Ok(HostInfo::new(name, firmware.unwrap_or_else(|| "unknown".into())))
     }
 
@@ -94,7 +95,7 @@ impl<N: Net> PrintHost for Bambu<N> {
     }
 
     async fn run(&self) -> Result<Infallible> {
-        self.run_forever().await
+        Box::pin(self.run_forever()).await
     }
 
     async fn upload<R: Read + ?Sized>(&self, upload: Upload<'_, R>) -> Result<Uploaded> {
@@ -110,7 +111,7 @@ impl<N: Net> PrintHost for Bambu<N> {
     }
 
     async fn command(&self, command: Command<'_>) -> Result<Outcome> {
-        self.order(command).await
+        Box::pin(self.order(command)).await
     }
 
     async fn files(&self, folder: &str, page: Page) -> Result<FilePage> {

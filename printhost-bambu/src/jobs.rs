@@ -1,11 +1,9 @@
 //! Starting a print, and steering the one there is.
 
-use alloc::format;
+use alloc::{boxed::Box, format};
 use core::time::Duration;
 
-use printhost_core::{
-    Command, Entropy as _, Error, ErrorKind, Outcome, Phase, RemotePath, Result,
-};
+use printhost_core::{Command, Entropy as _, Error, ErrorKind, Outcome, Phase, RemotePath, Result};
 use printhost_net::Net;
 
 use crate::{
@@ -35,7 +33,7 @@ impl<N: Net> Bambu<N> {
         options.check(operation)?;
         self.refresh(operation).await?;
         self.with_live(|live| free_for_a_job(operation, live))?;
-        self.must_be_there(operation, path.as_str()).await?;
+        Box::pin(self.must_be_there(operation, path.as_str())).await?;
         let (order, ours) = self.job_of(path, options);
         // Somebody else may have started something meanwhile.
         self.with_live(|live| free_for_a_job(operation, live))?;
@@ -47,7 +45,7 @@ impl<N: Net> Bambu<N> {
             let is_at_work = matches!(live.state(), "PREPARE" | "SLICING" | "RUNNING" | "PAUSE" | "FINISH");
             is_at_work && live.is_ours(&ours)
         };
-        let outcome = self.carry_out(operation, &order, Some(&has_begun)).await?;
+        let outcome = Box::pin(self.carry_out(operation, &order, Some(&has_begun))).await?;
         if outcome == Outcome::confirmed() {
             return Ok(outcome);
         }
@@ -101,7 +99,8 @@ impl<N: Net> Bambu<N> {
         }
         match command {
             Command::Pause => {
-                self.carry_out(operation, &orders::steer("pause"), Some(&|live| live.state() == "PAUSE")).await
+                self.carry_out(operation, &orders::steer("pause"), Some(&|live| live.state() == "PAUSE"))
+                    .await
             }
             Command::Resume => {
                 let goes_on = |live: &Live| matches!(live.state(), "RUNNING" | "PREPARE");
@@ -117,8 +116,9 @@ impl<N: Net> Bambu<N> {
     /// What the caller is to do with an object or a move is refused while something prints.
     pub(crate) fn must_rest(&self, operation: &'static str) -> Result<()> {
         match self.with_live(|live| live.status().phase) {
-            phase if phase.has_job() => Err(Error::new(ErrorKind::Conflict, operation)
-                .with_detail("the printer has a job")),
+            phase if phase.has_job() => {
+                Err(Error::new(ErrorKind::Conflict, operation).with_detail("the printer has a job"))
+            }
             _ => Ok(()),
         }
     }
@@ -131,7 +131,8 @@ fn free_for_a_job(operation: &'static str, live: &mut Live) -> Result<()> {
         let why = format!("there is a job already ({state})");
         return Err(Error::new(ErrorKind::Conflict, operation).with_detail(why));
     }
-    if live.report().upgrade_state.status.as_deref().is_some_and(|s| matches!(s, "DOWNLOADING" | "FLASHING")) {
+    if live.report().upgrade_state.status.as_deref().is_some_and(|s| matches!(s, "DOWNLOADING" | "FLASHING"))
+    {
         return Err(Error::new(ErrorKind::Conflict, operation).with_detail("the printer is being updated"));
     }
     Ok(())
@@ -165,6 +166,8 @@ mod tests {
         assert_eq!((stem("cube.gcode.3mf"), stem("cube.3MF"), stem(".3mf")), ("cube", "cube", ".3mf"));
         let long = "ü".repeat(80);
         assert_eq!(stem(&long).len(), 96);
-        assert!(is_project("a.3mf") && is_project("A.GCODE.3MF") && !is_project(".3mf") && !is_project("ü.gcode"));
+        assert!(
+            is_project("a.3mf") && is_project("A.GCODE.3MF") && !is_project(".3mf") && !is_project("ü.gcode")
+        );
     }
 }

@@ -138,7 +138,9 @@ impl Live {
                 self.report.task_id.as_ref().and_then(|told| told.parse().ok()) == Some(id)
             }
             Some(_) => false,
-            None => self.report.gcode_file.as_ref().is_some_and(|file| file.trim_start_matches('/') == ours.path),
+            None => {
+                self.report.gcode_file.as_ref().is_some_and(|file| file.trim_start_matches('/') == ours.path)
+            }
         }
     }
 
@@ -150,7 +152,11 @@ impl Live {
     pub(crate) fn errors(&self) -> Errors {
         Errors {
             print: self.report.print_error.unwrap_or_default(),
-            is_unsigned: self.report.hms.iter().any(|hms| hms.attr.zip(hms.code) == Some(codes::UNSIGNED_HEALTH)),
+            is_unsigned: self
+                .report
+                .hms
+                .iter()
+                .any(|hms| hms.attr.zip(hms.code) == Some(codes::UNSIGNED_HEALTH)),
         }
     }
 

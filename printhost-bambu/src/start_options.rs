@@ -184,9 +184,7 @@ impl StartOptions {
         if self.spools.len() > FILAMENTS {
             return refuse("there are more than 32 filaments");
         }
-        let is_wrong = |spool: &Spool| {
-            matches!(*spool, Spool::Ams { unit, slot } if slot > 3 || unit > 31 && !(128..=135).contains(&unit))
-        };
+        let is_wrong = |spool: &Spool| matches!(*spool, Spool::Ams { unit, slot } if slot > 3 || unit > 31 && !(128..=135).contains(&unit));
         if self.spools.iter().any(is_wrong) {
             return refuse("an AMS has the number 0 to 31, or 128 to 135, and slots from 0 to 3");
         }
@@ -262,10 +260,12 @@ mod tests {
 
     #[test]
     fn project_file_is_what_studio_sends() {
-        let options = StartOptions { timelapse: true, flow_calibration: Calibrate::Auto, ..StartOptions::default() }
-            .plate(2)
-            .spools([Spool::ams(1, 2), Spool::Unused, Spool::ams(128, 0)]);
-        let json = project_file(&options, "jobs/a \"b\".gcode.3mf", UrlForm::FtpRoot, "a b", 77).numbered(30_001);
+        let options =
+            StartOptions { timelapse: true, flow_calibration: Calibrate::Auto, ..StartOptions::default() }
+                .plate(2)
+                .spools([Spool::ams(1, 2), Spool::Unused, Spool::ams(128, 0)]);
+        let json =
+            project_file(&options, "jobs/a \"b\".gcode.3mf", UrlForm::FtpRoot, "a b", 77).numbered(30_001);
         let expected = concat!(
             r#"{"print":{"sequence_id":"30001","command":"project_file","param":"Metadata/plate_2.gcode","#,
             r#""project_id":"77","profile_id":"0","task_id":"77","subtask_id":"77","subtask_name":"a b","#,

@@ -1,5 +1,7 @@
 //! Storing a file, and printing it.
 
+use alloc::boxed::Box;
+
 use embedded_io_async::Read;
 use printhost_core::{
     Error, ErrorKind, HashOnly, Hashed, IfExists, RemotePath, Result, Started, Then, Upload, Uploaded,
@@ -23,6 +25,10 @@ impl<N: Net> Bambu<N> {
             let why = "the name is too long, or is one of a file that is not complete";
             return Err(Error::new(ErrorKind::InvalidInput, operation).with_detail(why));
         }
+        if upload.then == Then::Print {
+            // Not after the file was sent.
+            self.admit(operation).await?;
+        }
         if upload.if_exists == IfExists::Replace {
             self.must_not_print(operation, path.as_str()).await?;
         }
@@ -31,7 +37,7 @@ impl<N: Net> Bambu<N> {
             self.admit(operation).await?;
         }
         let mut body = Hashed::<_, Sha1>::when(upload.verify == Verify::ReadBack, upload.body);
-        let mut files = self.open_files(operation).await?;
+        let mut files = Box::pin(self.open_files(operation)).await?;
         let stored = async {
             match files.there(path.as_str()).await? {
                 There::Nothing => {}
@@ -41,17 +47,21 @@ impl<N: Net> Bambu<N> {
             if !path.folder().is_empty() {
                 files.make_dirs(path.folder()).await?;
             }
-            files.ftp.replace(path.as_str(), &mut body, upload.len).await
+            Box::pin(files.ftp.replace(path.as_str(), &mut body, upload.len)).await
         };
-        let stored = stored.await.map_err(|e| e.in_operation(operation));
+        let stored = Box::pin(stored).await.map_err(|e| e.in_operation(operation));
         let verified = match stored {
-            Ok(_) => verify(&mut files, path.as_str(), upload.len, body.finish().map(Into::into)).await,
+            Ok(_) => {
+                let sha1 = body.finish().map(Into::into);
+                Box::pin(verify(&mut files, path.as_str(), upload.len, sha1)).await
+            }
             Err(e) => Err(e),
         };
         files.close().await;
         let mut uploaded = Uploaded::new(path.as_str(), upload.len, verified?);
         if upload.then == Then::Print {
-            uploaded.started = match self.start_with(path.as_str(), &crate::StartOptions::default()).await {
+            let options = crate::StartOptions::default();
+            uploaded.started = match Box::pin(self.start_with(path.as_str(), &options)).await {
                 Ok(outcome) => Started::Yes(outcome.confirmation),
                 Err(e) => Started::No(e),
             };
@@ -79,7 +89,11 @@ async fn verify<N: Net>(
                 return Ok(if size.is_ok() { Verified::Size } else { Verified::No });
             };
             let mut content = HashOnly::<Sha1>::new();
-            files.ftp.retrieve(path, &mut content).await.map_err(|e| e.in_operation(operation).unconfirmed())?;
+            files
+                .ftp
+                .retrieve(path, &mut content)
+                .await
+                .map_err(|e| e.in_operation(operation).unconfirmed())?;
             if <[u8; 20]>::from(content.finish()) == ours {
                 return Ok(Verified::ReadBack(ours));
             }

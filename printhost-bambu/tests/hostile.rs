@@ -234,9 +234,6 @@ fn texts_that_are_not_utf_8_are_read_as_latin_1_and_all_are_bounded() {
     assert_eq!(report.subtask_name, None);
 }
 
-/// What reading may hold at a time, beside the report: a text, and what a message may say at most, in buffers that double.
-const READING: usize = 512 + 3 * ((16 << 10) + 2048 * 8);
-
 /// The most that is held while something of this is read in pieces, and what came of it.
 fn held(pieces: impl Iterator<Item = Vec<u8>>) -> (usize, Result<bool, Unread>) {
     let (mut feed, mut report) = (Feed::new(), report_of(&invented::p1s().to_string()));
@@ -294,7 +291,7 @@ fn ten_megabytes_of_anything_take_bounded_memory() {
         let size = if again == "x" || again.len() > 12 { 10 << 20 } else { 1 << 20 };
         let (most, seen) = held(repeated(size, begin, again, end));
         assert_eq!(seen, read, "{begin}{again}");
-        assert!(most <= READING, "{most} bytes were held of {begin}{again}");
+        assert!(most <= Feed::MEMORY, "{most} bytes were held of {begin}{again}");
     }
     // Nothing is read of a value that nobody wants.
     let (most, _) = held(repeated(10 << 20, "{\"print\":{\"x\":\"", "x", "\"}}"));
@@ -313,4 +310,45 @@ fn nesting_is_refused_before_it_costs_anything() {
         assert!(most < 2048, "{most}");
         assert!(matches!(read, Err(Unread::TooDeep | Unread::Malformed)), "{read:?}");
     }
+}
+
+#[test]
+fn report_that_is_as_large_as_one_can_be_takes_what_is_declared() {
+    let _turn = turn();
+    let long = "x".repeat(600);
+    let (word, id) = (&long[..128], &long[..64]);
+    let tray =
+        json!({"id": 1, "tray_type": "xxxxxxxx", "tag_uid": "0123456789abcdef", "cols": vec!["11223344"; 9]});
+    let unit = json!({"id": 1, "tray": vec![tray; 5]});
+    let parts = [
+        json!({"ams": {"ams": vec![unit; 13]}}),
+        json!({"hms": vec![json!({"attr": 1, "code": 2, "ts_unix": id}); 25], "stg": vec![7; 65], "s_obj": vec![7; 65], "mapping": vec![7; 65]}),
+        json!({"lights_report": vec![json!({"node": word, "mode": word}); 9], "gcode_file": &long[..512], "subtask_name": &long[..512]}),
+        json!({"upgrade_state": {"new_ver_list": vec![json!({"name": word, "cur_ver": id, "new_ver": id}); 17]}}),
+        json!({"device": {"nozzle": {"info": vec![json!({"id": 1, "type": word, "sn": id}); 25]}}}),
+    ];
+    let modules = json!({"info": {"module": vec![json!({"name": word, "product_name": word, "sn": id, "sw_ver": id}); 25]}});
+    let parts = parts.into_iter().map(|part| json!({"print": part})).chain([modules]);
+    let messages: Vec<_> = parts.map(|part| part.to_string()).collect();
+    let (mut feed, mut report) = (Feed::new(), Report::default());
+    HEAP.reset_peak_usage();
+    let before = HEAP.current_usage();
+    for message in &messages {
+        feed.message(message.as_bytes(), &mut report).unwrap();
+    }
+    assert_eq!((report.ams.ams.len(), report.ams.ams[11].tray.len(), report.module.len()), (12, 4, 24));
+    let taken = HEAP.current_usage() - before;
+    assert!(
+        taken <= Report::MEMORY && HEAP.peak_usage() - before <= Report::MEMORY + Feed::MEMORY,
+        "{taken}"
+    );
+    assert!(taken * 4 >= Report::MEMORY, "{taken} of {} that are declared", Report::MEMORY);
+    // What printers send is far from that.
+    drop(report);
+    let message = invented::x1c(3).to_string();
+    let (mut report, before) = (Report::default(), HEAP.current_usage());
+    feed.message(message.as_bytes(), &mut report).unwrap();
+    let taken = HEAP.current_usage() - before;
+    println!("{taken} of {}, and {} to read", Report::MEMORY, Feed::MEMORY);
+    assert!(taken * 5 <= Report::MEMORY, "{taken}");
 }

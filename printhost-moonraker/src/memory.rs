@@ -6,7 +6,7 @@ use alloc::string::String;
 use printhost_core::{EVENT_QUEUE, Error, ErrorKind, Fan, Heater, JobEvent, Memory, Thumbnail};
 use printhost_net::{
     Dial as _, Net,
-    memory::growing,
+    memory::{growing, of_future},
     rest::{LOCATION, REFUSAL},
     websocket,
 };
@@ -58,10 +58,6 @@ const FIELDS: usize = 256;
 const SAID: usize = 1024;
 /// A token, in a field and as it is kept.
 const TOKEN: usize = 1024;
-/// A future that is never made.
-const fn size_of_future<F>(_: &impl Fn() -> F) -> usize {
-    size_of::<F>()
-}
 
 impl<N: Net> Moonraker<N> {
     pub(crate) fn declared(&self, longest_path: usize) -> Memory {
@@ -100,11 +96,11 @@ impl<N: Net> Moonraker<N> {
         // is waited for.
         let base = &self.config.url;
         let refused = || Error::new(ErrorKind::Unauthorized, "");
-        let settling = size_of_future(&|| self.settle());
-        let renewing = size_of_future(&|| self.renew("", base, None));
-        let explaining = size_of_future(&|| self.explain(base, refused()));
+        let settling = of_future(&|| self.settle());
+        let renewing = of_future(&|| self.renew("", base, None));
+        let explaining = of_future(&|| self.explain(base, refused()));
         let known = settling + renewing.max(explaining);
-        let sending = size_of_future(&|| self.send_and_wait("", "", ""));
+        let sending = of_future(&|| self.send_and_wait("", "", ""));
 
         let mut memory = Memory::default();
         memory.connection = parts.dialer().memory(&self.config.url.origin);

@@ -8,6 +8,11 @@ pub const fn growing(len: usize) -> usize {
     len.saturating_mul(3)
 }
 
+/// What a future takes that is boxed, in bytes; it is not made.
+pub const fn of_future<F>(_: &impl Fn() -> F) -> usize {
+    size_of::<F>()
+}
+
 /// What a buffer that grows by [`grow`] takes at most.
 pub(crate) const fn growing_to(most: usize) -> usize {
     most + most / 2

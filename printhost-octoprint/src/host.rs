@@ -1,4 +1,4 @@
-use alloc::{string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use core::{
     cell::{Cell, RefCell},
     convert::Infallible,
@@ -73,11 +73,12 @@ impl<N: Net> OctoPrint<N> {
         if let Some(home) = self.settled.lock(|s| s.borrow().clone()) {
             return Ok(home);
         }
-        let (home, _) = self.settle().await.map_err(|e| e.in_operation(operation))?;
+        // On the heap, since every call has it in it and hardly any needs it.
+        let (home, _) = Box::pin(self.settle()).await.map_err(|e| e.in_operation(operation))?;
         Ok(home)
     }
 
-    async fn settle(&self) -> Result<(Home, wire::Version)> {
+    pub(crate) async fn settle(&self) -> Result<(Home, wire::Version)> {
         if self.config.api_key.is_empty() {
             return Err(Error::new(ErrorKind::Unauthorized, "connect").with_detail("there is no API key"));
         }
@@ -107,7 +108,7 @@ impl<N: Net> PrintHost for OctoPrint<N> {
     }
 
     async fn connect(&self) -> Result<HostInfo> {
-        let (_, version) = self.settle().await?;
+        let (_, version) = Box::pin(self.settle()).await?;
         let mut info = HostInfo::new("OctoPrint", version.server.unwrap_or_default());
         info.api = version.api;
         Ok(info)

@@ -4,7 +4,7 @@
 use printhost_core::{EVENT_QUEUE, Heater, Memory};
 use printhost_net::{
     Dial as _, Net, json,
-    memory::growing,
+    memory::{growing, of_future},
     rest::{LOCATION, REFUSAL},
     websocket,
 };
@@ -73,10 +73,14 @@ impl<N: Net> OctoPrint<N> {
         let form = request(0, 0) + growing(FORM + 5 * longest_path);
         let asking = request(path, short);
 
+        // In a box instead of in every future.
+        let settling = of_future(&|| self.settle());
+
         let mut memory = Memory::default();
         memory.connection = parts.dialer().memory(&self.config.url.origin);
-        memory.run = reading + login + push + STATUSES + EVENTS;
-        memory.call = listing.max(reading + STATUS).max(form).max(asking) + 2 * longest_path.max(PATH);
+        memory.run = settling + reading + login + push + STATUSES + EVENTS;
+        memory.call =
+            settling + listing.max(reading + STATUS).max(form).max(asking) + 2 * longest_path.max(PATH);
         memory.transient = parts
             .request_transient(limits.json)
             .max(websocket::transient(limits))

@@ -1,4 +1,4 @@
-use alloc::{string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use core::{
     cell::{Cell, RefCell},
     convert::Infallible,
@@ -104,11 +104,12 @@ impl<N: Net> PrusaLink<N> {
         if let Some(home) = self.settled.lock(|s| s.borrow().clone()) {
             return Ok(home);
         }
-        let (home, _) = self.settle().await.map_err(|e| e.in_operation(operation))?;
+        // On the heap, since every call has it in it and hardly any needs it.
+        let (home, _) = Box::pin(self.settle()).await.map_err(|e| e.in_operation(operation))?;
         Ok(home)
     }
 
-    async fn settle(&self) -> Result<(Home, wire::Version)> {
+    pub(crate) async fn settle(&self) -> Result<(Home, wire::Version)> {
         let operation = "connect";
         if self.config.is_empty {
             return Err(
@@ -147,7 +148,7 @@ impl<N: Net> PrintHost for PrusaLink<N> {
     }
 
     async fn connect(&self) -> Result<HostInfo> {
-        let (home, version) = self.settle().await?;
+        let (home, version) = Box::pin(self.settle()).await?;
         Ok(map::host_info(home.family, version))
     }
 

@@ -4,7 +4,7 @@
 use printhost_core::{EVENT_QUEUE, Fan, Heater, Memory};
 use printhost_net::{
     Dial as _, Net, json,
-    memory::growing,
+    memory::{growing, of_future},
     rest::{LOCATION, REFUSAL},
 };
 
@@ -60,10 +60,14 @@ impl<N: Net> PrusaLink<N> {
         };
         let short = limits.json.max(REFUSAL + LOCATION);
 
+        // In a box instead of in every future.
+        let settling = of_future(&|| self.settle());
+
         let mut memory = Memory::default();
         memory.connection = parts.dialer().memory(&self.config.url.origin);
-        memory.run = request(0, short) + READ + STATUSES + EVENTS + login;
-        memory.call = request(path, short) + READ.max(FILE).max(HOST) + STATUS + 2 * longest_path.max(PATH);
+        memory.run = settling + request(0, short) + READ + STATUSES + EVENTS + login;
+        memory.call =
+            settling + request(path, short) + READ.max(FILE).max(HOST) + STATUS + 2 * longest_path.max(PATH);
         memory.transient = parts.request_transient(limits.json).max(parsed(limits.json));
         memory
     }

@@ -138,3 +138,31 @@ async fn a_moonraker_is_told_what_happens_to_its_klipper() {
     assert_eq!(running.control("POST", "/printers/0/faults", fault).await.0, 200);
     assert_eq!(ask(&running.printer(0, "/server/info"), &[]).await.status, 502);
 }
+
+#[cfg(feature = "bambu")]
+#[tokio::test]
+async fn bambu_printers_are_told_of_and_obey_the_control_route() {
+    let args =
+        ["--ftps-port", "0", "--count", "2", "--model", "x1c", "--time-scale", "100", "--control-port", "0"];
+    let running = Running::start_as("bambu", &args).await;
+    let serial = |number: usize| running.told["printers"][number]["serial"].clone();
+    assert!(serial(0) != serial(1) && serial(1).as_str().is_some_and(|serial| serial.starts_with("00M")));
+    let fault = json!({ "fault": "late-completion", "milliseconds": 5 });
+    assert_eq!(running.control("POST", "/printers/1/faults", fault).await, (200, json!({ "id": 1 })));
+    assert_eq!(
+        running.control("POST", "/printers/1/faults", json!({ "fault": "early-status" })).await.0,
+        400
+    );
+    let (_, faults) = running.control("GET", "/printers/1/faults", Value::Null).await;
+    assert_eq!(faults["faults"][0]["id"], 1);
+    assert_eq!(running.control("DELETE", "/printers/1/faults/1", Value::Null).await.0, 200);
+    assert_eq!(running.control("POST", "/printers/1/gcode", json!({ "lines": "M140 S60" })).await.0, 200);
+    let start = json!({ "path": "nothing.gcode" });
+    assert_eq!(running.control("POST", "/printers/1/start", start).await, (200, json!({ "did": false })));
+    assert_eq!(running.control("POST", "/printers/1/unplug", Value::Null).await.0, 404);
+    let (_, told) = running.control("GET", "/printers/1", Value::Null).await;
+    assert_eq!(
+        (&told["state"], &told["prints_started"], &told["files"]),
+        (&json!("IDLE"), &json!(0), &json!([]))
+    );
+}

@@ -14,21 +14,24 @@ mod printer_url;
 
 #[cfg(any(feature = "bambu", feature = "moonraker", feature = "octoprint", feature = "prusalink"))]
 pub use any_host::AnyHost;
-#[cfg(all(feature = "tokio", any(feature = "bambu", feature = "moonraker", feature = "octoprint", feature = "prusalink")))]
+#[cfg(all(
+    feature = "tokio",
+    any(feature = "bambu", feature = "moonraker", feature = "octoprint", feature = "prusalink")
+))]
 pub use any_host::{DynHost, Host};
 pub use follow::{JobEnd, follow};
 pub use printer_url::{PrinterUrl, PrinterUrlError, Protocol};
+#[cfg(feature = "bambu")]
+pub use printhost_bambu as bambu;
 #[cfg(feature = "tokio")]
 pub use printhost_core::dynamic::{DynPrintHost, DynRead, DynWrite};
 pub use printhost_core::{
-    Attended, Axes, Backoff, Camera, Capabilities, Clock, Command, Confirmation, Entropy, Error, ErrorKind, Event,
-    EventBus, Events, Fan, FileEntry, FileInfo, FilePage, HashOnly, Hashed, Heater, HeaterId, HostInfo,
-    IfExists, Job, JobEvent, JobTracker, Memory, Outcome, Page, Phase, Position, PrintHost, PrinterStatus,
-    Progress, RemotePath, Result, Retry, SUBSCRIBERS, Secret, Started, Then, Throttle, Thumbnail, Upload,
-    Uploaded, Verified, Verify, beside,
+    Attended, Axes, Backoff, Camera, Capabilities, Clock, Command, Confirmation, Entropy, Error, ErrorKind,
+    Event, EventBus, Events, Fan, FileEntry, FileInfo, FilePage, HashOnly, Hashed, Heater, HeaterId,
+    HostInfo, IfExists, Job, JobEvent, JobTracker, Memory, Outcome, Page, Phase, Position, PrintHost,
+    PrinterStatus, Progress, RemotePath, Result, Retry, SUBSCRIBERS, Secret, Started, Then, Throttle,
+    Thumbnail, Upload, Uploaded, Verified, Verify, beside,
 };
-#[cfg(feature = "bambu")]
-pub use printhost_bambu as bambu;
 #[cfg(feature = "moonraker")]
 pub use printhost_moonraker as moonraker;
 pub use printhost_net::{self as net, BaseUrl, Net, Trust};

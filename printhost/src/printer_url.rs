@@ -204,7 +204,9 @@ fn device(protocol: Protocol, name: &str, rest: &str) -> Result<PrinterUrl, Prin
             {
                 serial = Some(value.into());
             }
-            Some(("ftps", value)) if value.parse().is_ok_and(|port: u16| port > 0) => ftps = value.parse().ok(),
+            Some(("ftps", value)) if value.parse().is_ok_and(|port: u16| port > 0) => {
+                ftps = value.parse().ok()
+            }
             _ => return Err(PrinterUrlError::Parameter { text: pair.into() }),
         }
     }
@@ -285,7 +287,10 @@ mod tests {
         let url: PrinterUrl = "bambu://h?serial=01P00A".parse().unwrap();
         let origin = &url.base().origin;
         assert_eq!((origin.scheme, origin.port, url.serial()), (Scheme::Https, 8883, Some("01P00A")));
-        assert_eq!(("bambu://h:8883?serial=1".parse::<PrinterUrl>().unwrap()).to_string(), "bambu://h?serial=1");
+        assert_eq!(
+            ("bambu://h:8883?serial=1".parse::<PrinterUrl>().unwrap()).to_string(),
+            "bambu://h?serial=1"
+        );
     }
 
     #[test]
@@ -297,7 +302,8 @@ mod tests {
         assert!(error("octoprint://key@octopi.local").contains("credentials"));
         assert!(error("octoprint+ftp://x").contains("http"));
         assert!(error("bambu://192.168.1.50").contains("bambu://192.168.1.50?serial="));
-        for bad in ["serial=", "serial=a/b", "serial=%23", "ftps=0", "code=12345678", "serial=x&ftps=990000"] {
+        for bad in ["serial=", "serial=a/b", "serial=%23", "ftps=0", "code=12345678", "serial=x&ftps=990000"]
+        {
             assert!(error(&format!("bambu://h?{bad}")).contains("means nothing"), "{bad}");
         }
         assert!(error("bambu://h/x?serial=1").contains("means nothing"));

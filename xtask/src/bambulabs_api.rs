@@ -49,7 +49,19 @@ pub(crate) fn bambulabs_api() -> bool {
 pub(crate) fn run(steps: &mut Steps) -> Result {
     for model in ["p1s", "x1c", "a1-mini", "h2d", "p2s"] {
         steps.run(format!("bambulabs-api drives the simulated printer ({model})"), || {
-            let args = ["bambu", "--model", model, "--ftps-port", "0", "--code", CODE, "--time-scale", "20"];
+            let args = [
+                "bambu",
+                "--model",
+                model,
+                "--ftps-port",
+                "0",
+                "--code",
+                CODE,
+                "--time-scale",
+                "50",
+                "--report-every",
+                "100",
+            ];
             let simulator = Simulator::start(&args)?;
             drive(&simulator)
         })?;

@@ -17,5 +17,7 @@ pub(crate) fn run(steps: &mut Steps) -> Result {
     let mut bench = cargo(["bench", "--package=printhost", "--features=tokio", "--bench=events"]);
     steps.command("from the wire to a subscriber", &mut bench)?;
     let mut bench = cargo(["bench", "--package=printhost-moonraker", "--bench=changes"]);
-    steps.command("pushed changes of Klipper's objects", &mut bench)
+    steps.command("pushed changes of Klipper's objects", &mut bench)?;
+    let mut bench = cargo(["bench", "--package=printhost-bambu", "--bench=report"]);
+    steps.command("reports of a Bambu printer", &mut bench)
 }

@@ -53,6 +53,11 @@ pub(crate) fn environment() -> (&'static str, PathBuf) {
     ("PRINTHOST_DEBIAN_SERVERS", home())
 }
 
+/// False on other systems.
+pub(crate) fn are_there() -> bool {
+    marker().is_file()
+}
+
 fn home() -> PathBuf {
     workspace::tools_dir().join("debian-servers")
 }

@@ -8,21 +8,25 @@ use crate::octoprint::{OctoPrint, RELEASES, Release, STABLE};
 use crate::prusalink::{self, PrusaLink};
 use crate::steps::{self, Result, Steps};
 use crate::workspace::cargo_test_peers;
-use crate::{board_suite, klipper, ledger, moonraker_smoke, octorest, prusalink_smoke, simulated};
+use crate::{
+    board_suite, debian_servers, klipper, ledger, moonraker_smoke, octorest, prusalink_smoke, simulated,
+};
 
 /// How many uploads are cut on a release that is not [`STABLE`], which has them all: three of each kind, since most
 /// of what differs between two cuts is on our side.
 const FEWER_CUTS: &str = "39";
 
 /// The test programs that have something for servers.
-pub(crate) const PROGRAMS: [&str; 7] = [
+pub(crate) const PROGRAMS: [&str; 9] = [
     "--test=real_octoprint",
     "--test=real_moonraker",
     "--test=real_prusalink",
     "--test=conformance",
     "--test=same_printer",
     "--test=real_announcers",
+    "--test=real_mqtt",
     "--test=real_ftp",
+    "--test=bambu_peers",
 ];
 
 /// Every test that needs a server, each group with a server of its own.
@@ -37,7 +41,9 @@ pub(crate) fn peers(test_args: &[&str]) -> bool {
         .and_then(|()| moonraker_suite(&mut steps, test_args))
         .and_then(|()| board_suite::further(&mut steps))
         .and_then(|()| announcers(&mut steps, test_args))
-        .and_then(|()| ftp_servers(&mut steps, test_args));
+        .and_then(|()| mqtt(&mut steps, test_args))
+        .and_then(|()| ftp_servers(&mut steps, test_args))
+        .and_then(|()| bambu_clients(&mut steps, test_args));
     steps.summary(&result)
 }
 
@@ -118,6 +124,25 @@ pub(crate) fn announcers(steps: &mut Steps, test_args: &[&str]) -> Result {
     let mut test = cargo_test_peers(["--test=real_announcers", "--", "--test-threads=1"]);
     test.args(test_args).env("PRINTHOST_PYTHON", STABLE.python_path());
     steps.command("tests against announcers", &mut test)
+}
+
+/// The MQTT client, against brokers that its tests start.
+pub(crate) fn mqtt(steps: &mut Steps, test_args: &[&str]) -> Result {
+    if !debian_servers::are_there() {
+        return Ok(());
+    }
+    let mut test = cargo_test_peers(["--test=real_mqtt", "--"]);
+    steps.command("tests against mosquitto", test.args(test_args))
+}
+
+/// mosquitto's clients and lftp, against the simulated Bambu Lab printer.
+pub(crate) fn bambu_clients(steps: &mut Steps, test_args: &[&str]) -> Result {
+    if !debian_servers::are_there() {
+        println!("  mosquitto and lftp are not there: what they think of the simulated printer is not run");
+        return Ok(());
+    }
+    let mut test = cargo_test_peers(["--test=bambu_peers", "--"]);
+    steps.command("mosquitto and lftp with the simulated printer", test.args(test_args))
 }
 
 /// The FTP client, against vsftpd and, where this is root, pure-ftpd.

@@ -116,7 +116,9 @@ fn tests(steps: &mut Steps) -> Result {
     moonraker_api::run(steps)?;
     pyprusalink::run(steps)?;
     bambulabs_api::run(steps)?;
+    peers::bambu_clients(steps, &[])?;
     peers::announcers(steps, &[])?;
+    peers::mqtt(steps, &[])?;
     peers::ftp_servers(steps, &[])
 }
 

@@ -60,7 +60,7 @@ pub(crate) fn cargo_test<const N: usize>(args: [&str; N]) -> Command {
 /// As [`cargo_test`], with the tests that need servers.
 pub(crate) fn cargo_test_peers<const N: usize>(args: [&str; N]) -> Command {
     let mut test = cargo_test([
-        "--features=printhost/real-peers,printhost-discovery/real-peers,tutorial-driver/real-peers",
+        "--features=printhost/real-peers,printhost-discovery/real-peers,printhost-sim/real-peers,tutorial-driver/real-peers",
     ]);
     let (name, value) = debian_servers::environment();
     test.args(args).env(name, value);

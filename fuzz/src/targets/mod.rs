@@ -2,9 +2,12 @@
 
 pub mod base_url;
 pub mod digest;
+pub mod ftp_list;
+pub mod ftp_reply;
 pub mod http1;
 pub mod json_items;
 pub mod json_rpc;
+pub mod mqtt;
 pub mod multipart;
 pub mod percent;
 pub mod websocket;

@@ -26,7 +26,7 @@ const REASON: usize = 256;
 /// What a message says is put down while it comes, a few bytes for each value, and becomes part of the report by
 /// [`Feed::end`] alone: a message that breaks off, is no JSON to its very end, or turns out to be the answer to an order
 /// leaves the report as it was. Of a message nothing else is held, however large it is: one text of 512 bytes, and at most
-/// 2,048 values with 16 KiB of texts, beyond which it is refused.
+/// 1,536 values with 12 KiB of texts, beyond which it is refused.
 ///
 /// Objects are merged, lists are replaced. A whole report (`msg` is 0; or there is none, and more than 40 fields) replaces
 /// all that was known, but for `device` and `fun` when it has neither, which some printers send beside it.
@@ -54,7 +54,8 @@ pub struct Told {
 pub struct Merged {
     /// It was a whole one.
     pub full: bool,
-    /// Something is different from what was known.
+    /// Something is different from what was known. Of a report that says a thing twice this may be told although it said
+    /// what was known in the end.
     pub changed: bool,
     /// Its number: of the printer's own counting, or that of the order it answers.
     pub sequence_id: Option<u32>,
@@ -97,6 +98,9 @@ impl Default for Feed {
 }
 
 impl Feed {
+    /// The heap that reading takes at most, whatever a printer sends; between messages it is 3 KiB.
+    pub const MEMORY: usize = PATH + Staged::MEMORY + MAX_ACKS * (size_of::<Ack>() + COMMAND + 2 * REASON);
+
     /// Nothing has come yet.
     pub fn new() -> Self {
         Self { json: JsonEvents::new(PATH), reader: Reader::default() }

@@ -251,6 +251,8 @@ fn of<T>(list: &mut [T], at: usize, what: impl FnOnce(&mut T) -> bool) -> bool {
 fn begin<T: Default>(list: &mut Vec<T>, at: usize) -> bool {
     let is_new = list.len() <= at;
     if is_new {
+        // Most stay as long as they are.
+        list.reserve_exact(1);
         list.push(T::default());
     }
     is_new
@@ -275,6 +277,7 @@ fn put<T: PartialEq>(list: &mut Vec<T>, at: &mut usize, scalar: Scalar<'_>, set:
     match list.get_mut(*at - 1) {
         Some(place) => core::mem::replace(place, value) != *place,
         None => {
+            list.reserve_exact(1);
             list.push(value);
             true
         }

@@ -14,29 +14,30 @@ pub use errors::{Hms, Severity, code_text};
 pub use machine::{Camera, Detectors, Light, Net, NetInfo, NewVersion, Online, Transfer, Upgrade};
 pub use version::Module;
 
-use super::scalar::{bits, card, decimal, flag, hex, id, part, path, percent, text, whole};
+use super::scalar::{ID, PATH, TEXT, bits, card, decimal, flag, hex, id, part, path, percent, text, whole};
+use super::staged::MAX_BYTES;
 
 /// Of lists, the first ones are kept.
 pub(crate) mod most {
-    pub(crate) const AMS: usize = 16;
-    pub(crate) const TRAYS: usize = 8;
+    pub(crate) const AMS: usize = 12;
+    pub(crate) const TRAYS: usize = 4;
     pub(crate) const COLOURS: usize = 8;
     pub(crate) const EXTERNAL: usize = 4;
-    pub(crate) const HMS: usize = 32;
+    pub(crate) const HMS: usize = 24;
     pub(crate) const LIGHTS: usize = 8;
     pub(crate) const NETWORKS: usize = 4;
-    pub(crate) const NEW_VERSIONS: usize = 16;
+    pub(crate) const NEW_VERSIONS: usize = 8;
     pub(crate) const NUMBERS: usize = 64;
     pub(crate) const EXTRUDERS: usize = 4;
-    pub(crate) const NOZZLES: usize = 32;
+    pub(crate) const NOZZLES: usize = 24;
     pub(crate) const AIRDUCT: usize = 16;
-    pub(crate) const MODULES: usize = 32;
+    pub(crate) const MODULES: usize = 24;
 }
 
 part! {
     /// What a printer has reported so far, put together from the pieces in which it comes. The fields are called as in the
     /// protocol; `None` is what it has not said, has taken back by `null`, or has said in a way that makes no sense. Texts
-    /// are cut to 128 bytes, except for names of jobs and files, which are whole or `None`, and lists to their first
+    /// are cut to 128 bytes, except for names and numbers of jobs, files and modules, which are whole or `None`, and lists to their first
     /// elements.
     pub struct Report {
         /// What it is doing: `IDLE`, `PREPARE`, `RUNNING`, `PAUSE`, `FINISH`, `FAILED` and others.
@@ -194,6 +195,36 @@ pub enum SdCard {
 }
 
 impl Report {
+    /// The heap that a report takes at most, whatever a printer sends: its lists and its texts. Of
+    /// all trays together these come from one message. What printers send takes a small part of it: 5 KiB with three AMS.
+    pub const MEMORY: usize = {
+        const fn list<T>(most: usize, texts: usize) -> usize {
+            // While a list grows, its old room is there, too.
+            2 * most * size_of::<T>() + most * texts
+        }
+        let colours = most::COLOURS * size_of::<Rgba>();
+        let trays = (most::AMS * most::TRAYS + most::TRAYS) * size_of::<Tray>() + 2 * MAX_BYTES;
+        let trays = trays + most::AMS * most::TRAYS * colours;
+        let external = (most::EXTERNAL + 1) * (colours + 4 * TEXT + 4 * ID);
+        list::<AmsUnit>(most::AMS, 0)
+            + trays
+            + list::<Tray>(most::EXTERNAL, 0)
+            + external
+            + list::<Hms>(most::HMS, ID)
+            + list::<Light>(most::LIGHTS, 2 * TEXT)
+            + list::<NetInfo>(most::NETWORKS, 0)
+            + list::<NewVersion>(most::NEW_VERSIONS, TEXT + 2 * ID)
+            + 4 * most::NUMBERS * size_of::<i32>()
+            + list::<Extruder>(most::EXTRUDERS, 0)
+            + list::<Nozzle>(most::NOZZLES, TEXT + ID)
+            + list::<AirductPart>(most::AIRDUCT, 0)
+            + list::<Module>(most::MODULES, 2 * TEXT + 5 * ID)
+            // Its own texts, and those of its other parts.
+            + 2 * PATH
+            + 16 * TEXT
+            + 16 * ID
+    };
+
     /// Whether orders must be signed, so that the printer refuses ours: developer mode is off. `None` where it does not
     /// say.
     pub fn needs_signature(&self) -> Option<bool> {

@@ -10,6 +10,8 @@ use super::report::{Packed, Rgba};
 pub(crate) const TEXT: usize = 128;
 /// The longest path or name of a job; a longer one is none, since cut it could be taken for another's.
 pub(crate) const PATH: usize = 512;
+/// The longest number or version that is kept; likewise.
+pub(crate) const ID: usize = 64;
 
 /// A value that is neither an object nor an array; those are [`Scalar::Other`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -99,22 +101,26 @@ pub(crate) fn text(place: &mut Option<String>, scalar: Scalar<'_>) -> bool {
     put_text(place, scalar.text(), TEXT)
 }
 
-/// A text, or digits as they are written.
+/// A text, or digits as they are written; see [`ID`].
 pub(crate) fn id(place: &mut Option<String>, scalar: Scalar<'_>) -> bool {
     let text = match scalar {
-        Scalar::Number(text) if text.bytes().iter().all(u8::is_ascii_digit) => Scalar::Text(text),
-        scalar => scalar,
+        Scalar::Number(text) if text.bytes().iter().all(u8::is_ascii_digit) => Some(text),
+        scalar => scalar.text(),
     };
-    path(place, text)
+    put_whole(place, text, ID)
 }
 
 /// A text that is whole; see [`PATH`].
 pub(crate) fn path(place: &mut Option<String>, scalar: Scalar<'_>) -> bool {
+    put_whole(place, scalar.text(), PATH)
+}
+
+fn put_whole(place: &mut Option<String>, text: Option<Text<'_>>, most: usize) -> bool {
     let length = |text: &Text<'_>| match text.as_str() {
         Some(text) => text.len(),
         None => text.chars().map(char::len_utf8).sum(),
     };
-    put_text(place, scalar.text().filter(|text| text.is_whole() && length(text) <= PATH), PATH)
+    put_text(place, text.filter(|text| text.is_whole() && length(text) <= most), most)
 }
 
 /// An address, without a user and a password in it.

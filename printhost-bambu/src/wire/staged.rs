@@ -6,10 +6,10 @@ use printhost_net::proto::json_events::Text;
 
 use super::{keys::Node, merge::Merge, report::Report, scalar::Scalar};
 
-/// A message that says more than this is refused: the largest that a printer has been seen to send says a quarter of it.
-const MAX_ENTRIES: usize = 2048;
+/// A message that says more than this is refused: twelve units with 24 trays say two thirds of it.
+const MAX_ENTRIES: usize = 1536;
 /// Likewise, bytes of texts and numbers.
-const MAX_BYTES: usize = 16 << 10;
+pub(super) const MAX_BYTES: usize = 12 << 10;
 /// What is kept allocated between messages; most say very little.
 const KEPT_ENTRIES: usize = 128;
 const KEPT_BYTES: usize = 1 << 10;
@@ -63,6 +63,9 @@ pub(super) struct Point {
 }
 
 impl Staged {
+    /// The heap that it takes at most.
+    pub(super) const MEMORY: usize = (MAX_ENTRIES * size_of::<Entry>() + MAX_BYTES) * 3 / 2;
+
     pub(super) fn clear(&mut self) {
         self.back_to(Point::default());
         self.entries.shrink_to(KEPT_ENTRIES);
@@ -114,7 +117,9 @@ impl Staged {
         if self.entries.len() == MAX_ENTRIES || start + bytes.len() > MAX_BYTES {
             return Err(TooMuch);
         }
+        grow(&mut self.bytes, bytes.len(), MAX_BYTES);
         self.bytes.extend_from_slice(bytes);
+        grow(&mut self.entries, 1, MAX_ENTRIES);
         self.entries.push(Entry { node, field, what, start: start as u16, len: bytes.len() as u16 });
         Ok(())
     }
@@ -152,5 +157,15 @@ impl Staged {
             What::CutText => Scalar::Text(Text::new(bytes, false)),
             What::Object | What::List | What::End | What::Gone => return None,
         })
+    }
+}
+
+/// Makes room for so many more: twice what there is, of `most` in the end, so that no more than half of it is held beside
+/// it while it grows.
+fn grow<T>(list: &mut Vec<T>, more: usize, most: usize) {
+    let (have, need) = (list.capacity(), list.len() + more);
+    if need > have {
+        let room = if need > most / 2 { most } else { need.max(2 * have).min(most / 2) };
+        list.reserve_exact(room - list.len());
     }
 }

@@ -8,7 +8,7 @@ use super::{
     server::{Rules, Server, Word},
 };
 
-const FILE: [u8; 50_000] = [b'G'; 50_000];
+static FILE: [u8; 50_000] = [b'G'; 50_000];
 
 fn now(word: &'static str) -> Word {
     (Duration::ZERO, word)

@@ -119,11 +119,12 @@ async fn host_that_stops_reading_is_dead_in_time_whether_it_talks_or_not() {
         outbox.send("never sent".into()).await;
         let began = Instant::now();
         let talk = async {
-            while talks {
-                server.say(MESSAGE).await;
+            loop {
                 sleep(Duration::from_secs(1)).await;
+                if talks {
+                    server.say(MESSAGE).await;
+                }
             }
-            std::future::pending().await
         };
         let error = tokio::select! {
             error = run(&network, client, &outbox) => error,

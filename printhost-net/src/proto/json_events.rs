@@ -246,6 +246,7 @@ impl JsonEvents {
     }
 
     /// Reads something at the start of what comes, and says how long it was.
+    #[inline]
     fn step(
         &mut self,
         rest: &[u8],
@@ -279,6 +280,7 @@ impl JsonEvents {
     }
 
     /// The first byte of a value.
+    #[inline]
     fn value(&mut self, byte: u8, take: &mut impl FnMut(JsonEvent<'_>) -> Wanted) -> Result<(), JsonFault> {
         self.state = match byte {
             b'{' => return self.begin(true, take),
@@ -335,6 +337,7 @@ impl JsonEvents {
     }
 
     /// Behind a value.
+    #[inline]
     fn told(&mut self, event: JsonEvent<'_>, take: &mut impl FnMut(JsonEvent<'_>) -> Wanted) {
         match self.unwanted {
             None => drop(take(event)),
@@ -349,6 +352,7 @@ impl JsonEvents {
         self.state = State::String(role);
     }
 
+    #[inline]
     fn string(
         &mut self,
         role: Role,
@@ -387,6 +391,7 @@ impl JsonEvents {
         Ok(plain.len() + 1)
     }
 
+    #[inline]
     fn string_ends(&mut self, role: Role, text: Text<'_>, take: &mut impl FnMut(JsonEvent<'_>) -> Wanted) {
         match role {
             Role::Value => self.told(JsonEvent::String(text), take),
@@ -445,12 +450,15 @@ impl JsonEvents {
     }
 
     /// What follows is no second half.
+    #[inline]
     fn half(&mut self) {
-        if self.high.take().is_some() {
+        if self.high.is_some() {
+            self.high = None;
             self.keep_char(char::REPLACEMENT_CHARACTER);
         }
     }
 
+    #[inline]
     fn number(
         &mut self,
         mut numeral: Numeral,
@@ -506,6 +514,7 @@ impl JsonEvents {
         self.keep(c.encode_utf8(&mut [0; 4]).as_bytes());
     }
 
+    #[inline]
     fn keep(&mut self, bytes: &[u8]) {
         if self.unwanted.is_some() || bytes.is_empty() {
             return;

@@ -85,6 +85,7 @@ pub(super) struct Machine {
     pub(super) stages: Vec<i64>,
     pub(super) error: u32,
     error_until: Option<Instant>,
+    error_told: bool,
     pub(super) health: Vec<(u32, u32)>,
     pub(super) nozzles: Vec<Heater>,
     pub(super) bed: Heater,
@@ -129,6 +130,7 @@ impl Machine {
             stages: Vec::new(),
             error: 0,
             error_until: None,
+            error_told: false,
             health: Vec::new(),
             nozzles: (0..facts.nozzles).map(|_| heater()).collect(),
             bed: heater(),
@@ -239,7 +241,7 @@ impl Machine {
 
     /// Tells of an error until somebody confirms it.
     pub(super) fn raise(&mut self, error: u32) {
-        (self.error, self.error_until) = (error, None);
+        (self.error, self.error_until, self.error_told) = (error, None, false);
     }
 
     pub(super) fn confirm_error(&mut self) {
@@ -248,9 +250,12 @@ impl Machine {
 
     /// Forgets what was to be told for a moment only.
     pub(super) fn settle(&mut self) {
-        if self.error_until.is_some_and(|until| until <= Instant::now()) {
+        // In one report at least, unless nobody has listened for long.
+        let patience = if self.error_told { Duration::ZERO } else { self.brief * 10 };
+        if self.error_until.is_some_and(|until| until + patience <= Instant::now()) {
             self.confirm_error();
         }
+        self.error_told = true;
         self.ams.settle();
     }
 

@@ -1,9 +1,6 @@
 //! Files: stored whole or not at all, found, and left alone while they print.
 
-use printhost::{
-    ErrorKind, Page, PrintHost as _, Retry, Upload, Verified,
-    bambu::Bambu,
-};
+use printhost::{ErrorKind, Page, PrintHost as _, Retry, Upload, Verified, bambu::Bambu};
 use printhost_sim::{BambuFault, BambuModel, bambu::three_mf};
 use sha1::{Digest as _, Sha1};
 
@@ -34,7 +31,11 @@ async fn file_is_listed_read_moved_and_deleted_on_every_model() {
             assert_eq!(error.kind(), ErrorKind::NotFound);
             host.delete("a b").await.unwrap();
             host.delete(to).await.unwrap();
-            assert!(sim.files().iter().all(|file| !file.path.ends_with(".3mf")), "{model:?}: {:?}", sim.files());
+            assert!(
+                sim.files().iter().all(|file| !file.path.ends_with(".3mf")),
+                "{model:?}: {:?}",
+                sim.files()
+            );
         })
         .await;
     }
@@ -49,7 +50,10 @@ async fn upload_that_breaks_off_leaves_nothing_under_its_name() {
         for fault in [BambuFault::ResetAfterReceiving(50_000), BambuFault::Truncate(1000)] {
             sim.inject(fault);
             let error = upload(&host, "x.gcode.3mf", &content).await.unwrap_err();
-            assert!(matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Corrupted), "{fault:?}: {error}");
+            assert!(
+                matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Corrupted),
+                "{fault:?}: {error}"
+            );
             assert!(sim.files().iter().all(|file| file.path != "x.gcode.3mf"), "{fault:?}");
         }
         // An upload whose future is dropped leaves what no listing shows, and the next one replaces.

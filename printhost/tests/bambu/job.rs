@@ -1,8 +1,8 @@
 //! A print, from the file to its end.
 
 use printhost::{
-    Command, Confirmation, Event, JobEnd, JobEvent, Outcome, Phase, PrintHost as _, Started, Upload, Verified,
-    follow, net_tokio::TokioClock,
+    Command, Confirmation, Event, JobEnd, JobEvent, Outcome, Phase, PrintHost as _, Started, Upload,
+    Verified, follow, net_tokio::TokioClock,
 };
 use printhost_sim::{BambuModel, bambu::three_mf};
 

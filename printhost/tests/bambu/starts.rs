@@ -55,7 +55,10 @@ async fn error_that_follows_the_answer_is_the_start_s() {
     let begun = Instant::now();
     let error = on(&host, host.start("bad.gcode.3mf")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
-    assert!(begun.elapsed() < Duration::from_secs(15) && error.detail().unwrap().contains("0500_4003"), "{error}");
+    assert!(
+        begun.elapsed() < Duration::from_secs(15) && error.detail().unwrap().contains("0500_4003"),
+        "{error}"
+    );
     assert_eq!((told(&sim, "print").len(), sim.prints_started()), (1, 0));
 }
 

@@ -28,7 +28,11 @@ async fn blocked_control_is_an_error_of_its_own_within_five_seconds() {
                 for (name, result) in [("start", timed(start).await), ("speed", timed(speed).await)] {
                     let (result, took) = result;
                     let error = result.unwrap_err();
-                    assert_eq!(error.kind(), ErrorKind::ControlBlocked, "{model:?} {control:?} {name}: {error}");
+                    assert_eq!(
+                        error.kind(),
+                        ErrorKind::ControlBlocked,
+                        "{model:?} {control:?} {name}: {error}"
+                    );
                     assert!(took < SOON, "{model:?} {control:?} {name}: {took:?}");
                     assert!(error.kind().advice().contains("developer mode"));
                 }

@@ -33,7 +33,7 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
     let sockets = Sockets::new(network, buffers);
     let rounds = config.get("rounds").is_some();
     let limits = if rounds { endurance::with_short_waits(SMALL) } else { SMALL };
-    let tls = crate::tls(entropy)?;
+    let tls = crate::tls(entropy)?.with_time(trust::time);
     let net = embassy_net_with_tls(&sockets, &tls, entropy).with_limits(limits);
     let budget = Budget::of_heap(heap::size());
     if rounds {

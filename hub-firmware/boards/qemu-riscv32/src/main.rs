@@ -106,8 +106,7 @@ async fn network(mut runner: Runner<'static, Ethernet>) {
 /// TLS with the machine's random numbers, for one printer. Call it once.
 fn tls(entropy: Entropy) -> Result<Tls, String> {
     static RANDOM: StaticCell<Entropy> = StaticCell::new();
-    let tls = Tls::new(RANDOM.init(entropy)).map_err(|error| error.to_string())?;
-    Ok(tls.limited(2).with_time(trust::time))
+    Ok(Tls::new(RANDOM.init(entropy)).map_err(|error| error.to_string())?.limited(2))
 }
 
 fn report_memory() {

@@ -1,5 +1,7 @@
 //! Simulated Bambu Lab printers.
 
+use std::time::Duration;
+
 use clap::{Args, ValueEnum};
 use printhost_sim::{BambuConfig, BambuControl, BambuModel, BambuSim};
 
@@ -50,6 +52,9 @@ pub(crate) struct Bambu {
     /// Serves nothing on the local network: both ports refuse.
     #[arg(long)]
     no_lan: bool,
+    /// Milliseconds of real time between two reports.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
+    report_every: u64,
     /// How many AMS units there are.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=4))]
     ams_units: u8,
@@ -91,6 +96,7 @@ impl Bambu {
             .access_code(&self.code)
             .time_scale(self.served.time_scale)
             .ports(mqtt, ftps)
+            .report_every(Duration::from_millis(self.report_every))
             .control(control)
             .lan(!self.no_lan)
             .ams_units(self.ams_units)
