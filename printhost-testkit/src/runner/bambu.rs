@@ -9,10 +9,17 @@ use std::{
 
 use printhost_core::{Error, ErrorKind, Result};
 use printhost_sim::{BambuConfig, BambuFault, BambuModel, BambuSim};
+use tokio::time::{sleep, timeout};
 
 use super::{FaultProxy, oracle_service::AskAnywhere};
 use crate::{Activity, Answer, Content, Deed, Fault, Oracle, Question, Seen, Stored};
 
+/// How long the printer may take for what it was told.
+const SOON: Duration = Duration::from_secs(30);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(5);
+/// What is on its way on this machine has arrived by then.
+const QUIET: Duration = Duration::from_millis(20);
 /// What `stg_cur` is while the moves of a print itself go on.
 const PRINTING: i64 = 0;
 /// What the name of a file ends with that is not complete. Printers neither show nor print such.
@@ -124,6 +131,19 @@ impl BambuOracle {
         }
     }
 
+    /// Once nothing is on its way any more: of a connection that was given up, the last may still be.
+    async fn traffic(&self) -> u64 {
+        let now = || self.mqtt.traffic() + self.ftps.traffic();
+        let mut before = now();
+        loop {
+            sleep(QUIET).await;
+            match now() {
+                same if same == before => return same,
+                more => before = more,
+            }
+        }
+    }
+
     /// Those that the printer shows and prints.
     fn files(&self) -> Vec<String> {
         self.sim.files().into_iter().map(|file| file.path).filter(|path| !path.ends_with(PARTIAL)).collect()
@@ -134,7 +154,7 @@ impl BambuOracle {
         Some(Stored { len: file.size, sha1: sha1(&file.sha1_hex) })
     }
 
-    fn act(&self, deed: &Deed) -> Result<()> {
+    async fn act(&self, deed: &Deed) -> Result<()> {
         let done = match deed {
             Deed::Store { path, len, seconds } => {
                 let (mut content, mut bytes) = (Content::new(*len, *seconds), vec![0; *len as usize]);
@@ -142,7 +162,7 @@ impl BambuOracle {
                 self.sim.put_file(path, &bytes);
                 true
             }
-            Deed::Start(path) => self.sim.start_print(path),
+            Deed::Start(path) => self.sim.start_print(path) && self.shows_a_print().await,
             Deed::Pause => self.sim.pause(),
             Deed::Resume => self.sim.resume(),
             Deed::Cancel => self.sim.stop_print(),
@@ -152,15 +172,25 @@ impl BambuOracle {
         if done { Ok(()) } else { Err(refused()) }
     }
 
-    fn answer(&self, question: &Question) -> Result<Answer> {
+    /// Who starts a print stays until the printer shows it: for a moment it does not.
+    async fn shows_a_print(&self) -> bool {
+        let shows = async {
+            while !matches!(self.sim.state_text(), "PREPARE" | "RUNNING" | "PAUSE") {
+                sleep(LOOK).await;
+            }
+        };
+        timeout(SOON, shows).await.is_ok()
+    }
+
+    async fn answer(&self, question: &Question) -> Result<Answer> {
         match question {
             Question::Reset => self.reset(),
             Question::Printer => return Ok(Answer::Printer(self.seen())),
             Question::Files => return Ok(Answer::Files(self.files())),
             Question::Stored(path) => return Ok(Answer::Stored(self.stored(path))),
-            Question::Do(deed) => self.act(deed)?,
+            Question::Do(deed) => self.act(deed).await?,
             Question::Break(fault) => self.fail(*fault),
-            Question::Traffic => return Ok(Answer::Traffic(self.mqtt.traffic() + self.ftps.traffic())),
+            Question::Traffic => return Ok(Answer::Traffic(self.traffic().await)),
             Question::Changes => {
                 return Ok(Answer::Changes(self.sim.changes() - self.before.changes.load(Relaxed)));
             }
@@ -171,13 +201,13 @@ impl BambuOracle {
 
 impl Oracle for BambuOracle {
     async fn ask(&self, question: &Question) -> Result<Answer> {
-        self.answer(question)
+        self.answer(question).await
     }
 }
 
 impl AskAnywhere for BambuOracle {
     async fn ask_anywhere(&self, question: Question) -> Result<Answer> {
-        self.answer(&question)
+        self.answer(&question).await
     }
 }
 
