@@ -121,6 +121,11 @@ impl BambuSim {
         self.shared.lock().machine.phase().word()
     }
 
+    /// What it does within a print, as reports number it (`stg_cur`): 0 while it prints.
+    pub fn stage(&self) -> i64 {
+        self.shared.lock().machine.stage
+    }
+
     /// How many prints have begun to move.
     pub fn prints_started(&self) -> u64 {
         self.shared.lock().machine.started
@@ -188,11 +193,16 @@ impl BambuSim {
 
 /// What happens to the printer.
 impl BambuSim {
-    /// Stores a file, as if it had been on the card.
+    /// Stores a file, as if it had been on the card, with its folders.
     pub fn put_file(&self, path: &str, content: &[u8]) {
         let mut file = store::Arriving::new(u64::MAX);
         file.push(content);
-        self.shared.lock().store.put(path.trim_matches('/'), file.finish());
+        let path = path.trim_matches('/');
+        let store = &mut self.shared.lock().store;
+        for (end, _) in path.match_indices('/') {
+            store.make_folder(&path[..end]);
+        }
+        store.put(path, file.finish());
     }
 
     /// Somebody carries out G-code at the printer.

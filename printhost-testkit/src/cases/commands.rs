@@ -81,7 +81,7 @@ pub(crate) async fn moving_is_taken_while_idle<B: Bench>(bench: &B) -> Claim {
         // There and back: some axes end where home is.
         (true, Command::Jog { x: 1.0, y: 1.0, z: 0.5, speed: Some(600) }),
         (true, Command::Jog { x: 0.0, y: -1.0, z: 0.0, speed: None }),
-        (can.speed_factor, Command::SpeedFactor(110)),
+        (can.speed_factor, Command::SpeedFactor(124)),
         (can.speed_factor, Command::SpeedFactor(100)),
         (can.flow_factor, Command::FlowFactor(95)),
         (can.flow_factor, Command::FlowFactor(100)),
