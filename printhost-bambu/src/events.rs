@@ -4,7 +4,7 @@ use alloc::{boxed::Box, string::String};
 use core::{convert::Infallible, fmt::Write as _, pin::pin, time::Duration};
 
 use embassy_futures::select::{Either3, select3};
-use printhost_core::{Clock as _, Entropy as _, Error, ErrorKind, Reconnect, Result, within};
+use printhost_core::{Clock as _, Entropy as _, Error, ErrorKind, Reconnect, Result};
 use printhost_net::{
     Net,
     mqtt::{self, Login, Message, Options, Outbox},
@@ -99,10 +99,7 @@ impl<N: Net> Bambu<N> {
         let login = Login::new(&client_id, USER, &self.config.code);
         let options = Options::new(REPORT);
         let (listen, tell) = (self.config.report_topic(), self.config.request_topic());
-        // A host that takes connections and then says nothing is silent, and not unreachable.
-        let parts = self.net.parts();
-        let client = Box::pin(mqtt::connect(&self.net, &origin, &login, &listen, options));
-        let client = within(parts.clock(), parts.limits().answer, "run", client)
+        let client = Box::pin(mqtt::connect(&self.net, &origin, &login, &listen, options))
             .await
             .map_err(|e| self.explain(e.in_operation("run")))?;
         let client = Box::pin(client.run(&self.net, &tell, &session.outbox, |message| self.take(message)));

@@ -63,9 +63,9 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    /// Nothing is known but what was configured.
-    pub(crate) fn new(configured: Option<Model>) -> Self {
-        Self { configured, ..Self::default() }
+    /// Nothing is known but what was configured. No JSON is held that is longer than this.
+    pub(crate) fn new(configured: Option<Model>, json: usize) -> Self {
+        Self { configured, feed: Feed::within(json), ..Self::default() }
     }
 
     /// A new connection: nothing is known until it has told everything.

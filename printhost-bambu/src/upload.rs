@@ -32,8 +32,11 @@ impl<N: Net> Bambu<N> {
         if upload.if_exists == IfExists::Replace {
             self.must_not_print(operation, path.as_str()).await?;
         }
-        let is_compared = upload.verify == Verify::ReadBack;
-        let mut body = Hashed::<_, Sha1>::when(is_compared, upload.body);
+        if upload.then == Then::Print {
+            // Before anything is stored that could not be started then.
+            self.admit(operation).await?;
+        }
+        let mut body = Hashed::<_, Sha1>::when(upload.verify == Verify::ReadBack, upload.body);
         let mut files = Box::pin(self.open_files(operation)).await?;
         let stored = async {
             match files.there(path.as_str()).await? {
@@ -44,14 +47,7 @@ impl<N: Net> Bambu<N> {
             if !path.folder().is_empty() {
                 files.make_dirs(path.folder()).await?;
             }
-            let stored = Box::pin(files.ftp.replace(path.as_str(), &mut body, upload.len)).await;
-            // A part of it, as the printer's own size tells: a cut can look like an end to it. Who wants to have it compared
-            // is told that it differs.
-            stored.map_err(|e| match e.kind() {
-                ErrorKind::Corrupted if !is_compared => Error::new(ErrorKind::Disconnected, operation)
-                    .with_detail(e.detail().unwrap_or("a part of the file was stored")),
-                _ => e,
-            })
+            Box::pin(files.ftp.replace(path.as_str(), &mut body, upload.len)).await
         };
         let stored = Box::pin(stored).await.map_err(|e| e.in_operation(operation));
         let verified = match stored {

@@ -1,4 +1,4 @@
-use alloc::{string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use core::convert::Infallible;
 
 use embedded_io_async::{Read, Write};
@@ -29,14 +29,14 @@ impl<H: PrintHost> Attended<H> {
     }
 }
 
-/// The call, and beside a run if it needs one.
+/// The call, and beside a run if it needs one. In boxes: calls of all drivers and a run are too large for small stacks.
 macro_rules! attended {
     ($host:expr, $call:expr) => {
-        match $call.await {
-            Err(e) if e.kind() == ErrorKind::NotRunning => match beside(&$host, $call).await {
+        match Box::pin($call).await {
+            Err(e) if e.kind() == ErrorKind::NotRunning => match Box::pin(beside(&$host, $call)).await {
                 Ok(result) => result,
                 // Somebody has begun to.
-                Err(e) if e.kind() == ErrorKind::Busy && e.operation() == "run" => $call.await,
+                Err(e) if e.kind() == ErrorKind::Busy && e.operation() == "run" => Box::pin($call).await,
                 Err(e) => Err(e),
             },
             result => result,

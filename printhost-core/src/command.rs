@@ -72,7 +72,8 @@ pub enum Command<'a> {
     },
     /// Make a tool the current one, by number from 0.
     SelectTool(u8),
-    /// Scale the speed of all moves, percent.
+    /// Scale the speed of all moves, percent. A printer with a few speeds only refuses every other one as
+    /// [`crate::ErrorKind::InvalidInput`].
     SpeedFactor(u16),
     /// Scale the amount of filament of all moves, percent.
     FlowFactor(u16),

@@ -4,7 +4,6 @@
 //! run leaves a column of the ledger there.
 
 mod conformance {
-    pub(crate) mod bambu;
     pub(crate) mod bench;
     #[cfg(feature = "real-peers")]
     pub(crate) mod moonraker_crashes;

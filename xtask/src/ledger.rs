@@ -23,7 +23,7 @@ enum Judged {
 use Judged::{Always, Rarely};
 
 /// What must have been judged, in the order of the table: the name of a run, its heading, and who judges it.
-const COLUMNS: [(&str, &str, Judged); 19] = [
+const COLUMNS: [(&str, &str, Judged); 21] = [
     ("octoprint-sim-hyper", "simulator, hyper", Always),
     ("octoprint-sim-portable", "simulator, portable", Always),
     ("octoprint-1.11.8-hyper", "OctoPrint 1.11.8, hyper", Always),
@@ -41,6 +41,8 @@ const COLUMNS: [(&str, &str, Judged); 19] = [
     ("moonraker-sim-trusted-portable", "simulated Moonraker, trusted, portable", Always),
     ("moonraker-0.11.0-key-hyper", "Moonraker 0.11.0, key, hyper", Rarely),
     ("moonraker-0.11.0-trusted-portable", "Moonraker 0.11.0, trusted, portable", Rarely),
+    ("bambu-sim-p1s", "simulated P1S", Always),
+    ("bambu-sim-x1c", "simulated X1C", Always),
     ("prusalink-0.8.1-qemu", "PrusaLink 0.8.1, from QEMU", Rarely),
     ("moonraker-0.11.0-qemu", "Moonraker 0.11.0, from QEMU", Rarely),
 ];

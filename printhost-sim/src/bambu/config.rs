@@ -50,6 +50,9 @@ pub struct BambuConfig {
     pub access_code: String,
     /// Seconds of printing and heating per second. Default: 1.
     pub time_scale: f64,
+    /// How much faster than printing everything before and after it goes: reading the file, heating and levelling, unloading.
+    /// Default: 1.
+    pub preparation_scale: f64,
     /// The TCP port for MQTT; 0 lets the system choose. Default: 0.
     pub mqtt_port: u16,
     /// The TCP port for FTPS; 0 lets the system choose. Default: 0.
@@ -91,6 +94,7 @@ impl BambuConfig {
             serial: format!("{}00A0B1234567", model.facts().serial_prefix),
             access_code: Self::TEST_CODE.to_owned(),
             time_scale: 1.0,
+            preparation_scale: 1.0,
             mqtt_port: 0,
             ftps_port: 0,
             lan: true,
@@ -131,6 +135,18 @@ impl BambuConfig {
     pub fn time_scale(mut self, scale: f64) -> Self {
         assert!(scale.is_finite() && scale > 0.0, "a time scale must be finite and above zero");
         self.time_scale = scale;
+        self
+    }
+
+    /// Sets how much faster than printing everything before and after it goes.
+    ///
+    /// # Panics
+    ///
+    /// The scale is not a finite number above zero.
+    #[must_use]
+    pub fn preparation_scale(mut self, scale: f64) -> Self {
+        assert!(scale.is_finite() && scale > 0.0, "a scale must be finite and above zero");
+        self.preparation_scale = scale;
         self
     }
 

@@ -25,6 +25,8 @@ pub enum BambuFault {
     LateCompletion(Duration),
     /// An upload: stored whole, and never confirmed.
     NoCompletion,
+    /// An upload: stored whole, and both connections reset instead of a confirmation.
+    ResetAfterStoring,
     /// An upload: stored whole, and then called broken (426), as by a P2S.
     BrokenThoughWhole,
     /// An upload: refused with this reply code, such as 552 or 553, before any of it is taken.

@@ -231,6 +231,14 @@ impl Machine {
         self.print_type = "idle";
     }
 
+    /// As at the beginning, but homed; and prints are counted on, so that none is taken for another.
+    pub(super) fn reset(&mut self, config: &BambuConfig, lights: Vec<(String, String)>) {
+        let changed = std::mem::replace(&mut self.changed, watch::Sender::new(()));
+        let (asked, started) = (self.asked, self.started);
+        *self = Self { asked, started, lights, homed: true, changed, ..Self::new(config) };
+        self.changed.send_replace(());
+    }
+
     /// Tells of an error until somebody confirms it.
     pub(super) fn raise(&mut self, error: u32) {
         (self.error, self.error_until, self.error_told) = (error, None, false);

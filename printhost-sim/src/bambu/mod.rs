@@ -121,11 +121,6 @@ impl BambuSim {
         self.shared.lock().machine.phase().word()
     }
 
-    /// What it does within a print, as reports number it (`stg_cur`): 0 while it prints.
-    pub fn stage(&self) -> i64 {
-        self.shared.lock().machine.stage
-    }
-
     /// How many prints have begun to move.
     pub fn prints_started(&self) -> u64 {
         self.shared.lock().machine.started
@@ -169,6 +164,16 @@ impl BambuSim {
         self.shared.lock().requests.iter().cloned().collect()
     }
 
+    /// How many messages and commands for files have come that are to change something, whatever became of them.
+    pub fn changes(&self) -> u64 {
+        self.shared.lock().changes
+    }
+
+    /// What is done now, as `stg_cur` numbers it; 0 while a print's own moves go on.
+    pub fn stage(&self) -> i64 {
+        self.shared.lock().machine.stage
+    }
+
     /// How many connections to the broker there are now, were at once at most, and have been in all.
     pub fn connections(&self) -> (usize, usize, u64) {
         let clients = &self.shared.lock().clients;
@@ -193,16 +198,23 @@ impl BambuSim {
 
 /// What happens to the printer.
 impl BambuSim {
-    /// Stores a file, as if it had been on the card, with its folders.
+    /// Stores a file with the folders above it, as if it had been on the card.
     pub fn put_file(&self, path: &str, content: &[u8]) {
         let mut file = store::Arriving::new(u64::MAX);
         file.push(content);
-        let path = path.trim_matches('/');
-        let store = &mut self.shared.lock().store;
-        for (end, _) in path.match_indices('/') {
-            store.make_folder(&path[..end]);
-        }
-        store.put(path, file.finish());
+        self.shared.lock().store.place(path.trim_matches('/'), file.finish());
+    }
+
+    /// Brings the printer to rest: no print, nothing on the card, nothing heated, nothing set, no faults; homed. Connections
+    /// stay, and what was counted goes on to be.
+    pub fn reset(&self) {
+        self.shared.silent.send_replace(false);
+        let inner = &mut *self.shared.lock();
+        inner.config = self.shared.config.clone();
+        inner.machine.reset(&inner.config, inner.reporter.lights());
+        inner.store = store::Store::new();
+        inner.faults.clear_all();
+        (inner.zombie, inner.loses_answer, inner.hurries) = (false, false, false);
     }
 
     /// Somebody carries out G-code at the printer.
@@ -276,6 +288,11 @@ impl BambuSim {
     /// Changes how long full reports are at least, in bytes.
     pub fn set_report_size(&self, bytes: usize) {
         self.shared.lock().config.report_size = bytes;
+    }
+
+    /// Somebody else asks for everything: all who listen are told.
+    pub fn tell_everything(&self) {
+        self.shared.lock().publish_whole(&self.shared.config.serial);
     }
 
     /// Takes the card out, or puts it in.

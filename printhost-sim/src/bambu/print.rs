@@ -30,12 +30,12 @@ pub(super) async fn run(shared: Arc<Shared>, number: u64) {
 }
 
 async fn print(shared: &Shared, number: u64) -> Option<()> {
-    pass(shared, number, shared.real(ACCEPTED)).await?;
+    pass(shared, number, shared.aside(ACCEPTED)).await?;
     let gcode = read(shared, number)?;
     with(shared, number, |machine| machine.enter(Phase::Prepare))?;
     for percent in [0, 25, 50, 75, 100] {
         with(shared, number, |machine| machine.prepared = percent)?;
-        pass(shared, number, shared.real(READING)).await?;
+        pass(shared, number, shared.aside(READING)).await?;
     }
     let says_percent = contains(&gcode, b"M73 P");
     with(shared, number, |machine| {
@@ -47,7 +47,7 @@ async fn print(shared: &Shared, number: u64) -> Option<()> {
             machine.stages = STAGES[at..].to_vec();
             machine.stage = *stage;
         })?;
-        pass(shared, number, shared.real(STAGE)).await?;
+        pass(shared, number, shared.aside(STAGE)).await?;
     }
     with(shared, number, |machine| {
         machine.stages.clear();
@@ -56,7 +56,7 @@ async fn print(shared: &Shared, number: u64) -> Option<()> {
     })?;
     lines(shared, number, &gcode, says_percent).await?;
     with(shared, number, |machine| machine.stage = UNLOADING_STAGE)?;
-    pass(shared, number, shared.real(UNLOADING)).await?;
+    pass(shared, number, shared.aside(UNLOADING)).await?;
     with(shared, number, super::machine::Machine::finish)
 }
 

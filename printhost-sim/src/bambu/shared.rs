@@ -63,6 +63,8 @@ pub(super) struct Inner {
     /// Nothing is published.
     pub(super) mute: bool,
     pub(super) requests: VecDeque<Value>,
+    /// Messages and commands of clients that change something.
+    pub(super) changes: u64,
     pub(super) transfers: Transfers,
     /// The print does not wait for anything any more.
     pub(super) hurries: bool,
@@ -134,6 +136,7 @@ impl Shared {
             loses_answer: false,
             mute: false,
             requests: VecDeque::new(),
+            changes: 0,
             transfers: Transfers::default(),
             hurries: false,
         };
@@ -194,6 +197,11 @@ impl Shared {
         Duration::try_from_secs_f64(seconds / self.config.time_scale).unwrap_or(LONGEST).min(LONGEST)
     }
 
+    /// Real time for so many seconds of what is done before and after printing.
+    pub(super) fn aside(&self, seconds: f64) -> Duration {
+        self.real(seconds / self.config.preparation_scale)
+    }
+
     /// Waits while the printer is silent.
     pub(super) async fn hears(&self) {
         // Fails only when there is no simulator any more.
@@ -201,7 +209,10 @@ impl Shared {
     }
 
     pub(super) fn log(&self, request: Value) {
-        let requests = &mut self.lock().requests;
+        let inner = &mut *self.lock();
+        let asks = |category: &String| matches!(category.as_str(), "info" | "pushing");
+        inner.changes += u64::from(!request.as_object().is_some_and(|message| message.keys().all(asks)));
+        let requests = &mut inner.requests;
         if requests.len() == LOGGED_REQUESTS {
             requests.pop_front();
         }

@@ -67,6 +67,13 @@ impl Store {
         folders.chain(files).collect()
     }
 
+    /// As somebody else stores it: with the folders above it.
+    pub(super) fn place(&mut self, path: &str, file: File) {
+        let ends = path.match_indices('/').map(|(at, _)| path[..at].to_owned());
+        self.folders.extend(ends);
+        self.put(path, file);
+    }
+
     pub(super) fn put(&mut self, path: &str, file: File) {
         self.files.insert(path.to_owned(), file);
     }

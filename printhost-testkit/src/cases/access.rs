@@ -2,9 +2,9 @@
 
 use alloc::{format, vec::Vec};
 
-use printhost_core::{Error, ErrorKind, Phase, PrintHost as _, Retry};
+use printhost_core::{Error, ErrorKind, Event, Phase, PrintHost as _, Retry, beside};
 
-use super::{break_with, expect_kind, upload};
+use super::{break_with, expect_kind, next, upload};
 use crate::{
     Bench, Content, Fault,
     case::{Claim, Why, ensure},
@@ -78,8 +78,19 @@ pub(crate) async fn silent_host_is_a_timeout<B: Bench>(bench: &B) -> Claim {
     let host = bench.host();
     host.connect().await?;
     break_with(bench, Fault::StallAt(0)).await?;
-    expect_kind(host.status().await, &[ErrorKind::Timeout], "reading the status of a silent host")?;
+    // An encrypted connection is none before the host has said something.
+    const SILENT: &[ErrorKind] = &[ErrorKind::Timeout, ErrorKind::Unreachable];
+    expect_kind(host.status().await, SILENT, "reading the status of a silent host")?;
     break_with(bench, Fault::None).await?;
     host.status().await?;
+    // One that falls silent.
+    let mut events = host.events()?;
+    let watching = beside(&host, async {
+        while next(bench, &mut events).await? != Event::Resynced {}
+        break_with(bench, Fault::StallAt(0)).await?;
+        expect_kind(host.status().await, &[ErrorKind::Timeout], "reading the status of a host gone silent")?;
+        Ok::<_, Why>(())
+    });
+    watching.await??;
     Ok(())
 }

@@ -34,5 +34,6 @@ pub const fn short_limits() -> Limits {
     let mut limits = Limits::HOST;
     limits.stall = Duration::from_secs(2);
     limits.answer = Duration::from_secs(3);
+    limits.dial = Duration::from_secs(3);
     limits
 }

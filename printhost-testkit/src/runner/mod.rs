@@ -1,5 +1,9 @@
 //! What runs beside the cases on a computer.
 
+#[cfg(feature = "bambu")]
+mod bambu;
+#[cfg(feature = "bambu")]
+mod bambu_bench;
 mod column;
 mod curl;
 mod debian;
@@ -15,6 +19,10 @@ mod oracle_service;
 mod prusalink;
 mod prusalink_bench;
 
+#[cfg(feature = "bambu")]
+pub use bambu::BambuOracle;
+#[cfg(feature = "bambu")]
+pub use bambu_bench::BambuBench;
 pub use column::Column;
 pub use debian::debian_program;
 pub use fault_proxy::FaultProxy;

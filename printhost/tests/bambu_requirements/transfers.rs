@@ -62,7 +62,7 @@ async fn late_or_wrong_word_of_a_stored_file_is_made_up_for_by_its_size() {
         host.connect().await.unwrap();
         sim.inject(BambuFault::Truncate(content.len() as u64 - 1));
         let error = print("cut.gcode.3mf").await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
+        assert_eq!(error.kind(), ErrorKind::Corrupted, "{error}");
         assert!(told(&sim, "print").is_empty());
         sim.inject(BambuFault::LateCompletion(Duration::from_secs(15)));
         assert_eq!(upload(&host, "late.gcode.3mf", &content).await.unwrap().verified, Verified::Size);

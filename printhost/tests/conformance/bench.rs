@@ -21,6 +21,12 @@ pub(crate) fn hyper() -> HyperNet {
     HyperNet::build(TokioDial::plain(), Hyper::default(), short_limits())
 }
 
+/// With certificates.
+pub(crate) fn encrypted() -> HyperNet {
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    HyperNet::build(TokioDial::with_tls(provider), Hyper::default(), short_limits())
+}
+
 pub(crate) fn portable() -> PortableNet {
     PortableNet::build(TokioDial::plain(), Http1::HOST, short_limits())
 }

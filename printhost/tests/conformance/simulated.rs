@@ -1,12 +1,13 @@
 use std::time::Duration;
 
-use printhost::{AnyHost, BaseUrl, PrinterUrl, Protocol, Secret, net::Net, net_tokio::TokioClock};
+use printhost::{AnyHost, BaseUrl, PrinterUrl, Protocol, Secret, Trust, net::Net, net_tokio::TokioClock};
 use printhost_sim::{
-    MoonrakerConfig, MoonrakerSim, OctoPrintSim, PrusaLinkConfig, PrusaLinkFamily, PrusaLinkSim, SimConfig,
+    BambuModel, BambuSim, MoonrakerConfig, MoonrakerSim, OctoPrintSim, PrusaLinkConfig, PrusaLinkFamily,
+    PrusaLinkSim, SimConfig,
 };
-use printhost_testkit::runner::{MoonrakerBench, PrusaLinkBench, judge};
+use printhost_testkit::runner::{BambuBench, BambuOracle, MoonrakerBench, PrusaLinkBench, judge};
 
-use super::bench::{bench, hyper, portable, with_password};
+use super::bench::{bench, encrypted, hyper, portable, with_password};
 
 async fn on_the_simulator<N: Net + Clone>(net: N, column: &str) {
     // Not faster: cases tell a print that goes on from one that has ended.
@@ -93,4 +94,25 @@ async fn moonraker_driver_passes_on_the_simulator_over_hyper() {
 #[tokio::test(flavor = "multi_thread")]
 async fn moonraker_driver_passes_on_the_simulator_over_the_portable_client() {
     on_the_simulated_moonraker(portable(), "moonraker-sim-trusted-portable", true).await;
+}
+
+/// There is no HTTP in this, so it is the same with any client of HTTP.
+async fn on_the_simulated_bambu(model: BambuModel, column: &str) {
+    let sim = BambuSim::start(BambuOracle::printer(model)).await.unwrap();
+    let (net, authorities) = (encrypted(), sim.authority_pem().into_bytes());
+    let make = move |url: &str, code: Secret| {
+        let url: PrinterUrl = url.parse().unwrap();
+        AnyHost::new(net.clone(), &url.with_trust(Trust::Ca(authorities.clone())), code)
+    };
+    judge(&BambuBench::start(sim, TokioClock::default(), make).await.unwrap(), column).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bambu_driver_passes_on_the_simulated_p1s() {
+    on_the_simulated_bambu(BambuModel::P1s, "bambu-sim-p1s").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bambu_driver_passes_on_the_simulated_x1c() {
+    on_the_simulated_bambu(BambuModel::X1c, "bambu-sim-x1c").await;
 }

@@ -137,6 +137,9 @@ impl Session {
             _ if !self.entered => return Ok(self.reply(530, "Please login with USER and PASS.").await?),
             _ => {}
         }
+        if matches!(name.as_str(), "STOR" | "DELE" | "MKD" | "RMD" | "RNTO") {
+            self.shared.lock().changes += 1;
+        }
         let renames = self.rename.take();
         match name.as_str() {
             "TYPE" => self.reply(200, "Switching mode.").await?,

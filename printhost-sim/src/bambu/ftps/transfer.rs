@@ -119,6 +119,10 @@ impl Session {
                 self.hung_up().await;
                 return Err(Over);
             }
+            Some(BambuFault::ResetAfterStoring) => {
+                self.tls.get_ref().0.set_zero_linger()?;
+                return Err(Over);
+            }
             Some(BambuFault::BrokenThoughWhole) => return self.refused(BROKEN).await,
             _ => {}
         }

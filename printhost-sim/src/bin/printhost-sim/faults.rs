@@ -66,6 +66,7 @@ pub(crate) fn of_transfer(body: &Value) -> Result<BambuFault, (StatusCode, Strin
         "truncate" => BambuFault::Truncate(number("bytes")?),
         "late-completion" => BambuFault::LateCompletion(Duration::from_millis(number("milliseconds")?)),
         "no-completion" => BambuFault::NoCompletion,
+        "reset-after-storing" => BambuFault::ResetAfterStoring,
         "broken-though-whole" => BambuFault::BrokenThoughWhole,
         "refuse" => {
             BambuFault::Refuse(u16::try_from(number("status")?).map_err(|_| bad("no such reply code"))?)
