@@ -155,6 +155,11 @@ impl<N: Net> Bambu<N> {
             if shows.is_some_and(|shows| shows(live)) && (!was_shown || is_taken) {
                 return Some(End::Shown);
             }
+            // Of a print that cannot begin; other orders may raise what is no failure of theirs.
+            let error = live.errors().print;
+            if operation == "start" && error != before.print && codes::is_failure(error) {
+                return Some(End::Refused(codes::error(operation, error)));
+            }
             live.errors().blocked_since(&before).then(|| End::Refused(codes::blocked(operation)))
         };
         let clock = self.net.parts().clock();

@@ -42,7 +42,12 @@ impl<N: Net> Bambu<N> {
             (live.errors().print, live.report().gcode_state.clone())
         });
         let has_begun = move |live: &Live| {
-            let is_at_work = matches!(live.state(), "PREPARE" | "SLICING" | "RUNNING" | "PAUSE" | "FINISH");
+            let is_at_work = match live.state() {
+                "PREPARE" | "SLICING" | "RUNNING" | "PAUSE" => true,
+                // A short one may be over; without a number it may as well be an earlier one of the same file.
+                "FINISH" => ours.id.is_some(),
+                _ => false,
+            };
             is_at_work && live.is_ours(&ours)
         };
         let outcome = Box::pin(self.carry_out(operation, &order, Some(&has_begun))).await?;

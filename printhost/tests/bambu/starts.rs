@@ -132,3 +132,22 @@ async fn plain_gcode_is_started_by_its_name() {
     .await;
     assert_eq!(told(&sim, "print"), ["gcode_file"]);
 }
+
+/// A printer that shows the end of a print shows the file's name, too, which says nothing of the next one.
+#[tokio::test]
+async fn same_gcode_is_confirmed_again_only_when_it_has_begun_again() {
+    let sim = sim(BambuModel::P1s).await;
+    let host = host(&sim);
+    sim.put_file("again.gcode", gcode(4).as_bytes());
+    let mut events = host.events().unwrap();
+    on(&host, async {
+        while events.next().await != Event::Resynced {}
+        for begun in 1..=2 {
+            assert_eq!(host.start("again.gcode").await, Ok(Outcome::confirmed()));
+            assert_ne!(sim.state_text(), "FINISH", "{begun}");
+            super::harness::until(&mut events, |status| status.phase == printhost::Phase::Finished).await;
+            assert_eq!(sim.prints_started(), begun);
+        }
+    })
+    .await;
+}
