@@ -43,7 +43,8 @@ impl<'a> Config<'a> {
     }
 
     /// The printer's URL and whom to believe there: the key pinned as `printer_pin`, or the CA given as `printer_ca`,
-    /// both in base64.
+    /// both in base64. Of a Bambu Lab printer (`bambu://host?serial=…`) the CA may also be several, as PEM, and signs for
+    /// the serial number.
     pub fn printer(&self) -> Result<PrinterUrl, ConfigError> {
         let printer: PrinterUrl =
             self.require("printer")?.parse().map_err(|why| ConfigError::new("printer", why))?;
@@ -138,7 +139,7 @@ impl Station {
 pub struct Order {
     /// The printer.
     pub printer: PrinterUrl,
-    /// Its key.
+    /// Its key; of a Bambu Lab printer the access code.
     pub key: Secret,
     source: BaseUrl,
     source_path: String,
@@ -180,6 +181,7 @@ mod tests {
     use printhost::IfExists;
 
     use super::*;
+    use crate::encrypted_at_once;
 
     const GOOD: &str = "ssid=workshop\npassword=correct horse\nsource=http://10.0.0.2:8000/parts/part.gcode\n\
                         printer=octoprint://10.0.0.3\nkey=0123456789ABCDEF\npath=hub/part.gcode\n";
@@ -255,6 +257,25 @@ mod tests {
         ] {
             assert_eq!(trusting(line).unwrap_err().name(), name);
         }
+    }
+
+    #[test]
+    fn bambu_printer_has_a_serial_number_a_code_and_somebody_to_believe() {
+        let bambu = |lines: &str| {
+            Order::read(&config(&format!(
+                "printer=bambu://10.0.0.3?serial=01P00A000000001\nkey=12345678\n{lines}{GOOD}"
+            )))
+        };
+        let order = bambu("printer_ca=Q0E=\n").unwrap();
+        assert_eq!((order.printer.serial(), order.key.expose()), (Some("01P00A000000001"), "12345678"));
+        assert_eq!(order.printer.base().origin.trust, Trust::Ca(b"CA".to_vec()));
+        assert_eq!(encrypted_at_once(&order.printer), 3);
+        assert_eq!(encrypted_at_once(&Order::read(&config(GOOD)).unwrap().printer), 2);
+        let order = bambu(&format!("printer_pin={}\n", STANDARD.encode([7; 32]))).unwrap();
+        assert_eq!(order.printer.base().origin.trust, Trust::PinnedKey([7; 32]));
+        let without = Order::read(&config(&format!("printer=bambu://10.0.0.3\n{GOOD}"))).unwrap_err();
+        assert_eq!(without.name(), "printer");
+        assert!(without.to_string().contains("serial"), "{without}");
     }
 
     #[test]

@@ -13,5 +13,5 @@ pub use admission::{Budget, Permit, status_memory, status_of};
 pub use button::Button;
 pub use config::{Config, ConfigError, Order, Station};
 pub use on_press::{Told, on_press};
-pub use relay::{Relay, RelayEvent, Relayed, SMALL, relay};
+pub use relay::{Relay, RelayEvent, Relayed, SMALL, encrypted_at_once, relay};
 pub use status::{Advertisement, Status, Work};

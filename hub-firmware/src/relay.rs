@@ -1,8 +1,8 @@
 use core::time::Duration;
 
 use printhost::{
-    Error, ErrorKind, Event, Events, IfExists, JobEnd, PrintHost, Progress, Result, Started, Upload,
-    Uploaded, beside, follow,
+    Error, ErrorKind, Event, Events, IfExists, JobEnd, PrintHost, PrinterUrl, Progress, Result, Started,
+    Upload, Uploaded, beside, follow,
     net::{BaseUrl, Limits, Method, NO_BODY, Net, Request, http::ResponseOf, within},
 };
 
@@ -24,6 +24,13 @@ const PUSH: Duration = Duration::from_secs(15);
 
 /// The longest head that a request has beside its target, and the longest error, in bytes.
 const WORDS: usize = 256;
+
+/// How many encrypted connections a relay into this printer has at once: what TLS should be limited to on a chip. Three
+/// where a printer is named with its serial number, as a Bambu Lab printer is: for what it pushes, for what is said about
+/// files, and for the file. Two elsewhere: for what is pushed, and for requests.
+pub fn encrypted_at_once(printer: &PrinterUrl) -> usize {
+    if printer.serial().is_some() { 3 } else { 2 }
+}
 
 /// What to fetch, and where to put it.
 #[derive(Clone, Copy, Debug)]

@@ -1,9 +1,11 @@
 //! How long it takes from the bytes of a report to the updated status, and how much heap: as the driver reads it, against
 //! typed values that are made of the bytes first, and against generic ones. Typed values twice: of all that a report keeps,
-//! as here, and of what a status needs alone. The real capture, and larger reports that are invented
-//! (`tests/invented`). All three must come to the same status after every message, and the ratios must hold: else this
-//! fails.
+//! as here, and of what a status needs alone. The reports are invented (`tests/invented`); where there are real ones
+//! (`tests/captures`), these are read, too. All three must come to the same status after every message, and the ratios
+//! must hold: else this fails.
 
+#[path = "../tests/captures/mod.rs"]
+mod captures;
 #[path = "../tests/invented/mod.rs"]
 mod invented;
 
@@ -428,26 +430,24 @@ struct Series {
     rounds: usize,
 }
 
-fn captured(capture: &str) -> Vec<u8> {
-    let capture: Value = serde_json::from_str(capture).expect("JSON");
-    capture["message"].to_string().into_bytes()
-}
-
-fn series() -> [Series; 6] {
-    let idle = captured(include_str!("../tests/captures/a1mini-idle-pushall.json"));
-    let versions = captured(include_str!("../tests/captures/a1mini-get-version.json"));
+fn series() -> Vec<Series> {
     let compact = |value: Value| value.to_string().into_bytes();
     let pretty = |value: Value| serde_json::to_string_pretty(&value).expect("JSON").into_bytes();
     let changes: Vec<_> = invented::changes().into_iter().map(compact).collect();
     let whole = |name, message, rounds| Series { name, messages: vec![message], rounds };
-    [
-        whole("A1 mini, report (captured)", idle, 2000),
-        whole("A1 mini, get_version (captured)", versions, 4000),
+    let mut all = vec![
+        whole("A1 mini, report (invented)", compact(invented::a1_mini()), 2000),
+        whole("A1 mini, get_version (invented)", compact(invented::a1_mini_versions()), 4000),
         whole("X1C, 3 AMS (invented)", compact(invented::x1c(3)), 1000),
         whole("H2D, 4 AMS (invented)", compact(invented::h2d(4)), 1000),
         whole("X1C, 9 AMS, pretty-printed (invented)", pretty(invented::x1c(9)), 400),
         Series { name: "P1S, changes in a print (invented)", messages: changes, rounds: 1000 },
-    ]
+    ];
+    if let Some(captures) = captures::load() {
+        all.push(whole("A1 mini, report (recorded)", compact(captures.report), 2000));
+        all.push(whole("A1 mini, get_version (recorded)", compact(captures.versions), 4000));
+    }
+    all
 }
 
 /// The most that reading this held beside what was held before, and what it left allocated is not counted.

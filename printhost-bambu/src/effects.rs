@@ -147,6 +147,10 @@ impl<N: Net> Bambu<N> {
             if let Some(Reply::Refused { code, reason }) = reply {
                 return Some(End::Refused(codes::refused(operation, *code, reason)));
             }
+            // It repeats the order and nothing else, and shows why among its health messages, maybe since an earlier one.
+            if reply == Some(&Reply::Bare) && live.errors().is_unsigned {
+                return Some(End::Refused(codes::blocked(operation)));
+            }
             let is_taken = reply == Some(&Reply::Taken);
             if shows.is_some_and(|shows| shows(live)) && (!was_shown || is_taken) {
                 return Some(End::Shown);

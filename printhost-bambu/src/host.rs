@@ -30,7 +30,7 @@ pub struct Bambu<N: Net> {
 impl<N: Net> Bambu<N> {
     /// A driver that has not connected yet.
     pub fn new(net: N, config: Config) -> Self {
-        let live = Live::new(config.known_model());
+        let live = Live::new(config.known_model(), net.parts().limits().json);
         Self {
             net,
             config,
@@ -74,7 +74,7 @@ impl<N: Net> PrintHost for Bambu<N> {
     }
 
     fn memory(&self, longest_path: usize) -> Option<Memory> {
-        self.declared(longest_path)
+        Some(self.declared(longest_path))
     }
 
     async fn connect(&self) -> Result<HostInfo> {

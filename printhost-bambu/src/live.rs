@@ -24,7 +24,8 @@ pub(crate) struct Ours {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Errors {
     pub(crate) print: u32,
-    is_unsigned: bool,
+    /// An order was not signed.
+    pub(crate) is_unsigned: bool,
 }
 
 impl Errors {
@@ -62,9 +63,9 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    /// Nothing is known but what was configured.
-    pub(crate) fn new(configured: Option<Model>) -> Self {
-        Self { configured, ..Self::default() }
+    /// Nothing is known but what was configured. No JSON is held that is longer than this.
+    pub(crate) fn new(configured: Option<Model>, json: usize) -> Self {
+        Self { configured, feed: Feed::within(json), ..Self::default() }
     }
 
     /// A new connection: nothing is known until it has told everything.

@@ -1,4 +1,4 @@
-//! Reports of models of which there is no capture: invented ones (`invented`), against what a person reads in them.
+//! Invented reports of several models (`invented`), against what a person reads in them.
 
 mod invented;
 

@@ -11,8 +11,8 @@ use crate::commands::{
 };
 
 const AFTER: &str = "\
-A PRINTER is a URL (octoprint://octopi.local or octoprint+https://farm/octopi), a
-name from the configuration, or the word sim: an OctoPrint simulated by this very
+A PRINTER is a URL (octoprint://octopi.local, octoprint+https://farm/octopi, or
+bambu://192.168.1.50?serial=01P00A123456789, whose key is its access code), a name from the configuration, or the word sim: an OctoPrint simulated by this very
 program, which needs no hardware and no account. Where several printers are taken,
 @GROUP and @all name those of the configuration.
 

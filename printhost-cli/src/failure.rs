@@ -95,7 +95,7 @@ const fn code(kind: ErrorKind) -> Code {
         | ErrorKind::Redirected
         | ErrorKind::Protocol => Code::Unreachable,
         ErrorKind::Unauthorized | ErrorKind::Forbidden => Code::Refused,
-        ErrorKind::Conflict | ErrorKind::Busy | ErrorKind::Exists => Code::State,
+        ErrorKind::Conflict | ErrorKind::Busy | ErrorKind::Exists | ErrorKind::ControlBlocked => Code::State,
         ErrorKind::Unconfirmed => Code::Unconfirmed,
         _ => Code::Failed,
     }

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use futures::future::join_all;
-use printhost::{AnyHost, Error, ErrorKind, Net, PrintHost as _, PrinterUrl, Secret, Trust};
+use printhost::{AnyHost, Attended, Error, ErrorKind, Net, PrintHost as _, PrinterUrl, Secret, Trust};
 use printhost_sim::{OctoPrintSim, SimConfig};
 use serde_json::json;
 
@@ -93,7 +93,7 @@ pub(crate) struct Session<N> {
 /// A printer to work with.
 #[derive(Debug)]
 pub(crate) struct Target<N: Net> {
-    pub(crate) host: AnyHost<N>,
+    pub(crate) host: Attended<AnyHost<N>>,
     /// As the user calls it.
     pub(crate) name: String,
     /// Where it is.
@@ -196,7 +196,7 @@ impl<N: Net + Clone> Session<N> {
             true => self.keys.known_for(&address)?.unwrap_or_else(|| Secret::new("")),
             false => self.keys.for_printer(&address).await?,
         };
-        let host = AnyHost::new(self.net.clone(), url, key);
+        let host = Attended::new(AnyHost::new(self.net.clone(), url, key));
         Ok(Target { host, name: place.name.clone(), url: address, sim: None })
     }
 
@@ -207,7 +207,7 @@ impl<N: Net + Clone> Session<N> {
         let address = sim.url();
         let url: PrinterUrl = address.parse().map_err(|e| failed(&e))?;
         self.out.say("Simulating", format_args!("an OctoPrint and its printer, {SIM_SPEED} times as fast"));
-        let host = AnyHost::new(self.net.clone(), &url, sim.api_key());
+        let host = Attended::new(AnyHost::new(self.net.clone(), &url, sim.api_key()));
         Ok(Target { host, name: name.into(), url: address, sim: Some(sim) })
     }
 

@@ -126,7 +126,10 @@ impl<'h, 'd, const N: usize> Dial for EmbassyDial<'h, 'd, N> {
 
     #[cfg(feature = "tls-core")]
     fn memory(&self, to: &Origin) -> usize {
-        if to.scheme == Scheme::Https { Tls::memory(&to.trust) } else { 0 }
+        match to.scheme {
+            Scheme::Https => Tls::memory_of(&to.trust, to.versions),
+            _ => 0,
+        }
     }
 
     /// The largest, as far as there are sockets for them, and [`Tls::limited`] allows it.

@@ -78,13 +78,22 @@ impl Tls {
     /// beside them what was measured with the features `tls` and `tls-slim`, with a fifth to spare. Less is known of what
     /// a server can make mbedTLS take than of all else that is declared.
     pub fn memory(trust: &Trust) -> usize {
-        const STATE: usize = if cfg!(feature = "tls") { 13 << 10 } else { 10 << 10 };
+        Self::memory_of(trust, TlsVersions::default())
+    }
+
+    /// The same where perhaps not every version is offered: 1.2 takes less than 1.3.
+    pub(crate) fn memory_of(trust: &Trust, versions: TlsVersions) -> usize {
+        let state = match (cfg!(feature = "tls"), versions) {
+            (false, TlsVersions::Only12) => 15 << 9,
+            (false, _) => 10 << 10,
+            (true, _) => 13 << 10,
+        };
         let authorities = match trust {
             Trust::Ca(bytes) => 3 * bytes.len(), // as given, and as read
             Trust::Device { authorities, name } => 3 * authorities.len() + name.len() + 1,
             _ => 0,
         };
-        engine::RECORDS + STATE + authorities
+        engine::RECORDS + state + authorities
     }
 
     /// What is taken beside the connections, however many there are: the handshake that one of them does, measured, with

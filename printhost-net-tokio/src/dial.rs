@@ -56,7 +56,8 @@ impl Dial for TokioDial {
     type Conn = TokioConn;
 
     async fn dial(&self, to: &Origin) -> Result<TokioConn> {
-        let conn = TokioConn(Stream::Plain(connect(to).await?));
+        // Boxed as well: the compiler counts how deep futures are nested.
+        let conn = TokioConn(Stream::Plain(Box::pin(connect(to)).await?));
         match to.scheme {
             Scheme::Http => Ok(conn),
             Scheme::Https => self.secure(conn, to).await,

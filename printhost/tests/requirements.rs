@@ -19,6 +19,8 @@
 //! | 23: a push connection that comes and goes tells things twice | `churn` | | | yes |
 //! | 24: a push connection that brings nothing stays so | `silent_login`, `silence` | within 5 s | within 60 s | within 60 s |
 //!
+//! Complaints 11 to 20 are about Bambu Lab printers: `bambu_requirements.rs`.
+//!
 //! `drivers` is the table of them; PrusaLink is there twice, as the program on a Pi and as that in a printer's firmware, and
 //! "yes" is of both. Where nothing stands, the complaint is about another kind of host; OctoPrint's push connection is cut
 //! on real ones (`real/cuts.rs`).

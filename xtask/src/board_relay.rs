@@ -1,9 +1,10 @@
-//! A file from a server through the emulated board into a real PrusaLink and a real Moonraker, printed and followed to
-//! its end.
+//! A file from a server through the emulated board into a real PrusaLink, a real Moonraker and a simulated Bambu Lab
+//! printer, printed and followed to its end.
 
 use std::sync::Arc;
 
 use crate::board::{self, HOST, Report};
+use crate::board_bambu;
 use crate::moonraker::{self, Access, Moonraker};
 use crate::moonraker_smoke;
 use crate::part;
@@ -20,10 +21,12 @@ const PATH: &str = "relay/part.gcode";
 /// The same as [`PATH`] in a folder that is there.
 const NAME: &str = "part.gcode";
 
-/// Builds the board and runs both.
+/// Builds the board and runs all of them.
 pub(crate) fn relays() -> bool {
     let mut steps = Steps::new();
-    let result = prusalink(&mut steps).and_then(|()| moonraker(&mut steps));
+    let result = prusalink(&mut steps)
+        .and_then(|()| board_bambu::run(&mut steps))
+        .and_then(|()| moonraker(&mut steps));
     steps.summary(&result)
 }
 

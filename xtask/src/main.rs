@@ -4,6 +4,7 @@ mod admission;
 mod bambulabs_api;
 mod bench;
 mod board;
+mod board_bambu;
 mod board_relay;
 mod board_suite;
 mod budgets;
@@ -63,7 +64,7 @@ usage: cargo xtask <command>
   bambulabs-api         likewise for Bambu Lab printers
   firmware [NAME...]    every firmware image that can be built here, or these: made, checked, measured
   qemu                  the hub on an emulated microcontroller, against real servers
-  qemu --relay          a file through it into a real PrusaLink and a real Moonraker
+  qemu --relay          a file through it into a real PrusaLink, a real Moonraker and a simulated Bambu Lab printer
   qemu --devices        whom it believes on devices with certificates of their own
   qemu --suite DRIVER   the conformance suite on it, with one driver
   endure [--rounds N] [--seed S]

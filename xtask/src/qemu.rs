@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::board::{self, HOST, MANIFEST, Report};
+use crate::board_bambu;
 use crate::board_relay;
 use crate::board_suite;
 use crate::budgets::{Budget, Line, check};
@@ -51,6 +52,7 @@ pub(crate) fn run(steps: &mut Steps) -> Result {
     if cfg!(target_os = "linux") {
         board_relay::prusalink(steps)?;
     }
+    board_bambu::run(steps)?;
     board_suite::octoprint(steps)
 }
 

@@ -2,13 +2,14 @@
 
 use alloc::{string::String, vec::Vec};
 
+use printhost_net::memory::growing;
 use printhost_net::proto::json_events::{JsonEvent, JsonEvents, JsonFault, Text, Wanted};
 
 use super::{
     keys::{Found, Mark, Node},
     report::Report,
     scalar::{PATH, Scalar},
-    staged::{Point, Staged},
+    staged::{Bounds, Point, Staged},
 };
 
 /// Objects and lists in each other that have something in them that is read.
@@ -20,6 +21,10 @@ const MANY_FIELDS: u16 = 40;
 /// The longest command and reason that are kept, in bytes.
 const COMMAND: usize = 64;
 const REASON: usize = 256;
+
+/// The heap that a feed takes at most beside what a message has said, in bytes: a text as it comes, and answers to orders.
+pub(crate) const MEMORY: usize =
+    growing(PATH) + MAX_ACKS.next_power_of_two() * (size_of::<Ack>() + COMMAND + REASON);
 
 /// Reads messages of a printer's report topic, in whatever pieces they come, and merges them into a [`Report`].
 ///
@@ -104,6 +109,14 @@ impl Feed {
     /// Nothing has come yet.
     pub fn new() -> Self {
         Self { json: JsonEvents::new(PATH), reader: Reader::default() }
+    }
+
+    /// The same for little memory: where JSON of more than so many bytes is not held, a message may have as many bytes of
+    /// texts and numbers, and a quarter as many values, beyond which it is refused; and of lists fewer elements are kept
+    /// (of AMS units four).
+    pub fn within(json: usize) -> Self {
+        let staged = Staged::within(Bounds::within(json));
+        Self { json: JsonEvents::new(PATH), reader: Reader { staged, ..Reader::default() } }
     }
 
     /// A message begins; one that has not ended is forgotten.
@@ -301,7 +314,7 @@ impl Reader {
             return false;
         };
         level.count += 1;
-        level.node.list().is_some_and(|(_, most)| level.count <= most)
+        level.count <= self.staged.most(level.node)
     }
 
     fn value(&mut self, found: Found, scalar: Scalar<'_>) {

@@ -2,7 +2,7 @@
 
 use super::report::{
     Airduct, AirductPart, Ams, AmsUnit, Camera, Detectors, Device, Extruder, Hms, Light, Module, Net,
-    NetInfo, NewVersion, Nozzle, Online, Report, Transfer, Tray, Upgrade, most,
+    NetInfo, NewVersion, Nozzle, Online, Report, Transfer, Tray, Upgrade, few, most,
 };
 
 /// A place in a message that has others in it.
@@ -161,6 +161,26 @@ impl Node {
             Self::Modules => (Some(Self::Module), most::MODULES),
             _ => return None,
         })
+    }
+
+    /// How many elements are kept with little memory: those of a printer with four AMS units, or fewer.
+    pub(super) const fn few(self) -> usize {
+        match self {
+            Self::Units => few::AMS,
+            Self::Trays => few::TRAYS,
+            Self::Colours => few::COLOURS,
+            Self::VirSlots => few::EXTERNAL,
+            Self::HmsList => few::HMS,
+            Self::Lights => few::LIGHTS,
+            Self::NetInfos => few::NETWORKS,
+            Self::NewVersions => few::NEW_VERSIONS,
+            Self::Stages | Self::Skipped | Self::Mapping => few::NUMBERS,
+            Self::Extruders => few::EXTRUDERS,
+            Self::Nozzles => few::NOZZLES,
+            Self::AirductParts => few::AIRDUCT,
+            Self::Modules => few::MODULES,
+            _ => 0,
+        }
     }
 
     /// What a key means in this object.

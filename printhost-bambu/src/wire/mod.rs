@@ -5,5 +5,5 @@ mod keys;
 mod merge;
 pub(crate) mod orders;
 pub(crate) mod report;
-mod scalar;
-mod staged;
+pub(crate) mod scalar;
+pub(crate) mod staged;

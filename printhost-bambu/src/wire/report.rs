@@ -34,6 +34,23 @@ pub(crate) mod most {
     pub(crate) const MODULES: usize = 24;
 }
 
+/// Of lists, where there is little memory.
+pub(crate) mod few {
+    pub(crate) const AMS: usize = 4;
+    pub(crate) const TRAYS: usize = 4;
+    pub(crate) const COLOURS: usize = 4;
+    pub(crate) const EXTERNAL: usize = 2;
+    pub(crate) const HMS: usize = 8;
+    pub(crate) const LIGHTS: usize = 2;
+    pub(crate) const NETWORKS: usize = 2;
+    pub(crate) const NEW_VERSIONS: usize = 2;
+    pub(crate) const NUMBERS: usize = 16;
+    pub(crate) const EXTRUDERS: usize = 4;
+    pub(crate) const NOZZLES: usize = 4;
+    pub(crate) const AIRDUCT: usize = 8;
+    pub(crate) const MODULES: usize = 16;
+}
+
 part! {
     /// What a printer has reported so far, put together from the pieces in which it comes. The fields are called as in the
     /// protocol; `None` is what it has not said, has taken back by `null`, or has said in a way that makes no sense. Texts

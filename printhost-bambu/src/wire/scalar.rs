@@ -142,10 +142,8 @@ fn put_text(place: &mut Option<String>, text: Option<Text<'_>>, most: usize) -> 
     if place.as_deref() == Some(text) {
         return false;
     }
-    let place = place.get_or_insert_default();
-    place.clear();
-    place.reserve_exact(text.len());
-    place.push_str(text);
+    // Not into the memory of the last one, which may have been much longer.
+    *place = Some(text.into());
     true
 }
 

@@ -10,6 +10,42 @@ use super::{keys::Node, merge::Merge, report::Report, scalar::Scalar};
 const MAX_ENTRIES: usize = 1536;
 /// Likewise, bytes of texts and numbers.
 pub(super) const MAX_BYTES: usize = 12 << 10;
+
+/// How much a message may say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    /// Values, objects and lists.
+    entries: usize,
+    /// Bytes of texts and numbers.
+    pub(crate) bytes: usize,
+    /// Whether of lists only a few elements are kept.
+    pub(crate) is_small: bool,
+}
+
+impl Bounds {
+    /// Where no JSON is held that is longer than this.
+    pub(crate) const fn within(json: usize) -> Self {
+        if json >= MAX_BYTES {
+            return Self { entries: MAX_ENTRIES, bytes: MAX_BYTES, is_small: false };
+        }
+        let entries = json / 4;
+        let entries = if entries < MAX_ENTRIES { entries } else { MAX_ENTRIES };
+        Self { entries, bytes: json, is_small: true }
+    }
+
+    /// The heap that a message takes at most until it has ended, in bytes; and what it takes beside that while it grows.
+    pub(crate) const fn memory(self) -> (usize, usize) {
+        let entries = self.entries * size_of::<Entry>();
+        (entries + self.bytes, if entries > self.bytes { entries / 2 } else { self.bytes / 2 })
+    }
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self::within(MAX_BYTES)
+    }
+}
+
 /// What is kept allocated between messages; most say very little.
 const KEPT_ENTRIES: usize = 128;
 const KEPT_BYTES: usize = 1 << 10;
@@ -17,6 +53,7 @@ const KEPT_BYTES: usize = 1 << 10;
 /// Values in their order, as flat as they can be.
 #[derive(Debug, Default)]
 pub(super) struct Staged {
+    bounds: Bounds,
     entries: Vec<Entry>,
     bytes: Vec<u8>,
 }
@@ -66,6 +103,16 @@ impl Staged {
     /// The heap that it takes at most.
     pub(super) const MEMORY: usize = (MAX_ENTRIES * size_of::<Entry>() + MAX_BYTES) * 3 / 2;
 
+    pub(super) fn within(bounds: Bounds) -> Self {
+        Self { bounds, ..Self::default() }
+    }
+
+    /// How many elements of a list are kept.
+    pub(super) fn most(&self, list: Node) -> usize {
+        let most = list.list().map_or(0, |(_, most)| most);
+        if self.bounds.is_small { list.few().min(most) } else { most }
+    }
+
     pub(super) fn clear(&mut self) {
         self.back_to(Point::default());
         self.entries.shrink_to(KEPT_ENTRIES);
@@ -114,12 +161,12 @@ impl Staged {
 
     fn add(&mut self, node: Node, field: u8, what: What, bytes: &[u8]) -> Result<(), TooMuch> {
         let start = self.bytes.len();
-        if self.entries.len() == MAX_ENTRIES || start + bytes.len() > MAX_BYTES {
+        if self.entries.len() >= self.bounds.entries || start + bytes.len() > self.bounds.bytes {
             return Err(TooMuch);
         }
-        grow(&mut self.bytes, bytes.len(), MAX_BYTES);
+        grow(&mut self.bytes, bytes.len(), self.bounds.bytes);
         self.bytes.extend_from_slice(bytes);
-        grow(&mut self.entries, 1, MAX_ENTRIES);
+        grow(&mut self.entries, 1, self.bounds.entries);
         self.entries.push(Entry { node, field, what, start: start as u16, len: bytes.len() as u16 });
         Ok(())
     }

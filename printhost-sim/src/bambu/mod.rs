@@ -290,6 +290,11 @@ impl BambuSim {
         self.shared.lock().config.report_size = bytes;
     }
 
+    /// Somebody else asks for everything: all who listen are told.
+    pub fn tell_everything(&self) {
+        self.shared.lock().publish_whole(&self.shared.config.serial);
+    }
+
     /// Takes the card out, or puts it in.
     pub fn set_card(&self, card: bool) {
         self.shared.lock().config.card = card;

@@ -2,7 +2,7 @@
 
 use super::config::BambuCertificate;
 
-/// Which printer.
+/// Which printer. The reports of all are invented from descriptions of the fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BambuModel {
@@ -10,11 +10,11 @@ pub enum BambuModel {
     P1s,
     /// X1 Carbon: everything, on several lines.
     X1c,
-    /// A1 mini: its first report is one that a real printer has sent.
+    /// A1 mini: what has changed; its answers do not name their command.
     A1Mini,
-    /// H2D: two nozzles. Its report is invented from descriptions of the fields.
+    /// H2D: two nozzles.
     H2d,
-    /// P2S: a report of the newer kind. Invented likewise.
+    /// P2S: a report of the newer kind.
     P2s,
 }
 
@@ -74,9 +74,9 @@ impl BambuModel {
             Self::A1Mini => Facts {
                 code: "N1",
                 serial_prefix: "030",
-                // As the report of an idle one has it.
+                // 0 is also "printing" on this one.
                 no_stage: 0,
-                firmware: "01.07.02.00",
+                firmware: "01.05.00.00",
                 acks_name_command: false,
                 ..p1s
             },

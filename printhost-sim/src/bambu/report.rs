@@ -32,14 +32,6 @@ impl Reporter {
             Value::Object(fields) => fields,
             _ => Map::new(),
         };
-        if config.model == BambuModel::A1Mini {
-            // What was removed from the recorded one.
-            template.insert("wifi_signal".to_owned(), json!("-45dBm"));
-            template.insert(
-                "net".to_owned(),
-                json!({ "conf": 0, "info": [{ "ip": 16_777_343, "mask": 16_777_215 }] }),
-            );
-        }
         if config.latin1 {
             template.insert("fail_reason".to_owned(), json!("d\u{e9}j\u{e0} vu"));
         }
@@ -111,8 +103,6 @@ impl Reporter {
     fn state(&self, machine: &mut Machine, config: &BambuConfig) -> Map<String, Value> {
         machine.settle();
         let mut state = self.template.clone();
-        state.remove("sequence_id");
-        state.remove("msg");
         let mut set = |name: &str, value: Value| {
             state.insert(name.to_owned(), value);
         };

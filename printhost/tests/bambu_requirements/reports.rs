@@ -12,7 +12,7 @@ use crate::harness::{host, on};
 #[tokio::test]
 async fn large_report_is_read_and_a_huge_one_passed_over() {
     for model in [BambuModel::P1s, BambuModel::X1c] {
-        let config = BambuConfig::new(model).report_every(Duration::from_millis(200));
+        let config = BambuConfig::new(model).report_every(Duration::from_secs(2));
         let sim = BambuSim::start(config).await.unwrap();
         sim.set_report_size(256 << 10);
         let host = host(&sim);
@@ -21,7 +21,7 @@ async fn large_report_is_read_and_a_huge_one_passed_over() {
             while events.next().await != Event::Resynced {}
             assert_eq!(host.status().await.unwrap().phase, Phase::Idle);
             sim.set_report_size(10 << 20);
-            tokio::time::sleep(Duration::from_secs(3)).await;
+            tokio::time::sleep(Duration::from_secs(5)).await;
             host.status().await.unwrap();
             sim.set_report_size(0);
             sim.gcode("M140 S55");

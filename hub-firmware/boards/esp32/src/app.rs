@@ -5,14 +5,15 @@ use embassy_time::Timer;
 use esp_hal::gpio::Input;
 use esp_println::println;
 use hub_firmware::{Budget, Button, Order, SMALL, Told, on_press};
-use printhost::{AnyHost, PrintHost as _};
+use printhost::{AnyHost, PrintHost as _, beside};
 use printhost_net_embassy::{Sockets, embassy_net_with_tls};
 use static_cell::ConstStaticCell;
 
 use crate::{entropy::Entropy, status, tls};
 
-/// One for the server, one for requests to the printer, one for what it pushes.
-pub(crate) const CONNECTIONS: usize = 3;
+/// One for the server, one for requests to the printer, one for what it pushes; where there are Bambu Lab printers one more,
+/// since they are told about a file on one and sent it on another.
+pub(crate) const CONNECTIONS: usize = if cfg!(feature = "bambu") { 4 } else { 3 };
 /// Each connection has so much for receiving and as much for sending, in bytes.
 const BUFFER: usize = 4096;
 
@@ -21,13 +22,14 @@ pub(crate) async fn run(stack: Stack<'static>, order: Order, button: Input<'stat
     static BUFFERS: ConstStaticCell<[([u8; BUFFER], [u8; BUFFER]); CONNECTIONS]> =
         ConstStaticCell::new([([0; BUFFER], [0; BUFFER]); CONNECTIONS]);
     let sockets = Sockets::new(stack, BUFFERS.take());
-    let tls = tls::start(entropy.clone());
+    let tls = tls::start(&order.printer, entropy.clone());
     let net = embassy_net_with_tls(&sockets, &tls, entropy).with_limits(SMALL);
     let host = AnyHost::new(&net, &order.printer, order.key.clone());
     stack.wait_config_up().await;
     // The radio has what it takes by now.
     let budget = Budget::of_heap(esp_alloc::HEAP.free());
-    match host.connect().await {
+    // Some answer only while what they push is taken.
+    match beside(&host, host.connect()).await.flatten() {
         Ok(info) => println!("printer: {} {}", info.software, info.version),
         Err(error) => println!("printer: {error}. {}", error.kind().advice()),
     }

@@ -9,17 +9,18 @@ use core::{
     ptr::null_mut,
 };
 
-use printhost::Entropy as _;
+use hub_firmware::encrypted_at_once;
+use printhost::{Entropy as _, PrinterUrl};
 use printhost_net_embassy::Tls;
 use rand_core::{TryCryptoRng, TryRng};
 use static_cell::StaticCell;
 
 use crate::entropy::Entropy;
 
-/// Starts mbedTLS, for one printer. Call it once.
-pub(crate) fn start(entropy: Entropy) -> Tls {
+/// Starts mbedTLS, for this printer. Call it once.
+pub(crate) fn start(printer: &PrinterUrl, entropy: Entropy) -> Tls {
     static RANDOM: StaticCell<Entropy> = StaticCell::new();
-    Tls::new(RANDOM.init(entropy)).expect("it is started once").limited(2)
+    Tls::new(RANDOM.init(entropy)).expect("it is started once").limited(encrypted_at_once(printer))
 }
 
 impl TryRng for Entropy {

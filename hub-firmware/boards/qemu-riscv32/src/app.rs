@@ -33,9 +33,10 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
     let sockets = Sockets::new(network, buffers);
     let rounds = config.get("rounds").is_some();
     let limits = if rounds { endurance::with_short_waits(SMALL) } else { SMALL };
-    let tls = crate::tls(entropy)?.with_time(trust::time);
+    let tls = crate::tls(config, entropy)?.with_time(trust::time);
     let net = embassy_net_with_tls(&sockets, &tls, entropy).with_limits(limits);
-    let budget = Budget::of_heap(heap::size());
+    let promised = config.get("budget").and_then(|bytes| bytes.parse().ok());
+    let budget = promised.map_or_else(|| Budget::of_heap(heap::size()), Budget::new);
     if rounds {
         return endurance::run(&net, &tls, &budget, &sockets, config).await;
     }

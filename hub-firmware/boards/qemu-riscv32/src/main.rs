@@ -33,6 +33,7 @@ use alloc::string::{String, ToString as _};
 
 use embassy_executor::{Executor, Spawner};
 use embassy_net::{Runner, StackResources};
+use hub_firmware::encrypted_at_once;
 use printhost::Entropy as _;
 use printhost_net_embassy::Tls;
 use static_cell::StaticCell;
@@ -45,10 +46,11 @@ use crate::{
     exit::{Exit, exit},
 };
 
-/// One for the server, one for requests to the printer, one for what it pushes.
-const CONNECTIONS: usize = 3;
+/// One for the server, one for requests to the printer, one for what it pushes; where there are Bambu Lab printers one more,
+/// since they are told about a file on one and sent it on another.
+const CONNECTIONS: usize = if cfg!(feature = "bambu") { 4 } else { 3 };
 /// Each connection has so much for receiving and as much for sending, in bytes.
-const BUFFER: usize = 3072;
+const BUFFER: usize = 2560;
 /// The application's connections, DHCP and DNS.
 const SOCKETS: usize = CONNECTIONS + 2;
 
@@ -103,10 +105,12 @@ async fn network(mut runner: Runner<'static, Ethernet>) {
     runner.run().await
 }
 
-/// TLS with the machine's random numbers, for one printer. Call it once.
-fn tls(entropy: Entropy) -> Result<Tls, String> {
+/// TLS with the machine's random numbers, for the printer of the configuration if it names one. Call it once.
+fn tls(config: Config, entropy: Entropy) -> Result<Tls, String> {
     static RANDOM: StaticCell<Entropy> = StaticCell::new();
-    Ok(Tls::new(RANDOM.init(entropy)).map_err(|error| error.to_string())?.limited(2))
+    let tls = Tls::new(RANDOM.init(entropy)).map_err(|error| error.to_string())?;
+    let most = config.printer().map_or(2, |printer| encrypted_at_once(&printer));
+    Ok(tls.limited(most))
 }
 
 fn report_memory() {

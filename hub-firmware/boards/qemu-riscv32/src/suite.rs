@@ -75,7 +75,7 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
     let mut limits = Limits::DEVICE;
     // Silence is waited for by some cases.
     (limits.stall, limits.answer) = (Duration::from_secs(3), Duration::from_secs(6));
-    let tls = crate::tls(entropy)?;
+    let tls = crate::tls(config, entropy)?;
     let net = embassy_net_with_tls(&sockets, &tls, entropy).with_limits(limits);
     let oracle = RemoteOracle::new(&net, oracle);
     let bench = DeviceBench {

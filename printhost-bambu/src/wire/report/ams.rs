@@ -67,7 +67,7 @@ part! {
         id: u8 = whole, b"id";
         /// The material: `PLA`.
         tray_type: String = text, b"tray_type";
-        /// Its brand: `PLA Matte`.
+        /// Its brand: `PLA Basic`.
         tray_sub_brands: String = text, b"tray_sub_brands";
         /// The slicer's number for the filament: `GFA00`; a user's begin with `P`.
         tray_info_idx: String = id, b"tray_info_idx";

@@ -13,7 +13,7 @@ part! {
         product_name: String = text, b"product_name";
         /// The hardware: `AP05`.
         hw_ver: String = id, b"hw_ver";
-        /// Its version: `01.07.02.00`.
+        /// Its version: `01.10.00.00`.
         sw_ver: String = id, b"sw_ver";
         /// Its boot loader's version.
         loader_ver: String = id, b"loader_ver";

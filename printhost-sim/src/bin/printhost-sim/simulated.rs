@@ -155,6 +155,8 @@ impl Simulated for BambuSim {
             "state": self.state_text(),
             "prints_started": self.prints_started(),
             "prints_accepted": self.prints_accepted(),
+            "connections_made": self.connections().2,
+            "bytes_received": self.bytes_received(),
             "files": files.map(|file| json!({ "path": file.path, "size": file.size, "sha1": file.sha1_hex })).collect::<Vec<_>>(),
         })
     }
@@ -227,6 +229,10 @@ impl Simulated for BambuSim {
             }
             "report-size" => {
                 self.set_report_size(number("bytes")? as usize);
+                true
+            }
+            "tell-everything" => {
+                self.tell_everything();
                 true
             }
             "lose-next-answer" => {
