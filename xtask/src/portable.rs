@@ -33,7 +33,7 @@ pub(crate) fn run(steps: &mut Steps) -> Result {
         for package in PACKAGES {
             let mut check = check(package, target);
             match package {
-                "printhost" => check.args(["--features", "moonraker,octoprint,prusalink"]),
+                "printhost" => check.args(["--features", "bambu,moonraker,octoprint,prusalink"]),
                 "printhost-examples" => check.args(["--features", "embassy"]), // what a firmware calls
                 _ => &mut check,
             };
