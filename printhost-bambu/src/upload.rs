@@ -47,7 +47,10 @@ impl<N: Net> Bambu<N> {
             if !path.folder().is_empty() {
                 files.make_dirs(path.folder()).await?;
             }
-            Box::pin(files.ftp.replace(path.as_str(), &mut body, upload.len)).await
+            match upload.if_exists {
+                IfExists::Replace => Box::pin(files.ftp.replace(path.as_str(), &mut body, upload.len)).await,
+                _ => Box::pin(files.ftp.create(path.as_str(), &mut body, upload.len)).await,
+            }
         };
         let stored = Box::pin(stored).await.map_err(|e| e.in_operation(operation));
         let verified = match stored {
