@@ -352,3 +352,30 @@ fn report_that_is_as_large_as_one_can_be_takes_what_is_declared() {
     println!("{taken} of {}, and {} to read", Report::MEMORY, Feed::MEMORY);
     assert!(taken * 5 <= Report::MEMORY, "{taken}");
 }
+
+#[test]
+fn with_little_memory_a_printer_is_read_and_fewer_elements_of_its_lists_are_kept() {
+    let _turn = turn();
+    let small = || Feed::within(3 << 10);
+    for shape in shapes() {
+        let mut report = Report::default();
+        small().message(shape.to_string().as_bytes(), &mut report).unwrap();
+        assert_eq!(status(&report, None), status(&report_of(&shape.to_string()), None));
+    }
+    let units = |units: usize| {
+        let tray = json!({"id": 1, "tray_type": "PLA", "tray_color": "11223344"});
+        json!({"print": {"ams": {"ams": vec![json!({"id": 1, "tray": vec![tray; 4]}); units]}}}).to_string()
+    };
+    let mut report = Report::default();
+    small().message(units(9).as_bytes(), &mut report).unwrap();
+    assert_eq!(report.ams.ams.len(), 4);
+    let trays: usize = report.ams.ams.iter().map(|unit| unit.tray.len()).sum();
+    assert_eq!(trays, 16);
+    // What is said in elements that are not kept cost nothing; what is said in one that is, does.
+    let before = report.clone();
+    let ids = r#""tag_uid":"0123456789abcdef0123456789abcdef","#.repeat(100);
+    let again = format!(r#"{{"print":{{"ams":{{"ams":[{{"tray":[{{{ids}"id":1}}]}}]}}}}}}"#);
+    assert_eq!(small().message(again.as_bytes(), &mut report), Err(Unread::TooMuch));
+    assert_eq!(report, before);
+    assert!(Feed::new().message(again.as_bytes(), &mut report).is_ok());
+}
