@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn end_of_an_earlier_print_of_the_same_gcode_is_no_begin() {
         let ours = Ours { id: None, path: "a.gcode".into() };
-        let mut live = Live::new(None);
+        let mut live = Live::new(None, 1 << 20);
         let mut has_begun = |message: &[u8]| {
             live.begin_message();
             live.take_piece(message);
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn printer_that_calibrates_itself_or_says_nothing_is_not_moved() {
-        let mut live = Live::new(None);
+        let mut live = Live::new(None, 1 << 20);
         let mut told = |message: &[u8]| {
             live.begin_message();
             live.take_piece(message);
