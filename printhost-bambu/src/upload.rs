@@ -32,10 +32,6 @@ impl<N: Net> Bambu<N> {
         if upload.if_exists == IfExists::Replace {
             self.must_not_print(operation, path.as_str()).await?;
         }
-        if upload.then == Then::Print {
-            // Before anything is stored that could not be started then.
-            self.admit(operation).await?;
-        }
         let mut body = Hashed::<_, Sha1>::when(upload.verify == Verify::ReadBack, upload.body);
         let mut files = Box::pin(self.open_files(operation)).await?;
         let stored = async {
