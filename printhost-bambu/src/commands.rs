@@ -7,6 +7,7 @@ use printhost_net::Net;
 
 use crate::{
     Bambu,
+    jobs::rests,
     live::Live,
     wire::orders::{gcode_line, print_speed, set_chamber},
 };
@@ -82,14 +83,14 @@ impl<N: Net> Bambu<N> {
             return Err(Error::unsupported(operation).with_detail(why));
         }
         self.refresh(operation).await?;
-        self.must_rest(operation)?;
-        self.carry_out(operation, &gcode_line("G28\n"), None).await
+        self.with_live(|live| rests(operation, live))?;
+        self.move_at_rest(operation, "G28\n").await
     }
 
     /// The firmware would move along an axis that was not homed, into whatever is there.
     async fn jog(&self, operation: &'static str, by: [f32; 3], speed: Option<u32>) -> Result<Outcome> {
         self.refresh(operation).await?;
-        self.must_rest(operation)?;
+        self.with_live(|live| rests(operation, live))?;
         let homed = self.with_live(|live| live.report().home_flag);
         let mut moves = String::new();
         for (n, (axis, mm)) in ['X', 'Y', 'Z'].into_iter().zip(by).enumerate() {
@@ -107,20 +108,20 @@ impl<N: Net> Bambu<N> {
         }
         let speed = speed.unwrap_or(if by[2] != 0.0 { 600 } else { 3000 });
         let lines = format!("G91\nG0{moves} F{speed}\nG90\n");
-        self.carry_out(operation, &gcode_line(&lines), None).await
+        self.move_at_rest(operation, &lines).await
     }
 
     /// The firmware would try it with a cold nozzle, too.
     async fn extrude(&self, operation: &'static str, mm: f32, speed: Option<u32>) -> Result<Outcome> {
         self.refresh(operation).await?;
-        self.must_rest(operation)?;
+        self.with_live(|live| rests(operation, live))?;
         let actual = self.with_live(|live| live.status().tools.first().and_then(|tool| tool.actual));
         if actual.is_none_or(|celsius| celsius < MELTS) {
             let why = format!("the nozzle is colder than {MELTS} °C");
             return Err(Error::new(ErrorKind::Conflict, operation).with_detail(why));
         }
         let lines = format!("M83\nG0 E{mm:.3} F{}\n", speed.unwrap_or(300));
-        self.carry_out(operation, &gcode_line(&lines), None).await
+        self.move_at_rest(operation, &lines).await
     }
 
     /// There are four speeds.

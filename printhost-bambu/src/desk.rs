@@ -54,6 +54,7 @@ pub(crate) struct Lost {
 #[derive(Debug)]
 struct Sent {
     number: u32,
+    command: &'static str,
     is_own: bool,
     operation: &'static str,
     stage: Stage,
@@ -90,6 +91,11 @@ impl Desk {
         (self.line, self.handed) = (Line::Opening, 0);
     }
 
+    /// Whoever else speaks to the printer hears and causes answers, too: the numbers begin anywhere.
+    pub(crate) fn count_from(&mut self, random: u32) {
+        self.last = FIRST_NUMBER + (random & 0x3FFF_FFFF);
+    }
+
     /// Orders of users pass.
     pub(crate) fn open(&mut self) {
         self.line = Line::Open;
@@ -116,7 +122,8 @@ impl Desk {
 
     /// Puts an order on the desk; `is_own` are those of the connection itself, which pass before it is open.
     pub(crate) fn put(&mut self, operation: &'static str, order: &Order, is_own: bool) -> Result<u32> {
-        if self.orders.len() >= ORDERS {
+        // Those of users never keep the connection from its own.
+        if !is_own && self.orders.len() >= ORDERS {
             let why = "too many orders are under way";
             return Err(Error::new(ErrorKind::Busy, operation).with_detail(why));
         }
@@ -124,7 +131,7 @@ impl Desk {
             if (FIRST_NUMBER..i32::MAX as u32).contains(&self.last) { self.last + 1 } else { FIRST_NUMBER };
         let number = self.last;
         let stage = Stage::Waiting(order.numbered(number));
-        self.orders.push(Sent { number, is_own, operation, stage, reply: None });
+        self.orders.push(Sent { number, command: order.command(), is_own, operation, stage, reply: None });
         Ok(number)
     }
 
@@ -140,9 +147,11 @@ impl Desk {
         }
     }
 
-    /// The printer has answered; what nobody waits for is passed over.
-    pub(crate) fn reply(&mut self, number: u32, reply: Reply) {
+    /// The printer has answered; what nobody waits for is passed over, and so is what answers another order of this
+    /// number, somebody else's. Not every printer names the order.
+    pub(crate) fn reply(&mut self, number: u32, command: Option<&str>, reply: Reply) {
         if let Some(sent) = self.find(number)
+            && command.is_none_or(|command| command == sent.command)
             && sent.reply.is_none()
         {
             sent.reply = Some(reply);
@@ -243,6 +252,25 @@ mod tests {
         desk.begin();
         desk.open();
         assert_eq!(desk.hand_over(), None);
+    }
+
+    #[test]
+    fn answer_to_somebody_else_s_order_of_the_same_number_is_none() {
+        let (mut desk, number) = desk();
+        desk.reply(number, Some("gcode_line"), Reply::Taken);
+        assert_eq!(desk.replied(number), None);
+        desk.reply(number, Some("pause"), Reply::Bare);
+        assert_eq!(desk.replied(number), Some(&Reply::Bare));
+    }
+
+    #[test]
+    fn connection_can_ask_however_many_orders_of_users_there_are() {
+        let (mut desk, _) = desk();
+        for _ in 1..ORDERS {
+            desk.put("pause", &steer("pause"), false).unwrap();
+        }
+        assert_eq!(desk.put("pause", &steer("pause"), false).unwrap_err().kind(), ErrorKind::Busy);
+        desk.put("run", &steer("x"), true).unwrap();
     }
 
     #[test]

@@ -126,15 +126,33 @@ impl<N: Net> Bambu<N> {
         order: &Order,
         shows: Option<&(dyn Fn(&Live) -> bool + Send + Sync)>,
     ) -> Result<Outcome> {
+        self.carry_out_if(&|_| Ok(()), operation, order, shows).await
+    }
+
+    /// As [`Self::carry_out`], if the printer may be told so as it is known at the moment of sending: what was asked before
+    /// may be over by then, and the connection another one.
+    pub(crate) async fn carry_out_if(
+        &self,
+        may: &(dyn Fn(&mut Live) -> Result<()> + Send + Sync),
+        operation: &'static str,
+        order: &Order,
+        shows: Option<&(dyn Fn(&Live) -> bool + Send + Sync)>,
+    ) -> Result<Outcome> {
         self.admit(operation).await?;
         let is_control = order.is_control();
-        if is_control && self.with_live(|live| live.needs_signature()) {
-            return Err(codes::blocked(operation));
-        }
-        let (was_shown, before) =
-            self.with_live(|live| (shows.is_some_and(|shows| shows(live)), live.errors()));
-        let ticket = self.send(operation, order, false)?;
-        let number = ticket.number;
+        let (was_shown, before, number) = self.change(|live| {
+            if !live.desk.is_open(operation)? {
+                let why = "the connection is gone";
+                return Err(Error::new(ErrorKind::Disconnected, operation).with_detail(why));
+            }
+            if is_control && live.needs_signature() {
+                return Err(codes::blocked(operation));
+            }
+            may(live)?;
+            let was_shown = shows.is_some_and(|shows| shows(live));
+            Ok((was_shown, live.errors(), live.desk.put(operation, order, false)?))
+        })?;
+        let ticket = Ticket { host: self, number };
         // What was so before is no effect, unless the printer says that it has the order.
         let end = |live: &mut Live| {
             if let Some(lost) = live.desk.lost(number) {
@@ -154,6 +172,11 @@ impl<N: Net> Bambu<N> {
             let is_taken = reply == Some(&Reply::Taken);
             if shows.is_some_and(|shows| shows(live)) && (!was_shown || is_taken) {
                 return Some(End::Shown);
+            }
+            // Of a print that cannot begin; other orders may raise what is no failure of theirs.
+            let error = live.errors().print;
+            if operation == "start" && error != before.print && codes::is_failure(error) {
+                return Some(End::Refused(codes::error(operation, error)));
             }
             live.errors().blocked_since(&before).then(|| End::Refused(codes::blocked(operation)))
         };

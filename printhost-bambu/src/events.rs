@@ -62,6 +62,9 @@ impl<N: Net> Bambu<N> {
         }
         let _running = Running(self);
         let parts = self.net.parts();
+        let mut random = [0; 4];
+        parts.entropy().fill(&mut random);
+        self.with_live(|live| live.desk.count_from(u32::from_le_bytes(random)));
         let clock = parts.clock();
         let (mut reconnect, mut drops) = (Reconnect::new(), Drops::default());
         loop {

@@ -10,7 +10,7 @@ use printhost_net::{
     ftp::{EntryKind, Ftp, PARTIAL},
 };
 
-use crate::{Bambu, config::USER, quirks::Learned};
+use crate::{Bambu, config::USER, printed, quirks::Learned};
 
 /// What there is at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,6 +208,10 @@ impl<N: Net> Bambu<N> {
         let operation = "move file";
         let from = RemotePath::parse(from).map_err(|e| e.in_operation(operation))?.as_str();
         let to = RemotePath::parse(to).map_err(|e| e.in_operation(operation))?;
+        if from.ends_with(PARTIAL) || to.name().ends_with(PARTIAL) {
+            let why = "a file of such a name is not complete";
+            return Err(Error::new(ErrorKind::InvalidInput, operation).with_detail(why));
+        }
         self.must_not_print(operation, from).await?;
         let mut files = Box::pin(self.open_files(operation)).await?;
         let moved = async {
@@ -240,11 +244,16 @@ impl<N: Net> Bambu<N> {
     /// [`ErrorKind::Conflict`] while this file, or something in this folder, is being printed; the printer is asked.
     pub(crate) async fn must_not_print(&self, operation: &'static str, path: &str) -> Result<()> {
         self.refresh(operation).await?;
-        let status = self.with_live(|live| live.status());
-        let printed = status.job.and_then(|job| job.path).unwrap_or_default();
-        let is_it = printed.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        match status.phase.has_job() && is_it {
-            true => Err(Error::new(ErrorKind::Conflict, operation).with_detail("it is being printed")),
+        let is_it = self.with_live(|live| {
+            let status = live.status();
+            let printed = status.job.and_then(|job| job.path).unwrap_or_default();
+            let is_it =
+                printed.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+            status.phase.has_job() && (is_it || printed::may_be(live.report(), path))
+        });
+        match is_it {
+            true => Err(Error::new(ErrorKind::Conflict, operation)
+                .with_detail("it is being printed, or a file of its name")),
             false => Ok(()),
         }
     }

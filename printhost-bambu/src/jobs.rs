@@ -3,11 +3,14 @@
 use alloc::{boxed::Box, format};
 use core::time::Duration;
 
-use printhost_core::{Command, Entropy as _, Error, ErrorKind, Outcome, Phase, RemotePath, Result};
-use printhost_net::Net;
+use printhost_core::{
+    Clock as _, Command, Entropy as _, Error, ErrorKind, Outcome, Phase, RemotePath, Result,
+};
+use printhost_net::{Net, ftp::PARTIAL};
 
 use crate::{
     Bambu, StartOptions, codes,
+    effects::TO_SHOW,
     live::{Live, Ours},
     start_options::project_file,
     wire::orders::{self, Order},
@@ -23,29 +26,52 @@ impl<N: Net> Bambu<N> {
     ///
     /// A project (`.3mf`) is started by its plate; any other file as plain G-code, for which the options do not count.
     /// [`ErrorKind::Conflict`] while the printer has a job, read before anything is sent: some firmwares end the job that is
-    /// running when another one is started. [`ErrorKind::NotFound`] when FTP shows no such file.
+    /// running when another one is started; [`ErrorKind::Busy`] while another start is under way, or half a minute after one
+    /// that was dropped. [`ErrorKind::NotFound`] when FTP shows no such file.
     ///
     /// `Confirmed` when the printer shows this very job as begun. It is sent once; when the printer does not show it within
     /// half a minute and raises no error either, the outcome is [`ErrorKind::Unconfirmed`].
     pub async fn start_with(&self, path: &str, options: &StartOptions) -> Result<Outcome> {
         let operation = "start";
         let path = RemotePath::parse(path).map_err(|e| e.in_operation(operation))?;
+        if path.name().ends_with(PARTIAL) {
+            let why = "a file of this name is not complete";
+            return Err(Error::new(ErrorKind::InvalidInput, operation).with_detail(why));
+        }
         options.check(operation)?;
         self.refresh(operation).await?;
-        self.with_live(|live| free_for_a_job(operation, live))?;
+        let now = self.net.parts().clock().now();
+        self.with_live(|live| free_for_a_job(operation, live, now))?;
         Box::pin(self.must_be_there(operation, path.as_str())).await?;
-        let (order, ours) = self.job_of(path, options);
-        // Somebody else may have started something meanwhile.
-        self.with_live(|live| free_for_a_job(operation, live))?;
-        let before = self.with_live(|live| {
-            live.ours = Some(ours.clone());
-            (live.errors().print, live.report().gcode_state.clone())
-        });
-        let has_begun = move |live: &Live| {
-            let is_at_work = matches!(live.state(), "PREPARE" | "SLICING" | "RUNNING" | "PAUSE" | "FINISH");
-            is_at_work && live.is_ours(&ours)
+        // That may have taken a while.
+        self.refresh(operation).await?;
+        let id = self.fresh_id();
+        let begun = Box::pin(self.begin(operation, path, options, id)).await;
+        self.with_live(|live| live.starting.take_if(|(starting, _)| *starting == id));
+        begun
+    }
+
+    /// Sends the order, and waits until its job shows.
+    async fn begin(
+        &self,
+        operation: &'static str,
+        path: RemotePath<'_>,
+        options: &StartOptions,
+        id: u32,
+    ) -> Result<Outcome> {
+        let (order, ours) = self.job_of(path, options, id);
+        let now = self.net.parts().clock().now();
+        let (before, was_over) =
+            self.with_live(|live| (live.errors().print, live.state() == "FINISH" && live.is_ours(&ours)));
+        let job = ours.clone();
+        let may = move |live: &mut Live| {
+            free_for_a_job(operation, live, now)?;
+            live.ours = Some(job.clone());
+            live.starting = Some((id, now));
+            Ok(())
         };
-        let outcome = Box::pin(self.carry_out(operation, &order, Some(&has_begun))).await?;
+        let has_begun = move |live: &Live| live.has_begun(&ours, was_over);
+        let outcome = Box::pin(self.carry_out_if(&may, operation, &order, Some(&has_begun))).await?;
         if outcome == Outcome::confirmed() {
             return Ok(outcome);
         }
@@ -55,7 +81,7 @@ impl<N: Net> Bambu<N> {
                 return Some(Ok(()));
             }
             let error = live.errors().print;
-            (error != before.0 && codes::is_failure(error)).then(|| Err(codes::error(operation, error)))
+            (error != before && codes::is_failure(error)).then(|| Err(codes::error(operation, error)))
         });
         match begun.await {
             Some(begun) => begun.map(|()| Outcome::confirmed()),
@@ -65,13 +91,15 @@ impl<N: Net> Bambu<N> {
         }
     }
 
-    /// The order that starts a file, and by what its job is known again.
-    fn job_of(&self, path: RemotePath<'_>, options: &StartOptions) -> (Order, Ours) {
+    /// A job's number: not 0, which is no number, and what an i32 holds, which is what small printers have for it.
+    fn fresh_id(&self) -> u32 {
         let mut random = [0; 4];
-        let parts = self.net.parts();
-        parts.entropy().fill(&mut random);
-        // Not 0, which is no number, and what an i32 holds, which is what small printers have for it.
-        let id = (u32::from_le_bytes(random) & 0x7FFF_FFFF).max(1);
+        self.net.parts().entropy().fill(&mut random);
+        (u32::from_le_bytes(random) & 0x7FFF_FFFF).max(1)
+    }
+
+    /// The order that starts a file, and by what its job is known again.
+    fn job_of(&self, path: RemotePath<'_>, options: &StartOptions, id: u32) -> (Order, Ours) {
         let stem = stem(path.name());
         let is_project = is_project(path.name());
         let order = match is_project {
@@ -89,47 +117,46 @@ impl<N: Net> Bambu<N> {
     pub(crate) async fn steer_job(&self, command: Command<'_>) -> Result<Outcome> {
         let operation = command.name();
         self.refresh(operation).await?;
-        let phase = self.with_live(|live| live.status().phase);
-        let refuse = |why: &str| Err(Error::new(ErrorKind::Conflict, operation).with_detail(why));
-        match (command, phase) {
-            (_, phase) if !phase.has_job() => return refuse("there is no job"),
-            (Command::Pause, Phase::Paused) => return refuse("the job is paused already"),
-            (Command::Resume, phase) if phase != Phase::Paused => return refuse("the job is not paused"),
-            _ => {}
-        }
-        match command {
-            Command::Pause => {
-                self.carry_out(operation, &orders::steer("pause"), Some(&|live| live.state() == "PAUSE"))
-                    .await
-            }
-            Command::Resume => {
-                let goes_on = |live: &Live| matches!(live.state(), "RUNNING" | "PREPARE");
-                self.carry_out(operation, &orders::steer("resume"), Some(&goes_on)).await
-            }
-            _ => {
-                let is_over = |live: &Live| matches!(live.state(), "FAILED" | "IDLE" | "FINISH");
-                self.carry_out(operation, &orders::steer("stop"), Some(&is_over)).await
-            }
-        }
+        let (is_pause, is_resume) = (command == Command::Pause, command == Command::Resume);
+        let may = move |live: &mut Live| {
+            let why = match live.status().phase {
+                phase if !phase.has_job() => "there is no job",
+                Phase::Paused if is_pause => "the job is paused already",
+                phase if is_resume && phase != Phase::Paused => "the job is not paused",
+                _ => return Ok(()),
+            };
+            Err(Error::new(ErrorKind::Conflict, operation).with_detail(why))
+        };
+        let (order, shows): (_, fn(&Live) -> bool) = match command {
+            Command::Pause => ("pause", |live| live.state() == "PAUSE"),
+            Command::Resume => ("resume", |live| matches!(live.state(), "RUNNING" | "PREPARE")),
+            _ => ("stop", |live| matches!(live.state(), "FAILED" | "IDLE" | "FINISH")),
+        };
+        self.carry_out_if(&may, operation, &orders::steer(order), Some(&shows)).await
     }
 
-    /// What the caller is to do with an object or a move is refused while something prints.
-    pub(crate) fn must_rest(&self, operation: &'static str) -> Result<()> {
-        match self.with_live(|live| live.status().phase) {
-            phase if phase.has_job() => {
-                Err(Error::new(ErrorKind::Conflict, operation).with_detail("the printer has a job"))
-            }
-            _ => Ok(()),
-        }
+    /// Sends G-code that moves something, unless the printer prints, calibrates itself or does who knows what.
+    pub(crate) async fn move_at_rest(&self, operation: &'static str, lines: &str) -> Result<Outcome> {
+        let may = move |live: &mut Live| rests(operation, live);
+        self.carry_out_if(&may, operation, &orders::gcode_line(lines), None).await
     }
 }
 
-/// A printer that can take a job, as it was last told.
-fn free_for_a_job(operation: &'static str, live: &mut Live) -> Result<()> {
-    let state = live.state();
-    if matches!(state, "PREPARE" | "SLICING" | "RUNNING" | "PAUSE") {
-        let why = format!("there is a job already ({state})");
-        return Err(Error::new(ErrorKind::Conflict, operation).with_detail(why));
+/// [`ErrorKind::Conflict`] unless the printer does nothing.
+pub(crate) fn rests(operation: &'static str, live: &Live) -> Result<()> {
+    if live.rests() {
+        return Ok(());
+    }
+    let why = format!("the printer has a job or something else to do ({})", live.state());
+    Err(Error::new(ErrorKind::Conflict, operation).with_detail(why))
+}
+
+/// A printer that can take a job, as it was last told. It may be told one and take a while to show it.
+fn free_for_a_job(operation: &'static str, live: &Live, now: Duration) -> Result<()> {
+    rests(operation, live)?;
+    if live.starting.is_some_and(|(_, since)| now.saturating_sub(since) < TO_SHOW + TO_BEGIN) {
+        let why = "the printer was told to start a print a moment ago";
+        return Err(Error::new(ErrorKind::Busy, operation).with_detail(why));
     }
     if live.report().upgrade_state.status.as_deref().is_some_and(|s| matches!(s, "DOWNLOADING" | "FLASHING"))
     {

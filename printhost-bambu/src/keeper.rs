@@ -54,6 +54,10 @@ impl<N: Net> Bambu<N> {
                 return Ok(());
             }
         }
+        // Some may never call a report a whole one.
+        if self.with_live(|live| live.report().gcode_state.is_some()) {
+            return Ok(());
+        }
         Err(Error::new(ErrorKind::Timeout, "run")
             .with_detail("the printer tells nothing; is the serial number right, with its capitals?"))
     }

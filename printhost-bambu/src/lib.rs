@@ -18,6 +18,7 @@ mod live;
 mod map;
 mod memory;
 mod models;
+mod printed;
 mod quirks;
 mod stages;
 mod start_options;

@@ -1,7 +1,7 @@
 //! What is known of the printer from its reports, and what became of its jobs.
 
 use alloc::{string::String, vec::Vec};
-use core::task::Waker;
+use core::{task::Waker, time::Duration};
 
 use printhost_core::{Error, JobEvent, JobTracker, PrinterStatus};
 
@@ -54,6 +54,8 @@ pub(crate) struct Live {
     /// The connection is to be made anew, and why.
     pub(crate) renew: Option<Error>,
     pub(crate) ours: Option<Ours>,
+    /// The print that was told to begin, and when, as long as whoever told it has not seen what became of it.
+    pub(crate) starting: Option<(u32, Duration)>,
     /// The model, as far as the printer's own word for it does not count.
     configured: Option<Model>,
     jobs: JobTracker,
@@ -94,14 +96,14 @@ impl Live {
         if told.versions {
             self.answers = self.answers.wrapping_add(1);
         }
-        for Ack { sequence_id, ok, reason, err_code, .. } in told.acks {
+        for Ack { command, sequence_id, ok, reason, err_code } in told.acks {
             let reply = match ok {
                 Some(true) => Reply::Taken,
                 Some(false) => Reply::Refused { code: err_code, reason: reason.unwrap_or_default() },
                 None => Reply::Bare,
             };
             if let Some(number) = sequence_id {
-                self.desk.reply(number, reply);
+                self.desk.reply(number, command.as_deref(), reply);
             }
         }
     }
@@ -114,6 +116,11 @@ impl Live {
     /// What it is doing, in its own word.
     pub(crate) fn state(&self) -> &str {
         self.report.gcode_state.as_deref().unwrap_or_default()
+    }
+
+    /// Whether it does nothing that another job or a move would disturb; not when that is unknown.
+    pub(crate) fn rests(&self) -> bool {
+        matches!(self.state(), "IDLE" | "FINISH" | "FAILED")
     }
 
     /// As it says.
@@ -143,6 +150,17 @@ impl Live {
                 self.report.gcode_file.as_ref().is_some_and(|file| file.trim_start_matches('/') == ours.path)
             }
         }
+    }
+
+    /// Whether the printer shows this print as begun. `was_over` tells that it showed one that looks the same as over
+    /// before it was told: plain G-code has no number.
+    pub(crate) fn has_begun(&self, ours: &Ours, was_over: bool) -> bool {
+        let is_at_work = match self.state() {
+            "PREPARE" | "SLICING" | "RUNNING" | "PAUSE" => true,
+            "FINISH" => !was_over,
+            _ => false,
+        };
+        is_at_work && self.is_ours(ours)
     }
 
     /// Whether the printer wants orders to be signed, as far as it says.
@@ -187,5 +205,45 @@ impl Live {
     /// Something has changed.
     pub(crate) fn wake(&mut self) {
         self.wakers.drain(..).for_each(Waker::wake);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jobs::rests;
+
+    #[test]
+    fn end_of_an_earlier_print_of_the_same_gcode_is_no_begin() {
+        let ours = Ours { id: None, path: "a.gcode".into() };
+        let mut live = Live::new(None, 1 << 20);
+        let mut has_begun = |message: &[u8]| {
+            live.begin_message();
+            live.take_piece(message);
+            live.end_message();
+            [true, false].map(|was_over| live.has_begun(&ours, was_over))
+        };
+        let over = br#"{"print":{"msg":0,"gcode_state":"FINISH","gcode_file":"/a.gcode"}}"#;
+        assert_eq!(has_begun(over), [false, true]);
+        assert_eq!(has_begun(br#"{"print":{"msg":1,"gcode_state":"PREPARE"}}"#), [true, true]);
+        assert_eq!(has_begun(br#"{"print":{"msg":1,"gcode_file":"b.gcode"}}"#), [false, false]);
+    }
+
+    #[test]
+    fn printer_that_calibrates_itself_or_says_nothing_is_not_moved() {
+        let mut live = Live::new(None, 1 << 20);
+        let mut told = |message: &[u8]| {
+            live.begin_message();
+            live.take_piece(message);
+            live.end_message();
+            rests("jog", &live).is_ok()
+        };
+        assert!(!told(br#"{"print":{"command":"push_status","msg":0,"bed_temper":20}}"#));
+        assert!(told(br#"{"print":{"command":"push_status","msg":1,"gcode_state":"FINISH"}}"#));
+        for state in ["INIT", "PREPARE", "RUNNING", "PAUSE", "WHATEVER"] {
+            let message =
+                alloc::format!(r#"{{"print":{{"msg":1,"gcode_state":"{state}","print_type":"system"}}}}"#);
+            assert!(!told(message.as_bytes()), "{state}");
+        }
     }
 }

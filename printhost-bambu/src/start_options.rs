@@ -116,8 +116,8 @@ impl Spool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StartOptions {
-    /// Which plate of the project, from 1. A printer that is told one that is not in the file takes the order and then
-    /// does nothing for ever; so this is checked where the file was uploaded by this driver.
+    /// Which plate of the project, from 1. A printer that is told one that is not in the file takes the order and then does
+    /// nothing; nobody looks into the file before.
     pub plate: u16,
     /// What lies on the bed.
     pub bed_type: BedType,

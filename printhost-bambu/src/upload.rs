@@ -32,10 +32,6 @@ impl<N: Net> Bambu<N> {
         if upload.if_exists == IfExists::Replace {
             self.must_not_print(operation, path.as_str()).await?;
         }
-        if upload.then == Then::Print {
-            // Before anything is stored that could not be started then.
-            self.admit(operation).await?;
-        }
         let mut body = Hashed::<_, Sha1>::when(upload.verify == Verify::ReadBack, upload.body);
         let mut files = Box::pin(self.open_files(operation)).await?;
         let stored = async {
@@ -47,7 +43,10 @@ impl<N: Net> Bambu<N> {
             if !path.folder().is_empty() {
                 files.make_dirs(path.folder()).await?;
             }
-            Box::pin(files.ftp.replace(path.as_str(), &mut body, upload.len)).await
+            match upload.if_exists {
+                IfExists::Replace => Box::pin(files.ftp.replace(path.as_str(), &mut body, upload.len)).await,
+                _ => Box::pin(files.ftp.create(path.as_str(), &mut body, upload.len)).await,
+            }
         };
         let stored = Box::pin(stored).await.map_err(|e| e.in_operation(operation));
         let verified = match stored {

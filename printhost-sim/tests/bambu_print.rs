@@ -3,9 +3,11 @@
 #[path = "common/bambu.rs"]
 mod bambu;
 
+use std::time::Duration;
+
 use bambu::{Mqtt, config, start, until};
 use printhost_sim::bambu::{three_mf, three_mf_of};
-use printhost_sim::{BambuModel, BambuSim};
+use printhost_sim::{BambuConfig, BambuModel, BambuSim};
 use serde_json::{Value, json};
 
 const NAME: &str = "a cube.gcode.3mf";
@@ -208,4 +210,20 @@ async fn filament_is_changed_step_by_step() {
     assert_eq!((&told["ams"]["tray_now"], &told["ams"]["tray_pre"]), (&json!("2"), &json!("255")));
     let nowhere = json!({ "command": "ams_change_filament", "ams_id": 3, "slot_id": 2, "target": 14 });
     assert_eq!(client.command(nowhere).await["print"]["result"], "fail");
+}
+
+#[tokio::test]
+async fn printer_that_was_brought_to_rest_prints_only_what_comes_after() {
+    let config = BambuConfig::new(BambuModel::P1s).time_scale(20.0).preparation_scale(20.0);
+    let sim = BambuSim::start(config).await.unwrap();
+    sim.put_file("folder/before.gcode", b"M104 S200\nG4 S600\n");
+    assert!(sim.start_print("folder/before.gcode"));
+    sim.reset();
+    assert_eq!((sim.state_text(), sim.files().len(), sim.targets()), ("IDLE", 0, vec![0.0, 0.0]));
+    sim.put_file("after.gcode", b"G4 S1\n");
+    assert!(sim.start_print("after.gcode"));
+    while sim.state_text() != "FINISH" {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!((sim.prints_accepted(), sim.prints_started()), (2, 1));
 }

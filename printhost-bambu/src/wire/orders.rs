@@ -25,6 +25,11 @@ impl Order {
         self.category == "print"
     }
 
+    /// What it is called; answers name it.
+    pub(crate) const fn command(&self) -> &'static str {
+        self.command
+    }
+
     /// With a text.
     pub(crate) fn text(mut self, name: &str, value: &str) -> Self {
         let _ = write!(self.fields, r#","{name}":"#);

@@ -73,18 +73,44 @@ impl<N: Net> Ftp<'_, N> {
     /// replaces it. Elsewhere the older file is deleted first, so that what stands under `path` is never a mixture, and
     /// never the older file when this one was meant.
     pub async fn replace<R: Read + ?Sized>(&mut self, path: &str, body: &mut R, len: u64) -> Result<Stored> {
+        self.put(path, body, len, true).await
+    }
+
+    /// As [`Ftp::replace`], but never in the place of another file: [`ErrorKind::Exists`] when there is one of this name by
+    /// the time at which the upload is complete. Where the server does not rename, what comes after the upload has begun
+    /// goes unnoticed. Whether there is one before is for the caller to ask.
+    pub async fn create<R: Read + ?Sized>(&mut self, path: &str, body: &mut R, len: u64) -> Result<Stored> {
+        self.put(path, body, len, false).await
+    }
+
+    async fn put<R: Read + ?Sized>(
+        &mut self,
+        path: &str,
+        body: &mut R,
+        len: u64,
+        replaces: bool,
+    ) -> Result<Stored> {
         let operation = "upload";
         let path = absolute(operation, path)?;
         let partial = absolute(operation, &(String::from(&path[1..]) + PARTIAL))?;
         if !self.makes_room(operation, &partial).await? {
-            self.delete_if_there(operation, &path).await?;
+            if replaces {
+                self.delete_if_there(operation, &path).await?;
+            }
             let proof = self.store_absolute(&path, body, len).await?;
             return Ok(Stored { proof, renamed: false });
         }
         let proof = self.store_absolute(&partial, body, len).await?;
+        if !replaces && self.size_of(operation, &path).await.is_ok() {
+            let error = Error::new(ErrorKind::Exists, operation).with_detail("it was stored meanwhile");
+            return Err(self.discard(&partial, error).await);
+        }
         match self.rename_absolute(&partial, &path).await {
             Err(error) if matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Unconfirmed) => {
                 return Err(error.in_operation(operation).unconfirmed());
+            }
+            Err(error) if !replaces => {
+                return Err(self.discard(&partial, error.in_operation(operation)).await);
             }
             // Some do not rename over a file.
             Err(_) => {

@@ -46,10 +46,14 @@ pub(crate) async fn pages_make_up_the_whole_listing<B: Bench>(bench: &B) -> Clai
     }
     let expected = all_files(bench).await?;
     for size in [1, 3, 7, 100] {
-        let (mut page, mut all) = (Page::first(size), Vec::new());
+        let (mut page, mut all, mut shown) = (Page::first(size), Vec::new(), Vec::new());
         loop {
             let part = host.files("", page).await?;
             ensure!(part.entries.len() <= usize::from(size), "a page of {size} has {}", part.entries.len());
+            for entry in &part.entries {
+                ensure!(!shown.contains(&entry.path), "pages of {size} show {:?} twice", entry.path);
+                shown.push(entry.path.clone());
+            }
             all.extend(part.entries.into_iter().filter(|entry| !entry.is_folder).map(|entry| entry.path));
             ensure!(all.len() <= expected.len(), "pages of {size} show more files than there are: {all:?}");
             if !part.more {

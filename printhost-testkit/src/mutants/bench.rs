@@ -1,3 +1,5 @@
+use core::time::Duration;
+
 use crate::{
     Bench,
     mutants::{Defect, Mutant},
@@ -45,5 +47,9 @@ impl<B: Bench> Bench for MutantBench<'_, B> {
 
     fn clock(&self) -> &Self::Clock {
         self.bench.clock()
+    }
+
+    fn patience(&self) -> Duration {
+        self.bench.patience()
     }
 }

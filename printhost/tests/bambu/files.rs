@@ -72,6 +72,69 @@ async fn upload_that_breaks_off_leaves_nothing_under_its_name() {
     .await;
 }
 
+/// The printer tells no folder, and the name in its own way.
+#[tokio::test]
+async fn file_that_somebody_else_prints_is_left_alone() {
+    for model in MODELS {
+        let sim = sim(model).await;
+        let host = host(&sim);
+        let content = three_mf(&gcode(2000));
+        let theirs = "jobs/their one.3mf";
+        sim.put_file(theirs, &content);
+        sim.put_file("other.3mf", &content);
+        let mut events = host.events().unwrap();
+        on(&host, async {
+            while events.next().await != printhost::Event::Resynced {}
+            assert!(sim.start_print(theirs));
+            until(&mut events, |status| status.phase == printhost::Phase::Printing).await;
+            // A card does not tell capitals from other letters, as the simulated one does.
+            for path in [theirs, "jobs/THEIR ONE.3mf", "jobs/their_one.gcode.3mf"] {
+                let error = host.delete(path).await.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Conflict, "{model:?}: {path}");
+            }
+            host.delete("other.3mf").await.unwrap();
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn file_that_somebody_else_stores_meanwhile_stays() {
+    for model in MODELS {
+        let sim = sim(model).await;
+        let host = host(&sim);
+        on(&host, async {
+            let mut body = Meanwhile { left: 100_000, sim: &sim };
+            let error = host.upload(Upload::new("x.gcode.3mf", 100_000, &mut body)).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Exists, "{model:?}: {error}");
+        })
+        .await;
+        let files: Vec<_> = sim.files().into_iter().filter(|file| file.path.contains("x.gcode")).collect();
+        assert_eq!((files.len(), files[0].size), (1, 6), "{model:?}: {files:?}");
+    }
+}
+
+/// In its middle, somebody else stores a file.
+struct Meanwhile<'a> {
+    left: usize,
+    sim: &'a printhost_sim::BambuSim,
+}
+
+impl embedded_io_async::ErrorType for Meanwhile<'_> {
+    type Error = std::convert::Infallible;
+}
+
+impl embedded_io_async::Read for Meanwhile<'_> {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Self::Error> {
+        if self.left == 100_000 {
+            self.sim.put_file("x.gcode.3mf", b"theirs");
+        }
+        let n = buf.len().min(self.left);
+        self.left -= n;
+        Ok(n)
+    }
+}
+
 /// Ends in the middle, without an end.
 struct Stuck(usize);
 

@@ -7,7 +7,7 @@ use printhost::{
     bambu::{Calibrate, Spool, StartOptions, UrlForm},
 };
 use printhost_sim::{
-    BambuModel,
+    BambuConfig, BambuModel, BambuSim,
     bambu::{three_mf, three_mf_of},
 };
 
@@ -35,6 +35,69 @@ async fn printer_with_a_job_is_not_told_to_start_another() {
     .await;
     assert!(told(&sim, "print").is_empty());
     assert_eq!(sim.prints_started(), 1);
+}
+
+/// A printer that shows a print a second after it was told to begin.
+async fn slow() -> BambuSim {
+    let config = BambuConfig::new(BambuModel::P1s).report_every(Duration::from_millis(100));
+    BambuSim::start(config.time_scale(1.0)).await.unwrap()
+}
+
+/// Two programs of one hub, a moment apart.
+#[tokio::test]
+async fn two_callers_start_one_print() {
+    let sim = slow().await;
+    let host = host(&sim);
+    sim.put_file("a.gcode.3mf", &three_mf(&gcode(2000)));
+    sim.put_file("b.gcode.3mf", &three_mf(&gcode(2000)));
+    on(&host, async {
+        host.connect().await.unwrap();
+        let (a, b) = tokio::join!(host.start("a.gcode.3mf"), host.start("b.gcode.3mf"));
+        let kinds = [a, b].map(|begun| begun.map_err(|e| e.kind()));
+        assert!(kinds.contains(&Ok(Outcome::confirmed())), "{kinds:?}");
+        let refused = [Err(ErrorKind::Busy), Err(ErrorKind::Conflict)];
+        assert!(kinds.iter().any(|kind| refused.contains(kind)), "{kinds:?}");
+    })
+    .await;
+    assert_eq!((told(&sim, "print").len(), sim.prints_accepted()), (1, 1));
+}
+
+/// Its printer has the order, and takes a while to show it.
+#[tokio::test]
+async fn start_that_was_dropped_is_not_sent_again_by_the_next() {
+    let sim = slow().await;
+    let host = host(&sim);
+    sim.put_file("a.gcode.3mf", &three_mf(&gcode(2000)));
+    on(&host, async {
+        host.connect().await.unwrap();
+        let is_told = async {
+            while told(&sim, "print").is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            begun = host.start("a.gcode.3mf") => panic!("{begun:?}"),
+            () = is_told => {}
+        }
+        let again = host.start("a.gcode.3mf").await.unwrap_err();
+        assert!(matches!(again.kind(), ErrorKind::Busy | ErrorKind::Conflict), "{again}");
+    })
+    .await;
+    assert_eq!(told(&sim, "print").len(), 1);
+}
+
+#[tokio::test]
+async fn file_that_is_not_complete_is_not_started_nor_named_as_if_it_were() {
+    let sim = sim(BambuModel::P1s).await;
+    let host = host(&sim);
+    sim.put_file("a.gcode.3mf.part", &three_mf(&gcode(2000))[..200]);
+    on(&host, async {
+        assert_eq!(host.start("a.gcode.3mf.part").await.unwrap_err().kind(), ErrorKind::InvalidInput);
+        let error = host.move_file("a.gcode.3mf.part", "a.gcode.3mf").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    })
+    .await;
+    assert!(told(&sim, "print").is_empty());
 }
 
 #[tokio::test]
@@ -131,4 +194,23 @@ async fn plain_gcode_is_started_by_its_name() {
     })
     .await;
     assert_eq!(told(&sim, "print"), ["gcode_file"]);
+}
+
+/// A printer that shows the end of a print shows the file's name, too, which says nothing of the next one.
+#[tokio::test]
+async fn same_gcode_is_confirmed_again_only_when_it_has_begun_again() {
+    let sim = sim(BambuModel::P1s).await;
+    let host = host(&sim);
+    sim.put_file("again.gcode", gcode(4).as_bytes());
+    let mut events = host.events().unwrap();
+    on(&host, async {
+        while events.next().await != Event::Resynced {}
+        for begun in 1..=2 {
+            assert_eq!(host.start("again.gcode").await, Ok(Outcome::confirmed()));
+            assert_ne!(sim.state_text(), "FINISH", "{begun}");
+            super::harness::until(&mut events, |status| status.phase == printhost::Phase::Finished).await;
+            assert_eq!(sim.prints_started(), begun);
+        }
+    })
+    .await;
 }

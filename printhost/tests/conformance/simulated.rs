@@ -5,7 +5,10 @@ use printhost_sim::{
     BambuModel, BambuSim, MoonrakerConfig, MoonrakerSim, OctoPrintSim, PrusaLinkConfig, PrusaLinkFamily,
     PrusaLinkSim, SimConfig,
 };
-use printhost_testkit::runner::{BambuBench, BambuOracle, MoonrakerBench, PrusaLinkBench, judge};
+use printhost_testkit::{
+    Bench,
+    runner::{BambuBench, BambuOracle, MoonrakerBench, PrusaLinkBench, judge},
+};
 
 use super::bench::{bench, encrypted, hyper, portable, with_password};
 
@@ -97,22 +100,22 @@ async fn moonraker_driver_passes_on_the_simulator_over_the_portable_client() {
 }
 
 /// There is no HTTP in this, so it is the same with any client of HTTP.
-async fn on_the_simulated_bambu(model: BambuModel, column: &str) {
+pub(crate) async fn bambu(model: BambuModel) -> impl Bench {
     let sim = BambuSim::start(BambuOracle::printer(model)).await.unwrap();
     let (net, authorities) = (encrypted(), sim.authority_pem().into_bytes());
     let make = move |url: &str, code: Secret| {
         let url: PrinterUrl = url.parse().unwrap();
         AnyHost::new(net.clone(), &url.with_trust(Trust::Ca(authorities.clone())), code)
     };
-    judge(&BambuBench::start(sim, TokioClock::default(), make).await.unwrap(), column).await;
+    BambuBench::start(sim, TokioClock::default(), make).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bambu_driver_passes_on_the_simulated_p1s() {
-    on_the_simulated_bambu(BambuModel::P1s, "bambu-sim-p1s").await;
+    judge(&bambu(BambuModel::P1s).await, "bambu-sim-p1s").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bambu_driver_passes_on_the_simulated_x1c() {
-    on_the_simulated_bambu(BambuModel::X1c, "bambu-sim-x1c").await;
+    judge(&bambu(BambuModel::X1c).await, "bambu-sim-x1c").await;
 }
