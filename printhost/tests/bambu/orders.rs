@@ -46,7 +46,8 @@ async fn what_no_report_shows_is_accepted() {
         assert_eq!(host.command(Command::Home(Axes::ALL)).await, accepted);
         let jog = Command::Jog { x: 1.5, y: 0.0, z: -0.25, speed: Some(1200) };
         // Where it is known to be.
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        let all_axes = 0b111;
+        while host.report().await.unwrap().home_flag.is_none_or(|flags| flags & all_axes != all_axes) {}
         assert_eq!(host.command(jog).await, accepted);
     })
     .await;

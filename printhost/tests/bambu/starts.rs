@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use printhost::{
-    ErrorKind, Event, Outcome, PrintHost as _, Retry, Started, Upload,
+    ErrorKind, Event, Outcome, Phase, PrintHost as _, Retry, Started, Upload,
     bambu::{Calibrate, Spool, StartOptions, UrlForm},
 };
 use printhost_sim::{
@@ -11,7 +11,7 @@ use printhost_sim::{
     bambu::{three_mf, three_mf_of},
 };
 
-use super::harness::{gcode, host, on, sim, told, upload};
+use super::harness::{gcode, host, on, sim, told, until, upload};
 
 #[tokio::test]
 async fn printer_with_a_job_is_not_told_to_start_another() {
@@ -21,9 +21,10 @@ async fn printer_with_a_job_is_not_told_to_start_another() {
     sim.put_file("ours.gcode.3mf", &three_mf(&gcode(2000)));
     on(&host, async {
         host.connect().await.unwrap();
+        let mut events = host.events().unwrap();
         assert!(sim.start_print("theirs.gcode.3mf"));
         // What somebody has just begun may not be told yet; the printer would refuse it as well.
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        until(&mut events, |status| status.phase == Phase::Printing).await;
         let error = host.start("ours.gcode.3mf").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
         let file = three_mf(&gcode(10));

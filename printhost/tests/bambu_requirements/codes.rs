@@ -1,10 +1,18 @@
-use std::time::{Duration, Instant};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use printhost::{
     ErrorKind, Event, Page, PrintHost as _, Retry,
     bambu::{Bambu, Config},
 };
 use printhost_sim::BambuModel;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::harness::{config, host, net, on, sim};
 
@@ -16,10 +24,10 @@ use crate::harness::{config, host, net, on, sim};
 async fn wrong_code_is_refused_within_ten_seconds_and_tried_once() {
     let sim = sim(BambuModel::P1s).await;
     let right = config(&sim);
+    let door = Door::before(sim.mqtt_addr()).await;
     let wrong = |code: &str| {
         let trust = printhost::Trust::PinnedKey(sim.key_pin());
-        Config::new("127.0.0.1", sim.serial(), code, trust)
-            .with_ports(sim.mqtt_addr().port(), sim.ftps_addr().port())
+        Config::new("127.0.0.1", sim.serial(), code, trust).with_ports(door.port, sim.ftps_addr().port())
     };
     let host_of = |config| Bambu::new(net(), config);
     let host_with_old_code = host_of(wrong("87654321"));
@@ -30,14 +38,14 @@ async fn wrong_code_is_refused_within_ten_seconds_and_tried_once() {
     assert_eq!((error.kind(), error.retry()), (ErrorKind::Unauthorized, Retry::Never), "{error}");
     assert!(error.detail().unwrap().contains("access code") && !format!("{error:?}").contains("87654321"));
     assert!(matches!(events.next().await, Event::Lost(told) if told.kind() == ErrorKind::Unauthorized));
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!(sim.connections().0, 0);
+    assert_eq!(door.tries(), 1);
 
     // Files are asked for with the same code.
     let error = host_with_old_code.files("", Page::first(1)).await.unwrap_err();
     assert_eq!((error.kind(), error.retry()), (ErrorKind::Unauthorized, Retry::Never), "{error}");
     // None is not even sent.
     assert_eq!(host_of(wrong("")).run().await.unwrap_err().kind(), ErrorKind::Unauthorized);
+    assert_eq!(door.tries(), 1);
 
     let host = host_of(right);
     on(&host, async {
@@ -67,4 +75,33 @@ async fn wrong_serial_number_is_told_apart_from_a_wrong_code() {
     };
     assert!(error.detail().unwrap().contains("serial number"), "{error}");
     on(&host(&sim), async {}).await;
+}
+
+/// Counts who comes to a printer, also those whom it does not let in.
+struct Door {
+    port: u16,
+    tries: Arc<AtomicUsize>,
+}
+
+impl Door {
+    async fn before(printer: SocketAddr) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let tries = Arc::new(AtomicUsize::new(0));
+        let counted = tries.clone();
+        tokio::spawn(async move {
+            while let Ok((mut outside, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(async move {
+                    let mut inside = TcpStream::connect(printer).await?;
+                    tokio::io::copy_bidirectional(&mut outside, &mut inside).await
+                });
+            }
+        });
+        Self { port, tries }
+    }
+
+    fn tries(&self) -> usize {
+        self.tries.load(Ordering::Relaxed)
+    }
 }
