@@ -8,7 +8,7 @@ use printhost_core::{Error, JobEvent, JobTracker, PrinterStatus};
 use crate::{
     Model, codes,
     desk::{Desk, Reply},
-    map,
+    map, printed,
     report::{Ack, Feed, Report},
 };
 
@@ -138,26 +138,29 @@ impl Live {
         status
     }
 
-    /// Whether the printer shows this print, running or over.
+    /// Whether the printer shows this print, running or over: by its number, or where it tells none by its name.
     pub(crate) fn is_ours(&self, ours: &Ours) -> bool {
-        let told = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty() && text != "0");
-        match ours.id {
-            Some(id) if told(&self.report.task_id) => {
-                self.report.task_id.as_ref().and_then(|told| told.parse().ok()) == Some(id)
-            }
-            Some(_) => false,
-            None => {
+        match (ours.id, self.task()) {
+            (Some(id), Some(task)) => task.parse() == Ok(id),
+            (Some(_), None) => printed::may_be(&self.report, &ours.path),
+            (None, _) => {
                 self.report.gcode_file.as_ref().is_some_and(|file| file.trim_start_matches('/') == ours.path)
             }
         }
     }
 
+    /// The printer's own number of the job, if it tells one.
+    fn task(&self) -> Option<&str> {
+        self.report.task_id.as_deref().filter(|task| !task.is_empty() && *task != "0")
+    }
+
     /// Whether the printer shows this print as begun. `was_over` tells that it showed one that looks the same as over
-    /// before it was told: plain G-code has no number.
+    /// before it was told: plain G-code has no number. A project that is known by its name alone may be over since an
+    /// earlier print of it, which a printer can name before it says so: it has begun only while it is at work.
     pub(crate) fn has_begun(&self, ours: &Ours, was_over: bool) -> bool {
         let is_at_work = match self.state() {
             "PREPARE" | "SLICING" | "RUNNING" | "PAUSE" => true,
-            "FINISH" => !was_over,
+            "FINISH" => !was_over && (ours.id.is_none() || self.task().is_some()),
             _ => false,
         };
         is_at_work && self.is_ours(ours)
@@ -182,7 +185,7 @@ impl Live {
     /// Job events from a status. Another number of the printer's own is another job, also of the same file.
     pub(crate) fn observe(&mut self, status: &PrinterStatus) -> Vec<JobEvent> {
         let mut events = Vec::new();
-        let task = self.report.task_id.clone().filter(|task| !task.is_empty() && task != "0");
+        let task = self.task().map(String::from);
         if status.phase.has_job() {
             if let (Some(before), Some(now)) = (&self.task, &task)
                 && before != now
@@ -227,6 +230,26 @@ mod tests {
         assert_eq!(has_begun(over), [false, true]);
         assert_eq!(has_begun(br#"{"print":{"msg":1,"gcode_state":"PREPARE"}}"#), [true, true]);
         assert_eq!(has_begun(br#"{"print":{"msg":1,"gcode_file":"b.gcode"}}"#), [false, false]);
+    }
+
+    #[test]
+    fn project_of_a_printer_that_tells_no_numbers_has_begun_by_its_name_but_not_by_its_end() {
+        for task in ["\"task_id\":\"0\"", "\"task_id\":\"\"", "\"x\":0"] {
+            let ours = Ours { id: Some(77), path: "jobs/A cube.gcode.3mf".into() };
+            let mut live = Live::new(None, 1 << 20);
+            let mut has_begun = |state: &str, name: &str| {
+                let message = alloc::format!(
+                    r#"{{"print":{{"msg":0,"gcode_state":"{state}","subtask_name":"{name}",{task}}}}}"#
+                );
+                live.begin_message();
+                live.take_piece(message.as_bytes());
+                live.end_message();
+                live.has_begun(&ours, false)
+            };
+            assert!(!has_begun("FINISH", "A_cube") && !has_begun("FAILED", "A_cube"), "{task}");
+            assert!(has_begun("PREPARE", "A_cube") && has_begun("RUNNING", "A_cube"), "{task}");
+            assert!(!has_begun("RUNNING", "another"), "{task}");
+        }
     }
 
     #[test]
