@@ -167,7 +167,12 @@ impl<N: Net> Bambu<N> {
             }
             // It repeats the order and nothing else, and shows why among its health messages, maybe since an earlier one.
             if reply == Some(&Reply::Bare) && live.errors().is_unsigned {
-                return Some(End::Refused(codes::blocked(operation)));
+                let error = codes::blocked(operation);
+                // What it shows may speak of an earlier order, and this one be carried out.
+                return Some(End::Refused(match before.is_unsigned {
+                    true => error.with_retry(Retry::ReadFirst),
+                    false => error,
+                }));
             }
             let is_taken = reply == Some(&Reply::Taken);
             if shows.is_some_and(|shows| shows(live)) && (!was_shown || is_taken) {
@@ -195,6 +200,12 @@ impl<N: Net> Bambu<N> {
             done = self.until_or(left(DROPPED), is_done).await;
             let is_answered = self.with_live(|live| live.answers) != answers;
             let is_bare = self.with_live(|live| live.desk.replied(number) == Some(&Reply::Bare));
+            // A print may begin long after it was ordered: of one that has not, nobody can say that it never will.
+            if done.is_none() && is_answered && operation == "start" {
+                return Err(Error::new(ErrorKind::Unconfirmed, operation).with_detail(
+                    "the printer answers questions and not this order; it is slow, or its developer mode is off",
+                ));
+            }
             if done.is_none() && is_answered && is_control && !is_bare {
                 return Err(codes::blocked(operation).with_retry(Retry::ReadFirst).with_detail(
                     "the printer answers questions and drops this order; see its developer mode",
