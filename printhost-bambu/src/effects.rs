@@ -10,7 +10,7 @@ use crate::{
     Bambu, codes,
     desk::{Lost, Reply},
     live::Live,
-    wire::orders::{Order, get_version},
+    wire::orders::{Order, get_version, push_all},
 };
 
 /// Printers answer within a tenth of a second. After this silence the printer is asked something that it answers to everybody.
@@ -19,6 +19,8 @@ const ASK_AFTER: Duration = Duration::from_millis(2500);
 const DROPPED: Duration = Duration::from_millis(4500);
 /// A printer that has answered nothing at all by now still tells what it does and takes no orders any more.
 const DEAF: Duration = Duration::from_secs(10);
+/// How long everything may take that was asked for.
+const WHOLE: Duration = Duration::from_secs(2);
 /// How long the effect of an order may take that the printer has received.
 pub(crate) const TO_SHOW: Duration = Duration::from_secs(10);
 /// How long another connection may take after the one that carried an order has ended, and then its effect.
@@ -108,6 +110,17 @@ impl<N: Net> Bambu<N> {
                 Err(error)
             }
         }
+    }
+
+    /// Asks for everything, so that what somebody has just begun at the screen is known: changes are told a second or two
+    /// late. It is work for small printers, and for where something would move otherwise.
+    pub(crate) async fn refresh_all(&self, operation: &'static str) -> Result<()> {
+        self.admit(operation).await?;
+        let before = self.with_live(|live| live.wholes);
+        let _asked = self.send(operation, &push_all(), false)?;
+        let _ = self.until_or(WHOLE, |live| (live.wholes != before).then_some(())).await;
+        // Some may never call a report a whole one; this they answer in any case.
+        self.refresh(operation).await
     }
 
     /// Lets the connection be made anew.

@@ -45,7 +45,7 @@ impl<N: Net> Bambu<N> {
         self.with_live(|live| free_for_a_job(operation, live, now))?;
         Box::pin(self.must_be_there(operation, path.as_str())).await?;
         // That may have taken a while.
-        self.refresh(operation).await?;
+        self.refresh_all(operation).await?;
         let id = self.fresh_id();
         let begun = Box::pin(self.begin(operation, path, options, id)).await;
         // What may still begin stays known.

@@ -49,6 +49,8 @@ pub(crate) struct Live {
     pub(crate) synced: bool,
     /// Counts messages.
     pub(crate) heard: u32,
+    /// Counts whole reports.
+    pub(crate) wholes: u32,
     /// Counts answers to the question what the printer is made of.
     pub(crate) answers: u32,
     /// The connection is to be made anew, and why.
@@ -92,7 +94,10 @@ impl Live {
     pub(crate) fn end_message(&mut self) {
         self.heard = self.heard.wrapping_add(1);
         let Ok(told) = self.feed.end(&mut self.report) else { return };
-        self.is_whole |= told.report.is_some_and(|report| report.full);
+        if told.report.is_some_and(|report| report.full) {
+            self.is_whole = true;
+            self.wholes = self.wholes.wrapping_add(1);
+        }
         if told.versions {
             self.answers = self.answers.wrapping_add(1);
         }

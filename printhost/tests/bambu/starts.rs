@@ -37,6 +37,29 @@ async fn printer_with_a_job_is_not_told_to_start_another() {
     assert_eq!(sim.prints_started(), 1);
 }
 
+/// What changes is told seldom, and everything when it is asked for.
+#[tokio::test]
+async fn job_that_was_begun_at_the_screen_a_moment_ago_is_seen_by_a_start() {
+    for model in [BambuModel::P1s, BambuModel::X1c] {
+        let config = BambuConfig::new(model).time_scale(20.0).report_every(Duration::from_secs(3600));
+        let sim = BambuSim::start(config).await.unwrap();
+        let host = host(&sim);
+        sim.put_file("theirs.gcode.3mf", &three_mf(&gcode(2000)));
+        sim.put_file("ours.gcode.3mf", &three_mf(&gcode(2000)));
+        on(&host, async {
+            host.connect().await.unwrap();
+            assert!(sim.start_print("theirs.gcode.3mf"));
+            while !matches!(sim.state_text(), "PREPARE" | "RUNNING") {
+                tokio::task::yield_now().await;
+            }
+            let error = host.start("ours.gcode.3mf").await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Conflict, "{model:?}: {error}");
+        })
+        .await;
+        assert!(told(&sim, "print").is_empty(), "{model:?}");
+    }
+}
+
 /// A printer that shows a print a second after it was told to begin.
 async fn slow() -> BambuSim {
     let config = BambuConfig::new(BambuModel::P1s).report_every(Duration::from_millis(100));
