@@ -117,8 +117,9 @@ impl<N: Net> Bambu<N> {
     pub(crate) async fn refresh_all(&self, operation: &'static str) -> Result<()> {
         self.admit(operation).await?;
         let before = self.with_live(|live| live.wholes);
-        let _asked = self.send(operation, &push_all(), false)?;
+        let asked = self.send(operation, &push_all(), false)?;
         let _ = self.until_or(WHOLE, |live| (live.wholes != before).then_some(())).await;
+        drop(asked);
         // Some may never call a report a whole one; this they answer in any case.
         self.refresh(operation).await
     }

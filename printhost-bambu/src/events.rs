@@ -143,6 +143,7 @@ impl<N: Net> Bambu<N> {
                 live.end_message();
                 self.publish(live);
             }),
+            Message::Skipped(_) => self.change(|live| live.missed = true),
             _ => {}
         }
         Ok(())
@@ -152,7 +153,7 @@ impl<N: Net> Bambu<N> {
     pub(crate) fn publish(&self, live: &mut crate::live::Live) {
         if live.synced {
             let status = live.status();
-            let events = live.observe(&status);
+            let events = live.observe(&status, self.net.parts().clock().now());
             events.into_iter().for_each(|event| self.bus.publish_job(event));
             self.bus.publish_status(status);
         }

@@ -35,6 +35,17 @@ impl Errors {
     }
 }
 
+/// A report in which a job begins or ends, and what it said of that.
+#[derive(Debug)]
+struct Turn {
+    status: PrinterStatus,
+    task: Option<String>,
+    state: String,
+    /// The how manyth report it was.
+    report: u32,
+    since: Duration,
+}
+
 /// What is known of the printer.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
@@ -49,6 +60,10 @@ pub(crate) struct Live {
     pub(crate) synced: bool,
     /// Counts messages.
     pub(crate) heard: u32,
+    /// A report came that could not be read: what has changed is not known, until everything is told.
+    pub(crate) missed: bool,
+    /// Counts reports.
+    reports: u32,
     /// Counts whole reports.
     pub(crate) wholes: u32,
     /// Counts answers to the question what the printer is made of.
@@ -61,6 +76,9 @@ pub(crate) struct Live {
     /// The model, as far as the printer's own word for it does not count.
     configured: Option<Model>,
     jobs: JobTracker,
+    /// Whether the followed job goes on.
+    is_at_work: bool,
+    turn: Option<Turn>,
     /// The printer's own number of the job that is followed.
     task: Option<String>,
     wakers: Vec<Waker>,
@@ -77,7 +95,8 @@ impl Live {
         self.desk.begin();
         self.feed.begin();
         self.report = Report::default();
-        (self.is_whole, self.synced, self.renew) = (false, false, None);
+        (self.is_whole, self.missed, self.synced, self.renew) = (false, false, false, None);
+        self.turn = None;
     }
 
     /// A message begins.
@@ -90,12 +109,16 @@ impl Live {
         self.feed.piece(bytes);
     }
 
-    /// It has ended. One that cannot be read is passed over.
+    /// It has ended. One that cannot be read is passed over, and remembered as [`Self::missed`].
     pub(crate) fn end_message(&mut self) {
         self.heard = self.heard.wrapping_add(1);
-        let Ok(told) = self.feed.end(&mut self.report) else { return };
+        let Ok(told) = self.feed.end(&mut self.report) else {
+            self.missed = true;
+            return;
+        };
+        self.reports = self.reports.wrapping_add(told.report.is_some().into());
         if told.report.is_some_and(|report| report.full) {
-            self.is_whole = true;
+            (self.is_whole, self.missed) = (true, false);
             self.wholes = self.wholes.wrapping_add(1);
         }
         if told.versions {
@@ -187,10 +210,53 @@ impl Live {
         }
     }
 
-    /// Job events from a status. Another number of the printer's own is another job, also of the same file.
-    pub(crate) fn observe(&mut self, status: &PrinterStatus) -> Vec<JobEvent> {
+    /// Job events from a status at a time. That a job begins or ends is told one report later, or by [`Self::settle`]:
+    /// printers may tell its number, or the reason of its end, in the next one.
+    pub(crate) fn observe(&mut self, status: &PrinterStatus, now: Duration) -> Vec<JobEvent> {
         let mut events = Vec::new();
+        if let Some(turn) = self.turn.take_if(|turn| turn.report != self.reports) {
+            let still_begins = turn.status.phase.has_job() && status.phase.has_job();
+            if still_begins || turn.state == self.state() {
+                return self.follow(status, self.task().map(String::from));
+            }
+            events = self.follow(&turn.status, turn.task);
+        }
+        let begins_or_ends = match self.is_at_work {
+            true => !status.phase.has_job() && !status.phase.leaves_job_open(),
+            false => status.phase.has_job(),
+        };
         let task = self.task().map(String::from);
+        if !begins_or_ends {
+            events.extend(self.follow(status, task));
+        } else if self.turn.is_none() {
+            let mut turned = PrinterStatus::default();
+            (turned.phase, turned.fault, turned.job) = (status.phase, status.fault.clone(), status.job.clone());
+            let state = self.state().into();
+            self.turn = Some(Turn { status: turned, task, state, report: self.reports, since: now });
+        }
+        events
+    }
+
+    /// Since when it is not told that a job begins or ends.
+    pub(crate) fn turned(&self) -> Option<Duration> {
+        self.turn.as_ref().map(|turn| turn.since)
+    }
+
+    /// What was to be told one report later, which has not come.
+    pub(crate) fn settle(&mut self) -> Vec<JobEvent> {
+        self.turn = None;
+        let status = self.status();
+        self.catch_up(&status)
+    }
+
+    /// Job events from a status, at once.
+    pub(crate) fn catch_up(&mut self, status: &PrinterStatus) -> Vec<JobEvent> {
+        self.follow(status, self.task().map(String::from))
+    }
+
+    /// Another number of the printer's own is another job, also of the same file.
+    fn follow(&mut self, status: &PrinterStatus, task: Option<String>) -> Vec<JobEvent> {
+        let mut events = Vec::new();
         if status.phase.has_job() {
             if let (Some(before), Some(now)) = (&self.task, &task)
                 && before != now
@@ -200,6 +266,9 @@ impl Live {
             self.task = task;
         }
         events.extend(self.jobs.observe(status));
+        if !status.phase.leaves_job_open() {
+            self.is_at_work = status.phase.has_job();
+        }
         events
     }
 
@@ -273,5 +342,73 @@ mod tests {
                 alloc::format!(r#"{{"print":{{"msg":1,"gcode_state":"{state}","print_type":"system"}}}}"#);
             assert!(!told(message.as_bytes()), "{state}");
         }
+    }
+
+    fn told(live: &mut Live, message: &str) -> Vec<JobEvent> {
+        live.begin_message();
+        live.take_piece(message.as_bytes());
+        live.end_message();
+        let status = live.status();
+        live.observe(&status, Duration::ZERO)
+    }
+
+    /// A printer that does nothing, and has done another job before.
+    fn idle() -> Live {
+        let mut live = Live::new(None, 1 << 20);
+        let message = r#"{"print":{"msg":0,"gcode_state":"FINISH","task_id":"7","subtask_name":"old"}}"#;
+        assert_eq!(told(&mut live, message), []);
+        live
+    }
+
+    #[test]
+    fn job_whose_number_comes_in_a_later_report_begins_once() {
+        let mut live = idle();
+        assert_eq!(told(&mut live, r#"{"print":{"msg":1,"gcode_state":"PREPARE"}}"#), []);
+        // An answer is no report, and changes nothing.
+        assert_eq!(told(&mut live, r#"{"print":{"command":"pause","sequence_id":"1","result":"success"}}"#), []);
+        let began = told(&mut live, r#"{"print":{"msg":1,"task_id":"8","subtask_name":"new"}}"#);
+        assert_eq!(began, [JobEvent::Started { path: Some("new.gcode.3mf".into()) }]);
+        assert_eq!(told(&mut live, r#"{"print":{"msg":1,"gcode_state":"RUNNING"}}"#), []);
+        let other = told(&mut live, r#"{"print":{"msg":1,"task_id":"9","subtask_name":"another"}}"#);
+        assert_eq!(other, [JobEvent::Ended, JobEvent::Started { path: Some("another.gcode.3mf".into()) }]);
+    }
+
+    #[test]
+    fn end_whose_reason_comes_in_a_later_report_is_told_with_it() {
+        for (error, end) in [
+            ("50348044", JobEvent::Cancelled),
+            ("83935248", JobEvent::Failed { reason: Some("0500_C010".into()) }),
+        ] {
+            let mut live = idle();
+            told(&mut live, r#"{"print":{"msg":1,"gcode_state":"RUNNING","task_id":"8","mc_percent":100}}"#);
+            told(&mut live, r#"{"print":{"msg":1,"bed_temper":20}}"#);
+            assert_eq!(told(&mut live, r#"{"print":{"msg":1,"gcode_state":"FAILED"}}"#), []);
+            let told = told(&mut live, &alloc::format!(r#"{{"print":{{"msg":1,"print_error":{error}}}}}"#));
+            assert_eq!(told, [end]);
+        }
+    }
+
+    #[test]
+    fn end_is_told_also_when_the_next_job_begins_or_nothing_more_is_heard() {
+        let mut live = idle();
+        told(&mut live, r#"{"print":{"msg":1,"gcode_state":"RUNNING","task_id":"8"}}"#);
+        told(&mut live, r#"{"print":{"msg":1,"bed_temper":20}}"#);
+        assert_eq!(told(&mut live, r#"{"print":{"msg":1,"gcode_state":"FINISH"}}"#), []);
+        let ended = told(&mut live, r#"{"print":{"msg":1,"gcode_state":"PREPARE","task_id":"9"}}"#);
+        assert_eq!(ended, [JobEvent::Finished]);
+        assert!(live.turned().is_some());
+        assert_eq!(live.settle(), [JobEvent::Started { path: Some("old.gcode.3mf".into()) }]);
+        assert!(live.turned().is_none() && live.settle().is_empty());
+    }
+
+    #[test]
+    fn report_that_cannot_be_read_is_missed_until_everything_is_told() {
+        let mut live = idle();
+        told(&mut live, r#"{"print":{"msg":1,"gcode_state":"RUNN"#);
+        assert!(live.missed);
+        told(&mut live, r#"{"print":{"msg":1,"bed_temper":20}}"#);
+        assert!(live.missed);
+        told(&mut live, r#"{"print":{"msg":0,"gcode_state":"RUNNING"}}"#);
+        assert!(!live.missed);
     }
 }
