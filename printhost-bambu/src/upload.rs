@@ -16,8 +16,8 @@ use crate::{
 };
 
 impl<N: Net> Bambu<N> {
-    /// Stores under another name first where the printer can rename, so that nothing partial ever has the file's own; then
-    /// compares the size, and only then starts.
+    /// Stores under another name first where the printer can rename, so that nothing partial ever has the file's own, nor
+    /// anything that was not looked at; then gives it its name, and only then starts.
     pub(crate) async fn store<R: Read + ?Sized>(&self, upload: Upload<'_, R>) -> Result<Uploaded> {
         let operation = "upload";
         let path = RemotePath::parse(upload.path).map_err(|e| e.in_operation(operation))?;
@@ -43,19 +43,20 @@ impl<N: Net> Bambu<N> {
             if !path.folder().is_empty() {
                 files.make_dirs(path.folder()).await?;
             }
-            match upload.if_exists {
-                IfExists::Replace => Box::pin(files.ftp.replace(path.as_str(), &mut body, upload.len)).await,
-                _ => Box::pin(files.ftp.create(path.as_str(), &mut body, upload.len)).await,
+            let replaces = upload.if_exists == IfExists::Replace;
+            let staged = Box::pin(files.ftp.stage(path.as_str(), &mut body, upload.len, replaces)).await?;
+            let sha1 = body.finish().map(Into::into);
+            let verified = Box::pin(verify(&mut files, &staged.name, upload.len, sha1)).await?;
+            if replaces && staged.is_partial {
+                // Somebody may have begun to print the older one meanwhile.
+                if let Err(error) = self.must_not_print(operation, path.as_str()).await {
+                    return Err(Box::pin(files.ftp.abandon(&staged, error)).await);
+                }
             }
+            Box::pin(files.ftp.publish(path.as_str(), &staged, replaces)).await?;
+            Ok(verified)
         };
-        let stored = Box::pin(stored).await.map_err(|e| e.in_operation(operation));
-        let verified = match stored {
-            Ok(_) => {
-                let sha1 = body.finish().map(Into::into);
-                Box::pin(verify(&mut files, path.as_str(), upload.len, sha1)).await
-            }
-            Err(e) => Err(e),
-        };
+        let verified = Box::pin(stored).await.map_err(|e| e.in_operation(operation));
         files.close().await;
         let mut uploaded = Uploaded::new(path.as_str(), upload.len, verified?);
         if upload.then == Then::Print {
@@ -77,12 +78,16 @@ async fn verify<N: Net>(
     sha1: Option<[u8; 20]>,
 ) -> Result<Verified> {
     let operation = "upload";
+    let open = |e: Error| match path.ends_with(PARTIAL) {
+        true => e.in_operation(operation),
+        false => e.in_operation(operation).unconfirmed(),
+    };
     let corrupted = |what: &str| Error::new(ErrorKind::Corrupted, operation).with_detail(what);
     let error = match files.ftp.size(path).await {
         Ok(size) if size != len => corrupted("the size is another one"),
         Err(e) if e.kind() == ErrorKind::NotFound => return Err(corrupted("the printer has not kept it")),
-        // It was stored; whether nobody can say how much of it.
-        Err(e) if e.kind() != ErrorKind::Unsupported => return Err(e.in_operation(operation).unconfirmed()),
+        // Something was stored, nobody can say how much of it; and it may have its name already.
+        Err(e) if e.kind() != ErrorKind::Unsupported => return Err(open(e)),
         size => {
             let Some(ours) = sha1 else {
                 return Ok(if size.is_ok() { Verified::Size } else { Verified::No });
@@ -92,7 +97,7 @@ async fn verify<N: Net>(
                 .ftp
                 .retrieve(path, &mut content)
                 .await
-                .map_err(|e| e.in_operation(operation).unconfirmed())?;
+                .map_err(open)?;
             if <[u8; 20]>::from(content.finish()) == ours {
                 return Ok(Verified::ReadBack(ours));
             }
