@@ -35,7 +35,11 @@ pub(crate) struct Ticket<'a, N: Net> {
 
 impl<N: Net> Drop for Ticket<'_, N> {
     fn drop(&mut self) {
-        self.host.with_live(|live| live.desk.forget(self.number));
+        self.host.with_live(|live| {
+            if live.desk.forget(self.number, self.host.outbox.len()) {
+                let _ = self.host.outbox.try_receive();
+            }
+        });
     }
 }
 
@@ -177,7 +181,7 @@ impl<N: Net> Bambu<N> {
             }
             let reply = live.desk.replied(number);
             if let Some(Reply::Refused { code, reason }) = reply {
-                return Some(End::Refused(codes::refused(operation, *code, reason)));
+                return Some(End::Refused(codes::refused(operation, *code, &self.config.code.redact(reason))));
             }
             // It repeats the order and nothing else, and shows why among its health messages, maybe since an earlier one.
             if reply == Some(&Reply::Bare) && live.errors().is_unsigned {
