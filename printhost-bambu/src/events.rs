@@ -142,6 +142,7 @@ impl<N: Net> Bambu<N> {
                 false => Poll::Pending,
             })
             .await;
+            self.change(|_| {});
         }
     }
 

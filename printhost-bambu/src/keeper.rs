@@ -9,7 +9,8 @@ use printhost_net::Net;
 
 use crate::{
     Bambu,
-    wire::orders::{get_version, push_all},
+    live::Live,
+    wire::orders::{Order, get_version, push_all},
 };
 
 /// How long the first whole report may take; it is asked for twice meanwhile.
@@ -95,7 +96,7 @@ impl<N: Net> Bambu<N> {
     }
 
     async fn learn_everything(&self) -> Result<()> {
-        let is_whole = |live: &mut crate::live::Live| live.is_whole.then_some(());
+        let is_whole = |live: &mut Live| live.is_whole.then_some(());
         for _ in 0..2 {
             self.tell(get_version()).await?;
             self.tell(push_all()).await?;
@@ -112,10 +113,11 @@ impl<N: Net> Bambu<N> {
     }
 
     /// Sends an order of the connection's own, and does not wait for an answer.
-    async fn tell(&self, order: crate::wire::orders::Order) -> Result<()> {
+    async fn tell(&self, order: Order) -> Result<()> {
         let ticket = self.send("run", &order, true)?;
-        let handed = self.until_or(ANSWERS, |live| live.desk.is_handed(ticket.number).then_some(()));
-        match handed.await {
+        // Until it is taken, it could be taken back.
+        let is_sent = |live: &mut Live| live.desk.is_handed(ticket.number) && self.outbox.is_empty();
+        match self.until_or(ANSWERS, |live| is_sent(live).then_some(())).await {
             Some(()) => Ok(()),
             None => Err(Error::new(ErrorKind::Timeout, "run").with_detail("the connection takes nothing")),
         }
