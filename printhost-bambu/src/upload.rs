@@ -11,13 +11,16 @@ use printhost_net::{Net, ftp::PARTIAL};
 use sha1::Sha1;
 
 use crate::{
-    Bambu,
+    Bambu, StartOptions,
     files::{Files, There},
+    jobs::is_project,
+    plates::Scanned,
 };
 
 impl<N: Net> Bambu<N> {
     /// Stores under another name first where the printer can rename, so that nothing partial ever has the file's own, nor
-    /// anything that was not looked at; then gives it its name, and only then starts.
+    /// anything that was not looked at; then gives it its name, and only then starts: the only plate of a project there is,
+    /// and none where there are others.
     pub(crate) async fn store<R: Read + ?Sized>(&self, upload: Upload<'_, R>) -> Result<Uploaded> {
         let operation = "upload";
         let path = RemotePath::parse(upload.path).map_err(|e| e.in_operation(operation))?;
@@ -32,7 +35,8 @@ impl<N: Net> Bambu<N> {
         if upload.if_exists == IfExists::Replace {
             self.must_not_print(operation, path.as_str()).await?;
         }
-        let mut body = Hashed::<_, Sha1>::when(upload.verify == Verify::ReadBack, upload.body);
+        let mut scanned = Scanned::new(upload.body);
+        let mut body = Hashed::<_, Sha1>::when(upload.verify == Verify::ReadBack, &mut scanned);
         let mut files = Box::pin(self.open_files(operation)).await?;
         let stored = async {
             match files.there(path.as_str()).await? {
@@ -60,8 +64,15 @@ impl<N: Net> Bambu<N> {
         files.close().await;
         let mut uploaded = Uploaded::new(path.as_str(), upload.len, verified?);
         if upload.then == Then::Print {
-            let options = crate::StartOptions::default();
-            uploaded.started = match Box::pin(self.start_with(path.as_str(), &options)).await {
+            let started = async {
+                let mut options = StartOptions::default();
+                if is_project(path.name()) {
+                    // A printer that is told another one takes the order, and hangs.
+                    options.plate = scanned.plates.only("start")?;
+                }
+                self.start_with(path.as_str(), &options).await
+            };
+            uploaded.started = match Box::pin(started).await {
                 Ok(outcome) => Started::Yes(outcome.confirmation),
                 Err(e) => Started::No(e),
             };

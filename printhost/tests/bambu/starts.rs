@@ -189,6 +189,33 @@ async fn start_whose_answer_is_lost_is_settled_by_reading_and_begins_once() {
     }
 }
 
+#[tokio::test]
+async fn only_plate_is_printed_after_its_upload_whatever_its_number_and_none_of_several() {
+    let sim = sim(BambuModel::P1s).await;
+    let host = host(&sim);
+    let no_plate = three_mf_of(&[]);
+    let two = three_mf_of(&[(1, &gcode(10)), (2, &gcode(10))]);
+    let third = three_mf_of(&[(3, &gcode(2000))]);
+    on(&host, async {
+        let print = async |path: &str, file: &[u8]| {
+            let mut body = file;
+            let upload = Upload::new(path, file.len() as u64, &mut body).and_print();
+            host.upload(upload).await.unwrap().started
+        };
+        for (path, file, names) in
+            [("none.gcode.3mf", &no_plate, "no plate"), ("two.gcode.3mf", &two, "1, 2")]
+        {
+            let Started::No(error) = print(path, file).await else { panic!("{path} was started") };
+            assert_eq!((error.kind(), error.retry()), (ErrorKind::InvalidInput, Retry::Never), "{error}");
+            assert!(error.detail().unwrap().contains(names), "{error}");
+        }
+        assert!(told(&sim, "print").is_empty());
+        assert!(matches!(print("third.gcode.3mf", &third).await, Started::Yes(_)));
+    })
+    .await;
+    assert_eq!(sim.latest_print(), ("third.gcode.3mf".into(), "Metadata/plate_3.gcode".into()));
+}
+
 /// A printer that is told a plate which is not there answers, and does nothing for ever.
 #[tokio::test(flavor = "multi_thread")]
 async fn start_that_never_begins_is_unconfirmed_and_sent_once() {
