@@ -181,7 +181,11 @@ impl<N: Net> Bambu<N> {
             }
             let reply = live.desk.replied(number);
             if let Some(Reply::Refused { code, reason }) = reply {
-                return Some(End::Refused(codes::refused(operation, *code, &self.config.code.redact(reason))));
+                return Some(End::Refused(codes::refused(
+                    operation,
+                    *code,
+                    &self.config.code.redact(reason),
+                )));
             }
             // It repeats the order and nothing else, and shows why among its health messages, maybe since an earlier one.
             if reply == Some(&Reply::Bare) && live.errors().is_unsigned {

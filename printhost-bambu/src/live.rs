@@ -3,7 +3,7 @@
 use alloc::{string::String, vec::Vec};
 use core::{task::Waker, time::Duration};
 
-use printhost_core::{Error, JobEvent, JobTracker, PrinterStatus};
+use printhost_core::{Error, JobEvent, JobTracker, Phase, PrinterStatus};
 
 use crate::{
     Model, codes,
@@ -38,9 +38,11 @@ impl Errors {
 /// A report in which a job begins or ends, and what it said of that.
 #[derive(Debug)]
 struct Turn {
-    status: PrinterStatus,
+    phase: Phase,
+    fault: Option<String>,
     task: Option<String>,
-    state: String,
+    /// The printer calls it failed, whatever that is.
+    fails: bool,
     /// The how manyth report it was.
     report: u32,
     since: Duration,
@@ -214,25 +216,28 @@ impl Live {
     /// printers may tell its number, or the reason of its end, in the next one.
     pub(crate) fn observe(&mut self, status: &PrinterStatus, now: Duration) -> Vec<JobEvent> {
         let mut events = Vec::new();
+        let task = self.task().map(String::from);
+        let fails = self.state() == "FAILED";
         if let Some(turn) = self.turn.take_if(|turn| turn.report != self.reports) {
-            let still_begins = turn.status.phase.has_job() && status.phase.has_job();
-            if still_begins || turn.state == self.state() {
-                return self.follow(status, self.task().map(String::from));
+            let still_begins = turn.phase.has_job() && status.phase.has_job();
+            if still_begins || turn.phase == status.phase || (turn.fails && fails) {
+                return self.follow(status, task);
             }
-            events = self.follow(&turn.status, turn.task);
+            // It was over before the rest of it came.
+            let mut turned = PrinterStatus::default();
+            (turned.phase, turned.fault) = (turn.phase, turn.fault);
+            turned.job = status.job.clone().filter(|_| turn.phase.has_job());
+            events = self.follow(&turned, turn.task);
         }
         let begins_or_ends = match self.is_at_work {
             true => !status.phase.has_job() && !status.phase.leaves_job_open(),
             false => status.phase.has_job(),
         };
-        let task = self.task().map(String::from);
         if !begins_or_ends {
             events.extend(self.follow(status, task));
         } else if self.turn.is_none() {
-            let mut turned = PrinterStatus::default();
-            (turned.phase, turned.fault, turned.job) = (status.phase, status.fault.clone(), status.job.clone());
-            let state = self.state().into();
-            self.turn = Some(Turn { status: turned, task, state, report: self.reports, since: now });
+            let (phase, fault) = (status.phase, status.fault.clone());
+            self.turn = Some(Turn { phase, fault, task, fails, report: self.reports, since: now });
         }
         events
     }
@@ -365,7 +370,10 @@ mod tests {
         let mut live = idle();
         assert_eq!(told(&mut live, r#"{"print":{"msg":1,"gcode_state":"PREPARE"}}"#), []);
         // An answer is no report, and changes nothing.
-        assert_eq!(told(&mut live, r#"{"print":{"command":"pause","sequence_id":"1","result":"success"}}"#), []);
+        assert_eq!(
+            told(&mut live, r#"{"print":{"command":"pause","sequence_id":"1","result":"success"}}"#),
+            []
+        );
         let began = told(&mut live, r#"{"print":{"msg":1,"task_id":"8","subtask_name":"new"}}"#);
         assert_eq!(began, [JobEvent::Started { path: Some("new.gcode.3mf".into()) }]);
         assert_eq!(told(&mut live, r#"{"print":{"msg":1,"gcode_state":"RUNNING"}}"#), []);

@@ -104,11 +104,7 @@ async fn verify<N: Net>(
                 return Ok(if size.is_ok() { Verified::Size } else { Verified::No });
             };
             let mut content = HashOnly::<Sha1>::new();
-            files
-                .ftp
-                .retrieve(path, &mut content)
-                .await
-                .map_err(open)?;
+            files.ftp.retrieve(path, &mut content).await.map_err(open)?;
             if <[u8; 20]>::from(content.finish()) == ours {
                 return Ok(Verified::ReadBack(ours));
             }
