@@ -24,7 +24,7 @@ pub(crate) fn blocked(operation: &'static str) -> Error {
         .with_detail("the printer takes signed orders only, unless its developer mode is on")
 }
 
-/// The printer refuses an order.
+/// The printer refuses an order, for a reason without secrets in it.
 pub(crate) fn refused(operation: &'static str, code: Option<u32>, reason: &str) -> Error {
     if code.is_some_and(|code| UNSIGNED.contains(&code)) || reason.contains("verify failed") {
         return blocked(operation);

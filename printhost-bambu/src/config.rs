@@ -22,6 +22,7 @@ pub struct Config {
     pub(crate) trust: Trust,
     pub(crate) model: Option<Model>,
     pub(crate) url_form: Option<UrlForm>,
+    pub(crate) only_encrypted: bool,
     pub(crate) mqtt_port: u16,
     pub(crate) ftps_port: u16,
 }
@@ -47,6 +48,7 @@ impl Config {
             trust,
             model: None,
             url_form: None,
+            only_encrypted: false,
             mqtt_port: Self::MQTT_PORT,
             ftps_port: Self::FTPS_PORT,
         }
@@ -61,6 +63,14 @@ impl Config {
     /// Naming files to the printer in this form, instead of that which its model is known to take.
     pub const fn with_url_form(mut self, form: UrlForm) -> Self {
         self.url_form = Some(form);
+        self
+    }
+
+    /// Never sending or reading files without encryption. An A1 or A1 mini is spoken to without it for some minutes when an
+    /// encrypted connection for a file fails, since some of its firmwares hang then; but whoever is in between can bring that
+    /// about, and read and change files. With this, files fail there instead.
+    pub const fn with_encrypted_files_only(mut self) -> Self {
+        self.only_encrypted = true;
         self
     }
 

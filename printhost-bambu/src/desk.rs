@@ -176,9 +176,14 @@ impl Desk {
         }
     }
 
-    /// Nobody waits for it any more: if it was not sent yet, it never is.
-    pub(crate) fn forget(&mut self, number: u32) {
+    /// Nobody waits for it any more: if it was not sent yet, it never is. Tells whether it is to be taken back from the
+    /// connection, which has not taken `left` of what it was given.
+    pub(crate) fn forget(&mut self, number: u32, left: usize) -> bool {
+        let is_left = |sent: &Sent| matches!(sent.stage, Stage::Handed(nth) if nth + left > self.handed);
+        let is_left = self.get(number).is_some_and(is_left);
         self.orders.retain(|sent| sent.number != number);
+        self.handed -= usize::from(is_left);
+        is_left
     }
 
     fn get(&self, number: u32) -> Option<&Sent> {
@@ -276,8 +281,23 @@ mod tests {
     #[test]
     fn forgotten_order_is_never_sent() {
         let (mut desk, number) = desk();
-        desk.forget(number);
+        assert!(!desk.forget(number, 0));
         desk.open();
         assert_eq!(desk.hand_over(), None);
+    }
+
+    #[test]
+    fn forgotten_order_is_taken_back_from_a_connection_that_is_stuck() {
+        let (mut desk, first) = desk();
+        desk.open();
+        let second = desk.put("pause", &steer("pause"), false).unwrap();
+        desk.hand_over();
+        desk.hand_over();
+        // The connection sends the first, and has the second before it.
+        assert!(!desk.forget(first, 1) && desk.forget(second, 1));
+        let third = desk.put("pause", &steer("pause"), false).unwrap();
+        desk.hand_over();
+        desk.end(Line::Down(None), 1);
+        assert!(!desk.lost(third).unwrap().may_have_come);
     }
 }

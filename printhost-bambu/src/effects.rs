@@ -10,7 +10,7 @@ use crate::{
     Bambu, codes,
     desk::{Lost, Reply},
     live::Live,
-    wire::orders::{Order, get_version},
+    wire::orders::{Order, get_version, push_all},
 };
 
 /// Printers answer within a tenth of a second. After this silence the printer is asked something that it answers to everybody.
@@ -19,6 +19,8 @@ const ASK_AFTER: Duration = Duration::from_millis(2500);
 const DROPPED: Duration = Duration::from_millis(4500);
 /// A printer that has answered nothing at all by now still tells what it does and takes no orders any more.
 const DEAF: Duration = Duration::from_secs(10);
+/// How long everything may take that was asked for.
+const WHOLE: Duration = Duration::from_secs(2);
 /// How long the effect of an order may take that the printer has received.
 pub(crate) const TO_SHOW: Duration = Duration::from_secs(10);
 /// How long another connection may take after the one that carried an order has ended, and then its effect.
@@ -33,7 +35,11 @@ pub(crate) struct Ticket<'a, N: Net> {
 
 impl<N: Net> Drop for Ticket<'_, N> {
     fn drop(&mut self) {
-        self.host.with_live(|live| live.desk.forget(self.number));
+        self.host.with_live(|live| {
+            if live.desk.forget(self.number, self.host.outbox.len()) {
+                let _ = self.host.outbox.try_receive();
+            }
+        });
     }
 }
 
@@ -110,6 +116,18 @@ impl<N: Net> Bambu<N> {
         }
     }
 
+    /// Asks for everything, so that what somebody has just begun at the screen is known: changes are told a second or two
+    /// late. It is work for small printers, and for where something would move otherwise.
+    pub(crate) async fn refresh_all(&self, operation: &'static str) -> Result<()> {
+        self.admit(operation).await?;
+        let before = self.with_live(|live| live.wholes);
+        let asked = self.send(operation, &push_all(), false)?;
+        let _ = self.until_or(WHOLE, |live| (live.wholes != before).then_some(())).await;
+        drop(asked);
+        // Some may never call a report a whole one; this they answer in any case.
+        self.refresh(operation).await
+    }
+
     /// Lets the connection be made anew.
     fn renew(&self, why: &Error) {
         self.change(|live| live.renew = Some(why.clone()));
@@ -163,11 +181,20 @@ impl<N: Net> Bambu<N> {
             }
             let reply = live.desk.replied(number);
             if let Some(Reply::Refused { code, reason }) = reply {
-                return Some(End::Refused(codes::refused(operation, *code, reason)));
+                return Some(End::Refused(codes::refused(
+                    operation,
+                    *code,
+                    &self.config.code.redact(reason),
+                )));
             }
             // It repeats the order and nothing else, and shows why among its health messages, maybe since an earlier one.
             if reply == Some(&Reply::Bare) && live.errors().is_unsigned {
-                return Some(End::Refused(codes::blocked(operation)));
+                let error = codes::blocked(operation);
+                // What it shows may speak of an earlier order, and this one be carried out.
+                return Some(End::Refused(match before.is_unsigned {
+                    true => error.with_retry(Retry::ReadFirst),
+                    false => error,
+                }));
             }
             let is_taken = reply == Some(&Reply::Taken);
             if shows.is_some_and(|shows| shows(live)) && (!was_shown || is_taken) {
@@ -195,6 +222,12 @@ impl<N: Net> Bambu<N> {
             done = self.until_or(left(DROPPED), is_done).await;
             let is_answered = self.with_live(|live| live.answers) != answers;
             let is_bare = self.with_live(|live| live.desk.replied(number) == Some(&Reply::Bare));
+            // A print may begin long after it was ordered: of one that has not, nobody can say that it never will.
+            if done.is_none() && is_answered && operation == "start" {
+                return Err(Error::new(ErrorKind::Unconfirmed, operation).with_detail(
+                    "the printer answers questions and not this order; it is slow, or its developer mode is off",
+                ));
+            }
             if done.is_none() && is_answered && is_control && !is_bare {
                 return Err(codes::blocked(operation).with_retry(Retry::ReadFirst).with_detail(
                     "the printer answers questions and drops this order; see its developer mode",

@@ -1,13 +1,13 @@
 //! The connection that brings reports and takes orders: the only one that a printer is given.
 
 use alloc::{boxed::Box, string::String};
-use core::{convert::Infallible, fmt::Write as _, pin::pin, time::Duration};
+use core::{convert::Infallible, fmt::Write as _, pin::pin, task::Poll, time::Duration};
 
 use embassy_futures::select::{Either3, select3};
 use printhost_core::{Clock as _, Entropy as _, Error, ErrorKind, Reconnect, Result};
 use printhost_net::{
     Net,
-    mqtt::{self, Login, Message, Options, Outbox},
+    mqtt::{self, Login, Message, Options},
 };
 
 use crate::{
@@ -36,7 +36,6 @@ impl<N: Net> Drop for Running<'_, N> {
 /// One connection. When it is dropped, orders on their way learn what became of them.
 pub(crate) struct Session<'a, N: Net> {
     host: &'a Bambu<N>,
-    pub(crate) outbox: Outbox,
     line: Line,
 }
 
@@ -48,8 +47,11 @@ impl<N: Net> Session<'_, N> {
 
 impl<N: Net> Drop for Session<'_, N> {
     fn drop(&mut self) {
-        let (line, left) = (core::mem::take(&mut self.line), self.outbox.len());
-        self.host.change(|live| live.desk.end(line, left));
+        let line = core::mem::take(&mut self.line);
+        self.host.change(|live| {
+            live.desk.end(line, self.host.outbox.len());
+            self.host.outbox.clear();
+        });
     }
 }
 
@@ -69,9 +71,9 @@ impl<N: Net> Bambu<N> {
         let (mut reconnect, mut drops) = (Reconnect::new(), Drops::default());
         loop {
             self.change(|live| live.begin());
-            let session = Session { host: self, outbox: Outbox::new(), line: Line::Stopped };
+            let session = Session { host: self, line: Line::Stopped };
             let begun = clock.now();
-            let Err(error) = Box::pin(self.session(&session)).await;
+            let Err(error) = Box::pin(self.session()).await;
             let dropped = drops.after(clock.now().saturating_sub(begun), &error);
             let (synced, renew) =
                 self.with_live(|live| (core::mem::take(&mut live.synced), live.renew.take().is_some()));
@@ -91,7 +93,7 @@ impl<N: Net> Bambu<N> {
     }
 
     /// One connection, to its end.
-    async fn session(&self, session: &Session<'_, N>) -> Result<Infallible> {
+    async fn session(&self) -> Result<Infallible> {
         let origin = self.config.mqtt();
         let mut random = [0; 8];
         self.net.parts().entropy().fill(&mut random);
@@ -105,8 +107,8 @@ impl<N: Net> Bambu<N> {
         let client = Box::pin(mqtt::connect(&self.net, &origin, &login, &listen, options))
             .await
             .map_err(|e| self.explain(e.in_operation("run")))?;
-        let client = Box::pin(client.run(&self.net, &tell, &session.outbox, |message| self.take(message)));
-        match select3(client, pin!(self.pump(session)), pin!(self.keep())).await {
+        let client = Box::pin(client.run(&self.net, &tell, &self.outbox, |message| self.take(message)));
+        match select3(client, pin!(self.pump()), pin!(self.keep())).await {
             Either3::First(end) | Either3::Second(end) | Either3::Third(end) => {
                 end.map_err(|e| e.in_operation("run"))
             }
@@ -123,13 +125,23 @@ impl<N: Net> Bambu<N> {
         }
     }
 
-    /// Fills the outbox from the desk.
-    async fn pump(&self, session: &Session<'_, N>) -> Result<Infallible> {
+    /// Gives the connection one order at a time, so that one that nobody waits for any more can be taken back.
+    async fn pump(&self) -> Result<Infallible> {
         loop {
-            core::future::poll_fn(|context| session.outbox.poll_ready_to_send(context)).await;
-            let text = self.until(|live| live.desk.hand_over()).await;
-            // There is room, and nobody else puts anything in.
-            let _ = session.outbox.try_send(text);
+            self.until(|live| {
+                let text = live.desk.hand_over()?;
+                // It is empty, and nobody else puts anything in.
+                let _ = self.outbox.try_send(text);
+                Some(())
+            })
+            .await;
+            self.change(|_| {});
+            // The client is polled before this and in the same task: whatever wakes it to take the text comes here, too.
+            core::future::poll_fn(|_| match self.outbox.is_empty() {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            })
+            .await;
             self.change(|_| {});
         }
     }
@@ -143,6 +155,7 @@ impl<N: Net> Bambu<N> {
                 live.end_message();
                 self.publish(live);
             }),
+            Message::Skipped(_) => self.change(|live| live.missed = true),
             _ => {}
         }
         Ok(())
@@ -152,7 +165,7 @@ impl<N: Net> Bambu<N> {
     pub(crate) fn publish(&self, live: &mut crate::live::Live) {
         if live.synced {
             let status = live.status();
-            let events = live.observe(&status);
+            let events = live.observe(&status, self.net.parts().clock().now());
             events.into_iter().for_each(|event| self.bus.publish_job(event));
             self.bus.publish_status(status);
         }

@@ -1,13 +1,14 @@
 //! Files, by FTP. A printer has one connection for them at a time; who comes second waits for the first to end.
 
 use alloc::{boxed::Box, string::String};
+use core::time::Duration;
 
 use embassy_sync::{blocking_mutex::raw::CriticalSectionRawMutex, mutex::MutexGuard};
 use embedded_io_async::Write;
-use printhost_core::{Error, ErrorKind, FileEntry, FileInfo, FilePage, Page, RemotePath, Result};
+use printhost_core::{Clock as _, Error, ErrorKind, FileEntry, FileInfo, FilePage, Page, RemotePath, Result};
 use printhost_net::{
     Net,
-    ftp::{EntryKind, Ftp, PARTIAL},
+    ftp::{EntryKind, Ftp, PARTIAL, Settings},
 };
 
 use crate::{Bambu, config::USER, printed, quirks::Learned};
@@ -25,12 +26,14 @@ pub(crate) enum There {
 pub(crate) struct Files<'a, N: Net> {
     pub(crate) ftp: Ftp<'a, N>,
     learned: MutexGuard<'a, CriticalSectionRawMutex, Learned>,
+    settings: Settings,
+    opened: Duration,
 }
 
 impl<N: Net> Files<'_, N> {
     /// Says goodbye, and keeps what was learned.
     pub(crate) async fn close(mut self) {
-        self.learned.is_clear = self.ftp.is_clear();
+        self.learned.learn(self.settings, self.ftp.is_clear(), self.opened);
         Box::pin(self.ftp.quit()).await;
     }
 
@@ -85,10 +88,11 @@ impl<N: Net> Bambu<N> {
     pub(crate) async fn open_files(&self, operation: &'static str) -> Result<Files<'_, N>> {
         self.config.check(operation)?;
         let learned = self.files.lock().await;
-        let settings = learned.settings(self.model());
+        let opened = self.net.parts().clock().now();
+        let settings = learned.settings(self.model(), self.config.only_encrypted, opened);
         let ftp = Ftp::connect(&self.net, self.config.ftps(), USER, &self.config.code, settings);
         let ftp = Box::pin(ftp).await.map_err(|e| e.in_operation(operation))?;
-        Ok(Files { ftp, learned })
+        Ok(Files { ftp, learned, settings, opened })
     }
 
     /// A file that is to be printed.

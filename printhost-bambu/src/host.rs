@@ -10,7 +10,7 @@ use printhost_core::{
     Capabilities, Command, EventBus, Events, FileInfo, FilePage, HostInfo, Memory, Outcome, Page, PrintHost,
     PrinterStatus, Result, Upload, Uploaded,
 };
-use printhost_net::Net;
+use printhost_net::{Net, mqtt::Outbox};
 
 use crate::{Config, Model, StartOptions, UrlForm, live::Live, quirks::Learned};
 
@@ -23,6 +23,8 @@ pub struct Bambu<N: Net> {
     pub(crate) config: Config,
     pub(crate) bus: EventBus,
     live: Mutex<CriticalSectionRawMutex, RefCell<Live>>,
+    /// What the connection is to send next: one order at most.
+    pub(crate) outbox: Outbox,
     /// Held while files are spoken of: one connection and one transfer at a time.
     pub(crate) files: AsyncMutex<CriticalSectionRawMutex, Learned>,
 }
@@ -36,6 +38,7 @@ impl<N: Net> Bambu<N> {
             config,
             bus: EventBus::new(),
             live: Mutex::new(RefCell::new(live)),
+            outbox: Outbox::new(),
             files: AsyncMutex::new(Learned::default()),
         }
     }

@@ -27,10 +27,11 @@ impl<N: Net> Bambu<N> {
     /// A project (`.3mf`) is started by its plate; any other file as plain G-code, for which the options do not count.
     /// [`ErrorKind::Conflict`] while the printer has a job, read before anything is sent: some firmwares end the job that is
     /// running when another one is started; [`ErrorKind::Busy`] while another start is under way, or half a minute after one
-    /// that was dropped. [`ErrorKind::NotFound`] when FTP shows no such file.
+    /// that was dropped or is [`ErrorKind::Unconfirmed`]. [`ErrorKind::NotFound`] when FTP shows no such file.
     ///
     /// `Confirmed` when the printer shows this very job as begun. It is sent once; when the printer does not show it within
-    /// half a minute and raises no error either, the outcome is [`ErrorKind::Unconfirmed`].
+    /// half a minute and raises no error either, or answers other questions and not this order, the outcome is
+    /// [`ErrorKind::Unconfirmed`].
     pub async fn start_with(&self, path: &str, options: &StartOptions) -> Result<Outcome> {
         let operation = "start";
         let path = RemotePath::parse(path).map_err(|e| e.in_operation(operation))?;
@@ -44,10 +45,13 @@ impl<N: Net> Bambu<N> {
         self.with_live(|live| free_for_a_job(operation, live, now))?;
         Box::pin(self.must_be_there(operation, path.as_str())).await?;
         // That may have taken a while.
-        self.refresh(operation).await?;
+        self.refresh_all(operation).await?;
         let id = self.fresh_id();
         let begun = Box::pin(self.begin(operation, path, options, id)).await;
-        self.with_live(|live| live.starting.take_if(|(starting, _)| *starting == id));
+        // What may still begin stays known.
+        if !begun.as_ref().is_err_and(|e| e.kind() == ErrorKind::Unconfirmed) {
+            self.with_live(|live| live.starting.take_if(|(starting, _)| *starting == id));
+        }
         begun
     }
 

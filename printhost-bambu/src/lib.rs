@@ -18,6 +18,7 @@ mod live;
 mod map;
 mod memory;
 mod models;
+mod plates;
 mod printed;
 mod quirks;
 mod stages;

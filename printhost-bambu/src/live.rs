@@ -1,16 +1,19 @@
 //! What is known of the printer from its reports, and what became of its jobs.
 
+mod turns;
+
 use alloc::{string::String, vec::Vec};
 use core::{task::Waker, time::Duration};
 
-use printhost_core::{Error, JobEvent, JobTracker, PrinterStatus};
+use printhost_core::{Error, JobTracker, PrinterStatus};
 
 use crate::{
     Model, codes,
     desk::{Desk, Reply},
-    map,
+    map, printed,
     report::{Ack, Feed, Report},
 };
+use turns::Turn;
 
 /// A print that this driver has started.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +52,12 @@ pub(crate) struct Live {
     pub(crate) synced: bool,
     /// Counts messages.
     pub(crate) heard: u32,
+    /// A report came that could not be read: what has changed is not known, until everything is told.
+    pub(crate) missed: bool,
+    /// Counts reports.
+    reports: u32,
+    /// Counts whole reports.
+    pub(crate) wholes: u32,
     /// Counts answers to the question what the printer is made of.
     pub(crate) answers: u32,
     /// The connection is to be made anew, and why.
@@ -59,6 +68,9 @@ pub(crate) struct Live {
     /// The model, as far as the printer's own word for it does not count.
     configured: Option<Model>,
     jobs: JobTracker,
+    /// Whether the followed job goes on.
+    is_at_work: bool,
+    turn: Option<Turn>,
     /// The printer's own number of the job that is followed.
     task: Option<String>,
     wakers: Vec<Waker>,
@@ -75,7 +87,8 @@ impl Live {
         self.desk.begin();
         self.feed.begin();
         self.report = Report::default();
-        (self.is_whole, self.synced, self.renew) = (false, false, None);
+        (self.is_whole, self.missed, self.synced, self.renew) = (false, false, false, None);
+        self.turn = None;
     }
 
     /// A message begins.
@@ -88,11 +101,18 @@ impl Live {
         self.feed.piece(bytes);
     }
 
-    /// It has ended. One that cannot be read is passed over.
+    /// It has ended. One that cannot be read is passed over, and remembered as [`Self::missed`].
     pub(crate) fn end_message(&mut self) {
         self.heard = self.heard.wrapping_add(1);
-        let Ok(told) = self.feed.end(&mut self.report) else { return };
-        self.is_whole |= told.report.is_some_and(|report| report.full);
+        let Ok(told) = self.feed.end(&mut self.report) else {
+            self.missed = true;
+            return;
+        };
+        self.reports = self.reports.wrapping_add(told.report.is_some().into());
+        if told.report.is_some_and(|report| report.full) {
+            (self.is_whole, self.missed) = (true, false);
+            self.wholes = self.wholes.wrapping_add(1);
+        }
         if told.versions {
             self.answers = self.answers.wrapping_add(1);
         }
@@ -138,26 +158,29 @@ impl Live {
         status
     }
 
-    /// Whether the printer shows this print, running or over.
+    /// Whether the printer shows this print, running or over: by its number, or where it tells none by its name.
     pub(crate) fn is_ours(&self, ours: &Ours) -> bool {
-        let told = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty() && text != "0");
-        match ours.id {
-            Some(id) if told(&self.report.task_id) => {
-                self.report.task_id.as_ref().and_then(|told| told.parse().ok()) == Some(id)
-            }
-            Some(_) => false,
-            None => {
+        match (ours.id, self.task()) {
+            (Some(id), Some(task)) => task.parse() == Ok(id),
+            (Some(_), None) => printed::may_be(&self.report, &ours.path),
+            (None, _) => {
                 self.report.gcode_file.as_ref().is_some_and(|file| file.trim_start_matches('/') == ours.path)
             }
         }
     }
 
+    /// The printer's own number of the job, if it tells one.
+    fn task(&self) -> Option<&str> {
+        self.report.task_id.as_deref().filter(|task| !task.is_empty() && *task != "0")
+    }
+
     /// Whether the printer shows this print as begun. `was_over` tells that it showed one that looks the same as over
-    /// before it was told: plain G-code has no number.
+    /// before it was told: plain G-code has no number. A project that is known by its name alone may be over since an
+    /// earlier print of it, which a printer can name before it says so: it has begun only while it is at work.
     pub(crate) fn has_begun(&self, ours: &Ours, was_over: bool) -> bool {
         let is_at_work = match self.state() {
             "PREPARE" | "SLICING" | "RUNNING" | "PAUSE" => true,
-            "FINISH" => !was_over,
+            "FINISH" => !was_over && (ours.id.is_none() || self.task().is_some()),
             _ => false,
         };
         is_at_work && self.is_ours(ours)
@@ -177,22 +200,6 @@ impl Live {
                 .iter()
                 .any(|hms| hms.attr.zip(hms.code) == Some(codes::UNSIGNED_HEALTH)),
         }
-    }
-
-    /// Job events from a status. Another number of the printer's own is another job, also of the same file.
-    pub(crate) fn observe(&mut self, status: &PrinterStatus) -> Vec<JobEvent> {
-        let mut events = Vec::new();
-        let task = self.report.task_id.clone().filter(|task| !task.is_empty() && task != "0");
-        if status.phase.has_job() {
-            if let (Some(before), Some(now)) = (&self.task, &task)
-                && before != now
-            {
-                events.extend(self.jobs.announce(JobEvent::Ended));
-            }
-            self.task = task;
-        }
-        events.extend(self.jobs.observe(status));
-        events
     }
 
     /// Whoever waits for a change.
@@ -227,6 +234,26 @@ mod tests {
         assert_eq!(has_begun(over), [false, true]);
         assert_eq!(has_begun(br#"{"print":{"msg":1,"gcode_state":"PREPARE"}}"#), [true, true]);
         assert_eq!(has_begun(br#"{"print":{"msg":1,"gcode_file":"b.gcode"}}"#), [false, false]);
+    }
+
+    #[test]
+    fn project_of_a_printer_that_tells_no_numbers_has_begun_by_its_name_but_not_by_its_end() {
+        for task in ["\"task_id\":\"0\"", "\"task_id\":\"\"", "\"x\":0"] {
+            let ours = Ours { id: Some(77), path: "jobs/A cube.gcode.3mf".into() };
+            let mut live = Live::new(None, 1 << 20);
+            let mut has_begun = |state: &str, name: &str| {
+                let message = alloc::format!(
+                    r#"{{"print":{{"msg":0,"gcode_state":"{state}","subtask_name":"{name}",{task}}}}}"#
+                );
+                live.begin_message();
+                live.take_piece(message.as_bytes());
+                live.end_message();
+                live.has_begun(&ours, false)
+            };
+            assert!(!has_begun("FINISH", "A_cube") && !has_begun("FAILED", "A_cube"), "{task}");
+            assert!(has_begun("PREPARE", "A_cube") && has_begun("RUNNING", "A_cube"), "{task}");
+            assert!(!has_begun("RUNNING", "another"), "{task}");
+        }
     }
 
     #[test]

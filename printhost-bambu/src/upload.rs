@@ -11,13 +11,16 @@ use printhost_net::{Net, ftp::PARTIAL};
 use sha1::Sha1;
 
 use crate::{
-    Bambu,
+    Bambu, StartOptions,
     files::{Files, There},
+    jobs::is_project,
+    plates::Scanned,
 };
 
 impl<N: Net> Bambu<N> {
-    /// Stores under another name first where the printer can rename, so that nothing partial ever has the file's own; then
-    /// compares the size, and only then starts.
+    /// Stores under another name first where the printer can rename, so that nothing partial ever has the file's own, nor
+    /// anything that was not looked at; then gives it its name, and only then starts: the only plate of a project there is,
+    /// and none where there are others.
     pub(crate) async fn store<R: Read + ?Sized>(&self, upload: Upload<'_, R>) -> Result<Uploaded> {
         let operation = "upload";
         let path = RemotePath::parse(upload.path).map_err(|e| e.in_operation(operation))?;
@@ -32,7 +35,8 @@ impl<N: Net> Bambu<N> {
         if upload.if_exists == IfExists::Replace {
             self.must_not_print(operation, path.as_str()).await?;
         }
-        let mut body = Hashed::<_, Sha1>::when(upload.verify == Verify::ReadBack, upload.body);
+        let mut scanned = Scanned::new(upload.body);
+        let mut body = Hashed::<_, Sha1>::when(upload.verify == Verify::ReadBack, &mut scanned);
         let mut files = Box::pin(self.open_files(operation)).await?;
         let stored = async {
             match files.there(path.as_str()).await? {
@@ -43,24 +47,32 @@ impl<N: Net> Bambu<N> {
             if !path.folder().is_empty() {
                 files.make_dirs(path.folder()).await?;
             }
-            match upload.if_exists {
-                IfExists::Replace => Box::pin(files.ftp.replace(path.as_str(), &mut body, upload.len)).await,
-                _ => Box::pin(files.ftp.create(path.as_str(), &mut body, upload.len)).await,
+            let replaces = upload.if_exists == IfExists::Replace;
+            let staged = Box::pin(files.ftp.stage(path.as_str(), &mut body, upload.len, replaces)).await?;
+            let sha1 = body.finish().map(Into::into);
+            let verified = Box::pin(verify(&mut files, &staged.name, upload.len, sha1)).await?;
+            if replaces && staged.is_partial {
+                // Somebody may have begun to print the older one meanwhile.
+                if let Err(error) = self.must_not_print(operation, path.as_str()).await {
+                    return Err(Box::pin(files.ftp.abandon(&staged, error)).await);
+                }
             }
+            Box::pin(files.ftp.publish(path.as_str(), &staged, replaces)).await?;
+            Ok(verified)
         };
-        let stored = Box::pin(stored).await.map_err(|e| e.in_operation(operation));
-        let verified = match stored {
-            Ok(_) => {
-                let sha1 = body.finish().map(Into::into);
-                Box::pin(verify(&mut files, path.as_str(), upload.len, sha1)).await
-            }
-            Err(e) => Err(e),
-        };
+        let verified = Box::pin(stored).await.map_err(|e| e.in_operation(operation));
         files.close().await;
         let mut uploaded = Uploaded::new(path.as_str(), upload.len, verified?);
         if upload.then == Then::Print {
-            let options = crate::StartOptions::default();
-            uploaded.started = match Box::pin(self.start_with(path.as_str(), &options)).await {
+            let started = async {
+                let mut options = StartOptions::default();
+                if is_project(path.name()) {
+                    // A printer that is told another one takes the order, and hangs.
+                    options.plate = scanned.plates.only("start")?;
+                }
+                self.start_with(path.as_str(), &options).await
+            };
+            uploaded.started = match Box::pin(started).await {
                 Ok(outcome) => Started::Yes(outcome.confirmation),
                 Err(e) => Started::No(e),
             };
@@ -77,22 +89,22 @@ async fn verify<N: Net>(
     sha1: Option<[u8; 20]>,
 ) -> Result<Verified> {
     let operation = "upload";
+    let open = |e: Error| match path.ends_with(PARTIAL) {
+        true => e.in_operation(operation),
+        false => e.in_operation(operation).unconfirmed(),
+    };
     let corrupted = |what: &str| Error::new(ErrorKind::Corrupted, operation).with_detail(what);
     let error = match files.ftp.size(path).await {
         Ok(size) if size != len => corrupted("the size is another one"),
         Err(e) if e.kind() == ErrorKind::NotFound => return Err(corrupted("the printer has not kept it")),
-        // It was stored; whether nobody can say how much of it.
-        Err(e) if e.kind() != ErrorKind::Unsupported => return Err(e.in_operation(operation).unconfirmed()),
+        // Something was stored, nobody can say how much of it; and it may have its name already.
+        Err(e) if e.kind() != ErrorKind::Unsupported => return Err(open(e)),
         size => {
             let Some(ours) = sha1 else {
                 return Ok(if size.is_ok() { Verified::Size } else { Verified::No });
             };
             let mut content = HashOnly::<Sha1>::new();
-            files
-                .ftp
-                .retrieve(path, &mut content)
-                .await
-                .map_err(|e| e.in_operation(operation).unconfirmed())?;
+            files.ftp.retrieve(path, &mut content).await.map_err(open)?;
             if <[u8; 20]>::from(content.finish()) == ours {
                 return Ok(Verified::ReadBack(ours));
             }

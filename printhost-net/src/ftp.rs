@@ -28,7 +28,7 @@ use crate::{
 use control::Control;
 pub use data::Listed;
 pub use refusal::SESSION_REQUIRED;
-pub use store::{PARTIAL, Proof, Stored};
+pub use store::{PARTIAL, Proof, Staged, Stored};
 
 /// Whether data connections are encrypted, where the control connection is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,5 +5,6 @@ mod bambu {
     pub(crate) mod harness;
     mod job;
     mod orders;
+    mod renames;
     mod starts;
 }

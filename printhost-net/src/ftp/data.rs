@@ -232,7 +232,7 @@ impl<N: Net> Ftp<'_, N> {
             Some(reply) => Error::unsupported(operation).with_detail(format_args!(
                 "{} {}",
                 reply.code,
-                self.password.redact(&reply.text)
+                super::refusal::words(&reply, self.password)
             )),
             None => Error::unsupported(operation),
         })

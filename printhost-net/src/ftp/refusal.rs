@@ -1,8 +1,10 @@
 //! What a reply means that is no success.
 
+use alloc::string::String;
+
 use printhost_core::{Error, ErrorKind, Secret};
 
-use crate::proto::ftp::Reply;
+use crate::proto::ftp::{MAX_TEXT, Reply};
 
 /// The detail of the error when a server wants data connections to resume the TLS session of the control connection, and
 /// this network could not: [`ErrorKind::Unsupported`].
@@ -15,7 +17,7 @@ pub(super) fn error(operation: &'static str, reply: &Reply, password: &Secret) -
     if is_session_required(reply) {
         return error.with_detail(SESSION_REQUIRED);
     }
-    error.with_detail(format_args!("{} {}", reply.code, password.redact(&reply.text)))
+    error.with_detail(format_args!("{} {}", reply.code, words(reply, password)))
 }
 
 /// A refusal to let us in.
@@ -27,7 +29,20 @@ pub(super) fn at_login(operation: &'static str, reply: &Reply, password: &Secret
         300..400 => ErrorKind::Protocol,
         _ => kind(operation, reply),
     };
-    Error::new(kind, operation).with_detail(format_args!("{} {}", reply.code, password.redact(&reply.text)))
+    Error::new(kind, operation).with_detail(format_args!("{} {}", reply.code, words(reply, password)))
+}
+
+/// What the server says, without the password, and without the beginning of one in the middle of which it was cut.
+pub(super) fn words(reply: &Reply, password: &Secret) -> String {
+    let mut text = password.redact(&reply.text);
+    if reply.text.len() < MAX_TEXT {
+        return text;
+    }
+    let secret = password.expose();
+    let beginnings = secret.char_indices().map(|(at, _)| &secret[..at]).skip(1);
+    let left = beginnings.filter(|beginning| text.ends_with(beginning)).map(str::len).max();
+    text.truncate(text.len() - left.unwrap_or_default());
+    text
 }
 
 /// To EPSV, 522 means another address family (RFC 2428); nobody else's 522 speaks of anything but sessions.
@@ -52,5 +67,22 @@ fn kind(operation: &'static str, reply: &Reply) -> ErrorKind {
         // A name that it does not take; with printers also no card, or a full one.
         553 => ErrorKind::Conflict,
         _ => ErrorKind::Protocol,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_part_of_a_password_is_told() {
+        let password = Secret::from("geheim78");
+        let told = |text: String| words(&Reply { code: 530, text }, &password);
+        assert_eq!(told("no geheim78 here".into()), "no *** here");
+        assert_eq!(told("ends in geh".into()), "ends in geh");
+        let long = "x".repeat(MAX_TEXT - 7);
+        assert_eq!(told(alloc::format!("{long}geheim7")), long);
+        assert_eq!(told(alloc::format!("{}geheim78", &long[1..])), alloc::format!("{}***", &long[1..]));
+        assert_eq!(told("x".repeat(MAX_TEXT)), "x".repeat(MAX_TEXT));
     }
 }

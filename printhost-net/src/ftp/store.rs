@@ -47,6 +47,18 @@ pub struct Stored {
     pub renamed: bool,
 }
 
+/// A file that is complete, maybe under another name than it will have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Staged {
+    /// What it is called now.
+    pub name: String,
+    /// How it is known to be complete.
+    pub proof: Proof,
+    /// It has another name until it is published.
+    pub is_partial: bool,
+}
+
 impl<N: Net> Ftp<'_, N> {
     /// Stores exactly `len` bytes of `body` as `path`, replacing a file of that name from the first byte on.
     ///
@@ -90,36 +102,86 @@ impl<N: Net> Ftp<'_, N> {
         len: u64,
         replaces: bool,
     ) -> Result<Stored> {
+        let staged = self.stage(path, body, len, replaces).await?;
+        self.publish(path, &staged, replaces).await?;
+        Ok(Stored { proof: staged.proof, renamed: staged.is_partial })
+    }
+
+    /// The first half of [`Ftp::replace`] or [`Ftp::create`]: stores as `path` with [`PARTIAL`] behind it where the server
+    /// renames, so that what is there can be looked at before [`Ftp::publish`] gives it its name; and elsewhere under its
+    /// name, in place of the older file if it `replaces` one.
+    pub async fn stage<R: Read + ?Sized>(
+        &mut self,
+        path: &str,
+        body: &mut R,
+        len: u64,
+        replaces: bool,
+    ) -> Result<Staged> {
         let operation = "upload";
-        let path = absolute(operation, path)?;
-        let partial = absolute(operation, &(String::from(&path[1..]) + PARTIAL))?;
-        if !self.makes_room(operation, &partial).await? {
-            if replaces {
-                self.delete_if_there(operation, &path).await?;
-            }
-            let proof = self.store_absolute(&path, body, len).await?;
-            return Ok(Stored { proof, renamed: false });
+        let absolute_path = absolute(operation, path)?;
+        let name = String::from(path) + PARTIAL;
+        let partial = absolute(operation, &name)?;
+        if self.makes_room(operation, &partial).await? {
+            let proof = self.store_absolute(&partial, body, len).await?;
+            return Ok(Staged { name, proof, is_partial: true });
         }
-        let proof = self.store_absolute(&partial, body, len).await?;
+        if replaces {
+            self.delete_if_there(operation, &absolute_path).await?;
+        }
+        let proof = self.store_absolute(&absolute_path, body, len).await?;
+        Ok(Staged { name: path.into(), proof, is_partial: false })
+    }
+
+    /// The second half: gives the file its name. Another one of this name is [`ErrorKind::Exists`], or is replaced: by the
+    /// server, or deleted first where it is there and the server will not rename over it.
+    ///
+    /// On an error, a file that was to replace none is deleted again. One that was to replace another stays under its other
+    /// name, whole, as the error's detail says; and so does the older one, unless the detail says that it is deleted.
+    pub async fn publish(&mut self, path: &str, staged: &Staged, replaces: bool) -> Result<()> {
+        let operation = "upload";
+        if !staged.is_partial {
+            return Ok(());
+        }
+        let (partial, path) = (absolute(operation, &staged.name)?, absolute(operation, path)?);
         if !replaces && self.size_of(operation, &path).await.is_ok() {
             let error = Error::new(ErrorKind::Exists, operation).with_detail("it was stored meanwhile");
             return Err(self.discard(&partial, error).await);
         }
-        match self.rename_absolute(&partial, &path).await {
-            Err(error) if matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Unconfirmed) => {
-                return Err(error.in_operation(operation).unconfirmed());
-            }
-            Err(error) if !replaces => {
-                return Err(self.discard(&partial, error.in_operation(operation)).await);
-            }
-            // Some do not rename over a file.
-            Err(_) => {
-                self.delete_if_there(operation, &path).await?;
-                self.rename_absolute(&partial, &path).await.map_err(|e| e.in_operation(operation))?;
-            }
-            Ok(()) => {}
+        let error = match self.rename_absolute(&partial, &path).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error.in_operation(operation),
+        };
+        if matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Unconfirmed) {
+            return Err(error.unconfirmed());
         }
-        Ok(Stored { proof, renamed: true })
+        if !replaces {
+            return Err(self.discard(&partial, error).await);
+        }
+        // Some do not rename over a file, and say so in the words for a file that they do not touch.
+        let may_be_in_the_way = matches!(self.last, Some(550 | 553));
+        if !self.is_there(operation, &partial).await? {
+            return Err(error);
+        }
+        if !may_be_in_the_way || !self.is_there(operation, &path).await? {
+            return Err(whole(error, "", &partial));
+        }
+        self.delete_if_there(operation, &path).await.map_err(|e| whole(e, "", &partial))?;
+        self.rename_absolute(&partial, &path)
+            .await
+            .map_err(|e| whole(e.in_operation(operation), "the older file is deleted; ", &partial))
+    }
+
+    /// Deletes what was staged and is not wanted any more; the error says so if that did not work.
+    pub async fn abandon(&mut self, staged: &Staged, error: Error) -> Error {
+        match absolute("upload", &staged.name) {
+            Ok(path) => self.discard(&path, error).await,
+            Err(_) => error,
+        }
+    }
+
+    /// Whether there is such a file, as a server says that may not tell sizes.
+    async fn is_there(&mut self, operation: &'static str, path: &str) -> Result<bool> {
+        Ok(self.ask(operation, Command::Rnfr(path)).await?.code == 350)
     }
 
     /// Deletes what an earlier upload may have left, and says whether the server can rename: to a command that it does not
@@ -266,6 +328,12 @@ impl<N: Net> Ftp<'_, N> {
             }
         }
     }
+}
+
+/// The file is there, and not under its name.
+fn whole(error: Error, what: &str, partial: &str) -> Error {
+    let why = String::from(error.detail().unwrap_or("it failed"));
+    error.with_detail(format_args!("{what}the new file is whole as {}: {why}", &partial[1..]))
 }
 
 /// What came of sending a file.

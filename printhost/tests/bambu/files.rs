@@ -172,6 +172,69 @@ async fn bit_that_was_turned_over_is_found_by_reading_back() {
     .await;
 }
 
+/// What was not looked at to the end has no name under which it could be started.
+#[tokio::test]
+async fn file_that_cannot_be_read_back_is_not_there_under_its_name() {
+    for model in [BambuModel::P1s, BambuModel::X1c] {
+        let sim = sim(model).await;
+        let host = host(&sim);
+        let content = vec![7_u8; 300_000];
+        on(&host, async {
+            sim.inject(BambuFault::ResetAfterSending(50_000));
+            let mut body = content.as_slice();
+            let upload = Upload::new("x.gcode.3mf", content.len() as u64, &mut body).read_back();
+            let error = host.upload(upload).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Disconnected, "{model:?}: {error}");
+            assert!(sim.files().iter().all(|file| file.path != "x.gcode.3mf"), "{model:?}");
+        })
+        .await;
+    }
+}
+
+/// Somebody begins to print the older file while the new one comes.
+#[tokio::test]
+async fn file_that_is_printed_by_the_end_of_an_upload_is_not_replaced() {
+    let sim = sim(BambuModel::P1s).await;
+    let host = host(&sim);
+    let older = three_mf(&gcode(2000));
+    sim.put_file("x.gcode.3mf", &older);
+    on(&host, async {
+        host.connect().await.unwrap();
+        let mut body = Printing { left: 100_000, sim: &sim };
+        let upload = Upload::new("x.gcode.3mf", 100_000, &mut body).replacing();
+        let error = host.upload(upload).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+    })
+    .await;
+    let files: Vec<_> = sim.files().into_iter().filter(|file| file.path.contains("x.gcode")).collect();
+    assert_eq!((files.len(), files[0].size), (1, older.len() as u64), "{files:?}");
+}
+
+/// In its middle, the printer begins to print the file, and shows it.
+struct Printing<'a> {
+    left: usize,
+    sim: &'a printhost_sim::BambuSim,
+}
+
+impl embedded_io_async::ErrorType for Printing<'_> {
+    type Error = std::convert::Infallible;
+}
+
+impl embedded_io_async::Read for Printing<'_> {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Self::Error> {
+        if self.left == 100_000 {
+            assert!(self.sim.start_print("x.gcode.3mf"));
+            while self.sim.state_text() != "RUNNING" {
+                tokio::task::yield_now().await;
+            }
+            self.sim.tell_everything();
+        }
+        let n = buf.len().min(self.left);
+        self.left -= n;
+        Ok(n)
+    }
+}
+
 #[tokio::test]
 async fn file_that_is_printed_is_left_alone() {
     let sim = sim(BambuModel::P1s).await;

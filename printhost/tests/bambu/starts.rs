@@ -38,6 +38,29 @@ async fn printer_with_a_job_is_not_told_to_start_another() {
     assert_eq!(sim.prints_started(), 1);
 }
 
+/// What changes is told seldom, and everything when it is asked for.
+#[tokio::test]
+async fn job_that_was_begun_at_the_screen_a_moment_ago_is_seen_by_a_start() {
+    for model in [BambuModel::P1s, BambuModel::X1c] {
+        let config = BambuConfig::new(model).time_scale(20.0).report_every(Duration::from_secs(3600));
+        let sim = BambuSim::start(config).await.unwrap();
+        let host = host(&sim);
+        sim.put_file("theirs.gcode.3mf", &three_mf(&gcode(2000)));
+        sim.put_file("ours.gcode.3mf", &three_mf(&gcode(2000)));
+        on(&host, async {
+            host.connect().await.unwrap();
+            assert!(sim.start_print("theirs.gcode.3mf"));
+            while !matches!(sim.state_text(), "PREPARE" | "RUNNING") {
+                tokio::task::yield_now().await;
+            }
+            let error = host.start("ours.gcode.3mf").await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Conflict, "{model:?}: {error}");
+        })
+        .await;
+        assert!(told(&sim, "print").is_empty(), "{model:?}");
+    }
+}
+
 /// A printer that shows a print a second after it was told to begin.
 async fn slow() -> BambuSim {
     let config = BambuConfig::new(BambuModel::P1s).report_every(Duration::from_millis(100));
@@ -165,6 +188,33 @@ async fn start_whose_answer_is_lost_is_settled_by_reading_and_begins_once() {
         assert_eq!((told(&sim, "print").len(), sim.prints_started()), (1, 1), "{model:?}");
         assert_eq!(sim.connections().2, 2);
     }
+}
+
+#[tokio::test]
+async fn only_plate_is_printed_after_its_upload_whatever_its_number_and_none_of_several() {
+    let sim = sim(BambuModel::P1s).await;
+    let host = host(&sim);
+    let no_plate = three_mf_of(&[]);
+    let two = three_mf_of(&[(1, &gcode(10)), (2, &gcode(10))]);
+    let third = three_mf_of(&[(3, &gcode(2000))]);
+    on(&host, async {
+        let print = async |path: &str, file: &[u8]| {
+            let mut body = file;
+            let upload = Upload::new(path, file.len() as u64, &mut body).and_print();
+            host.upload(upload).await.unwrap().started
+        };
+        for (path, file, names) in
+            [("none.gcode.3mf", &no_plate, "no plate"), ("two.gcode.3mf", &two, "1, 2")]
+        {
+            let Started::No(error) = print(path, file).await else { panic!("{path} was started") };
+            assert_eq!((error.kind(), error.retry()), (ErrorKind::InvalidInput, Retry::Never), "{error}");
+            assert!(error.detail().unwrap().contains(names), "{error}");
+        }
+        assert!(told(&sim, "print").is_empty());
+        assert!(matches!(print("third.gcode.3mf", &third).await, Started::Yes(_)));
+    })
+    .await;
+    assert_eq!(sim.latest_print(), ("third.gcode.3mf".into(), "Metadata/plate_3.gcode".into()));
 }
 
 /// A printer that is told a plate which is not there answers, and does nothing for ever.

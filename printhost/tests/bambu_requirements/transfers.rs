@@ -1,9 +1,9 @@
 use std::time::{Duration, Instant};
 
-use printhost::{ErrorKind, PrintHost as _, Started, Upload, Verified};
+use printhost::{ErrorKind, PrintHost as _, Started, Upload, Verified, bambu::Bambu};
 use printhost_sim::{BambuConfig, BambuFault, BambuModel, BambuSessions, BambuSim, bambu::three_mf};
 
-use crate::harness::{gcode, host, on, sim, told, upload};
+use crate::harness::{config, gcode, host, net, on, sim, told, upload};
 
 /// Servers that insist on the session of the control connection refuse everything (522) to software that opens a new one:
 /// tobiasbischoff/bambu-cli#2. Here data connections resume it where the server does, insists, or refuses to.
@@ -44,6 +44,11 @@ async fn a1_that_hangs_when_encrypted_is_spoken_to_in_the_clear_from_then_on_and
     let error = on(&p1s, upload(&p1s, "one.gcode.3mf", &[7; 1000])).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unreachable), "{error}");
     assert_eq!(other.bytes_received(), 0);
+    let strict = Bambu::new(net(), config(&sim).with_encrypted_files_only());
+    let received = sim.bytes_received();
+    let error = on(&strict, upload(&strict, "three.gcode.3mf", &[7; 1000])).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unreachable), "{error}");
+    assert_eq!(sim.bytes_received(), received);
 }
 
 /// The word that a file is stored comes after half a minute on an H2D, and as an error on a P2S (maziggy/bambuddy#1417);
