@@ -151,7 +151,12 @@ pub(crate) fn rests(operation: &'static str, live: &Live) -> Result<()> {
     if live.rests() {
         return Ok(());
     }
-    let why = format!("the printer has a job or something else to do ({})", live.state());
+    // A word of its own may be anything.
+    let state = match live.state() {
+        state @ ("INIT" | "PREPARE" | "SLICING" | "RUNNING" | "PAUSE" | "OFFLINE") => state,
+        _ => "nobody knows what",
+    };
+    let why = format!("the printer has a job or something else to do ({state})");
     Err(Error::new(ErrorKind::Conflict, operation).with_detail(why))
 }
 
