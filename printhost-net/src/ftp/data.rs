@@ -12,8 +12,9 @@ use crate::{
     proto::ftp::{Command, Entry, Listing, Reply},
 };
 
-/// More lines than this are no listing of a printer's folder.
+/// More lines than this are no listing of a printer's folder, nor are more bytes, in whatever lines.
 const MAX_LINES: u32 = 100_000;
+const MAX_LISTING: u64 = 256 * MAX_LINES as u64;
 /// How long the server may take to say what became of a transfer that was broken off.
 const SETTLE: Duration = Duration::from_secs(10);
 /// How much of a listing is read at a time.
@@ -61,17 +62,22 @@ impl<N: Net> Ftp<'_, N> {
         };
         let mut listing = Listing::new();
         let mut piece = vec![0; PIECE];
+        let mut got = 0;
         let result = loop {
             match self.piece(operation, &mut data, &mut piece).await {
                 Ok(0) => break listing.finish().map_or(Ok(true), &mut take),
-                Ok(n) => match feed(&mut listing, &piece[..n], &mut take) {
-                    Ok(true) if listing.lines() > MAX_LINES => {
-                        break Err(Error::new(ErrorKind::TooLarge, operation)
-                            .with_detail(format_args!("a folder of over {MAX_LINES} lines")));
+                Ok(n) => {
+                    got += n as u64;
+                    match feed(&mut listing, &piece[..n], &mut take) {
+                        Ok(true) if listing.lines() > MAX_LINES || got > MAX_LISTING => {
+                            break Err(Error::new(ErrorKind::TooLarge, operation).with_detail(format_args!(
+                                "a folder of over {MAX_LINES} lines, or {MAX_LISTING} bytes"
+                            )));
+                        }
+                        Ok(true) => {}
+                        enough => break enough,
                     }
-                    Ok(true) => {}
-                    enough => break enough,
-                },
+                }
                 // The server's word decides whether that was all.
                 Err(error) if error.kind() == ErrorKind::Disconnected => {
                     break listing.finish().map_or(Ok(true), &mut take);
@@ -97,8 +103,8 @@ impl<N: Net> Ftp<'_, N> {
         }
     }
 
-    /// Gets a file and returns its length. Nothing less than the size that the server told before is a success; of a server
-    /// that tells none, only what TLS or the server's word shows to be complete.
+    /// Gets a file and returns its length. Nothing but the size that the server told before is a success, and what is beyond
+    /// it is not read: [`ErrorKind::Protocol`]; of a server that tells none, only what TLS or the server's word shows to be complete.
     pub async fn retrieve(&mut self, path: &str, sink: &mut (impl Write + ?Sized)) -> Result<u64> {
         let operation = "download";
         let path = absolute(operation, path)?;
@@ -118,6 +124,13 @@ impl<N: Net> Ftp<'_, N> {
                 Ok(0) => break false,
                 Ok(n) => {
                     got += n as u64;
+                    if let Some(size) = size.filter(|size| got > *size) {
+                        drop(data);
+                        self.settle(operation, control).await;
+                        return Err(Error::new(ErrorKind::Protocol, operation).with_detail(format_args!(
+                            "more comes than the {size} bytes that the server told"
+                        )));
+                    }
                     if let Err(error) = sink.write_all(&piece[..n]).await {
                         drop(data);
                         self.settle(operation, control).await;
