@@ -78,6 +78,12 @@ pub trait Dial {
         Err(Error::unsupported("connect").with_detail("this network cannot encrypt an open connection"))
     }
 
+    /// How long [`Dial::secure`] may wait before its handshake begins, where only some are done at once; who waits longer
+    /// is told [`ErrorKind::Busy`]. Whoever limits a handshake adds this, so that what takes longer is the peer's doing.
+    fn secure_waits(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// The heap that a connection there takes at most while it is open, in bytes: TLS has buffers, a plain connection of
     /// a microcontroller none. 0 where nobody counts.
     fn memory(&self, to: &Origin) -> usize {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use printhost_core::{ErrorKind, Retry};
 use printhost_net::ftp::{DataChannel, EntryKind, Ftp, SESSION_REQUIRED, Settings};
 
@@ -139,8 +141,37 @@ async fn certificate_that_is_not_trusted_never_leads_to_plain_data() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn want_of_a_turn_or_of_memory_on_our_side_never_leads_to_plain_data() {
+    let server = Server::start(Rules::default());
+    let mut ftp = server.connect_with(if_possible()).await.unwrap();
+    server.lines.refuse_handshakes(ErrorKind::Busy);
+    assert_eq!(names(&mut ftp, "").await.unwrap_err().kind(), ErrorKind::Busy);
+    assert!(!ftp.is_clear() && !server.lines.commands().contains(&"PROT C".into()));
+    // Waiting takes nothing from the time for the handshake.
+    let server = Server::start(Rules::default());
+    server.lines.delay_handshakes(Duration::from_secs(15));
+    let mut ftp = server.connect_with(if_possible()).await.unwrap();
+    names(&mut ftp, "").await.unwrap();
+    assert!(!ftp.is_clear() && !server.lines.commands().contains(&"PROT C".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn plain_data_that_did_not_work_either_is_not_remembered() {
+    let refusing = Rules { says: vec![("PROT C", "")], ..Rules::default() };
+    let breaking = Rules { word: (Duration::ZERO, "426 broken"), keeps: 1, ..Rules::default() };
+    for rules in [refusing, breaking] {
+        let server = Server::start(rules);
+        server.lines.refuse_handshakes(ErrorKind::Unreachable);
+        let mut ftp = server.connect_with(if_possible()).await.unwrap();
+        ftp.store("a", &mut &b"abc"[..], 3).await.unwrap_err();
+        assert!(server.lines.commands().contains(&"PROT C".into()));
+        assert!(!ftp.is_clear());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn server_that_wants_the_session_resumed_is_told_apart() {
-    let word = (std::time::Duration::ZERO, "522 SSL connection failed: session reuse required");
+    let word = (Duration::ZERO, "522 SSL connection failed: session reuse required");
     let server = Server::start(Rules { word, ..Rules::default() });
     let mut ftp = server.connect_with(if_possible()).await.unwrap();
     let error = names(&mut ftp, "").await.unwrap_err();
@@ -205,7 +236,7 @@ async fn passive_answer_without_a_port_is_an_error_and_epsv_is_the_other_way() {
 #[tokio::test(start_paused = true)]
 async fn listing_that_is_not_wanted_to_its_end_leaves_the_client_usable() {
     let listing = b"-rw-r--r-- 1 0 0 5 Jun 17 12:14 a\r\n".repeat(2000);
-    let word = (std::time::Duration::ZERO, "426 Failure writing network stream.");
+    let word = (Duration::ZERO, "426 Failure writing network stream.");
     let server = Server::start(Rules { listing, word, ..Rules::default() });
     let mut ftp = server.connect().await.unwrap();
     let mut seen = 0;

@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     io,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use embedded_io_async::{ErrorType, Read, Write};
@@ -42,6 +43,8 @@ struct State {
     listeners: HashMap<u16, mpsc::UnboundedSender<DuplexStream>>,
     /// The kind of error with which handshakes end.
     refused: Option<ErrorKind>,
+    /// How long handshakes wait for their turn.
+    wait: Duration,
 }
 
 impl Lines {
@@ -67,6 +70,10 @@ impl Lines {
 
     pub(crate) fn refuse_handshakes(&self, kind: ErrorKind) {
         self.0.lock().unwrap().refused = Some(kind);
+    }
+
+    pub(crate) fn delay_handshakes(&self, wait: Duration) {
+        self.0.lock().unwrap().wait = wait;
     }
 
     /// The commands that were sent, each of which was one write.
@@ -101,7 +108,12 @@ impl Dial for Lines {
     async fn secure(&self, mut conn: Line, to: &Origin) -> Result<Line> {
         assert!(!conn.is_secure);
         self.note(Event::Handshake(to.to_string()));
-        if let Some(kind) = self.0.lock().unwrap().refused {
+        let (refused, wait) = {
+            let state = self.0.lock().unwrap();
+            (state.refused, state.wait)
+        };
+        tokio::time::sleep(wait).await;
+        if let Some(kind) = refused {
             return Err(Error::new(kind, "connect").with_detail("TLS"));
         }
         let failed = |e: io::Error| Error::new(ErrorKind::Unreachable, "connect").with_detail(e);
@@ -109,6 +121,10 @@ impl Dial for Lines {
         conn.stream.read_u8().await.map_err(failed)?;
         conn.is_secure = true;
         Ok(conn)
+    }
+
+    fn secure_waits(&self) -> Duration {
+        self.0.lock().unwrap().wait
     }
 }
 

@@ -40,6 +40,8 @@ pub(crate) struct Rules {
     pub(crate) stops_after: Option<usize>,
     /// Does no handshake on data connections.
     pub(crate) hangs: bool,
+    /// What it says of a data connection on which there was no handshake.
+    pub(crate) unencrypted: &'static str,
     /// Leaves after the word instead of going on; without a word, at once.
     pub(crate) leaves: bool,
     pub(crate) clear: bool,
@@ -55,6 +57,7 @@ impl Default for Rules {
             keeps: usize::MAX,
             stops_after: None,
             hangs: false,
+            unencrypted: "425 no handshake",
             leaves: false,
             clear: false,
         }
@@ -227,6 +230,9 @@ impl Session {
         // Nobody encrypts before the server has spoken.
         let early = timeout(Duration::from_millis(100), conn.read_u8()).await;
         assert!(early.is_err(), "something came before 150");
+        if verb == "STOR" {
+            self.files.lock().unwrap().insert(path.into(), Vec::new());
+        }
         self.say("150 Ok to send data.").await;
         if !self.is_clear {
             if self.rules.hangs {
@@ -235,13 +241,13 @@ impl Session {
                 return false;
             }
             if conn.read_u8().await.is_err() || conn.write_u8(b'H').await.is_err() {
-                self.say("425 no handshake").await;
+                let why = self.rules.unencrypted;
+                self.say(why).await;
                 return true;
             }
         }
         match verb {
             "STOR" => {
-                self.files.lock().unwrap().insert(path.into(), Vec::new());
                 let mut got = Vec::new();
                 match self.rules.stops_after {
                     Some(most) => {

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use printhost_core::{Error, ErrorKind, Retry};
-use printhost_net::ftp::{Proof, Stored};
+use printhost_net::ftp::{DataChannel, Proof, Settings, Stored};
 
 use super::{
     network::Event,
@@ -114,6 +114,47 @@ async fn what_is_refused_before_it_begins_is_not_deleted() {
         server.put("/a", b"older");
         assert_eq!(store(&server).await.unwrap_err().kind(), kind);
         assert_eq!(server.file("/a").as_deref(), Some(&b"older"[..]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn file_that_was_begun_and_never_sent_is_deleted() {
+    for kind in [ErrorKind::Untrusted, ErrorKind::Busy, ErrorKind::Unreachable] {
+        let server = Server::start(Rules::default());
+        server.put("/a", b"older");
+        server.lines.refuse_handshakes(kind);
+        assert_eq!(store(&server).await.unwrap_err().kind(), kind);
+        assert_eq!(server.file("/a"), None, "emptied by the server, {kind:?}");
+        let mut ftp = server.connect().await.unwrap();
+        ftp.replace("b", &mut &FILE[..], 50_000).await.unwrap_err();
+        assert_eq!((server.file("/b"), server.file("/b.part")), (None, None));
+    }
+    // A handshake that hangs, and a 150 that never comes.
+    let hanging = Rules { hangs: true, ..Rules::default() };
+    let silent = Rules { says: vec![("STOR", "")], ..Rules::default() };
+    for rules in [hanging, silent] {
+        let server = Server::start(rules);
+        server.put("/a", b"");
+        assert_eq!(store(&server).await.unwrap_err().kind(), ErrorKind::Timeout);
+        assert_eq!(server.file("/a"), None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn full_card_is_told_where_the_data_connection_was_closed_before_its_handshake() {
+    for (unencrypted, kind) in [
+        ("552 disk full", ErrorKind::StorageFull),
+        ("451 local error", ErrorKind::HostFault),
+        ("553 no card", ErrorKind::Conflict),
+    ] {
+        let server = Server::start(Rules { unencrypted, ..Rules::default() });
+        server.lines.refuse_handshakes(ErrorKind::Unreachable);
+        let mut settings = Settings::default();
+        settings.data = DataChannel::EncryptedIfPossible;
+        let mut ftp = server.connect_with(settings).await.unwrap();
+        let error = ftp.store("a", &mut &FILE[..], 50_000).await.unwrap_err();
+        assert_eq!((error.kind(), ftp.is_clear()), (kind, false), "{unencrypted}");
+        assert!(server.file("/a").is_none() && !server.lines.commands().contains(&"PROT C".into()));
     }
 }
 

@@ -55,7 +55,8 @@ impl<N: Net> Ftp<'_, N> {
             "" => "/".into(),
             folder => absolute(operation, folder)?,
         };
-        let Transfer::Open(control, mut data) = self.transfer(operation, Some(&path), Command::List).await?
+        let Transfer::Open(control, mut data) =
+            self.transfer(operation, Some(&path), Command::List).await.map_err(Failed::error)?
         else {
             return Ok(Listed::default());
         };
@@ -107,7 +108,8 @@ impl<N: Net> Ftp<'_, N> {
             Err(error) if error.kind() == ErrorKind::Unsupported => None,
             Err(error) => return Err(error),
         };
-        let Transfer::Open(control, mut data) = self.transfer(operation, None, Command::Retr(&path)).await?
+        let Transfer::Open(control, mut data) =
+            self.transfer(operation, None, Command::Retr(&path)).await.map_err(Failed::error)?
         else {
             return short(operation, 0, size);
         };
@@ -145,19 +147,18 @@ impl<N: Net> Ftp<'_, N> {
         operation: &'static str,
         folder: Option<&str>,
         command: Command<'_>,
-    ) -> Result<Transfer<ConnOf<N>>> {
+    ) -> Result<Transfer<ConnOf<N>>, Failed> {
         match self.try_transfer(operation, folder, command).await {
             Err(Failed::Encrypting(_)) if self.settings.data == DataChannel::EncryptedIfPossible => {
                 // The server may still be busy with the handshake: a new connection is in nobody's way.
-                self.is_clear = true;
-                self.open(operation).await?;
+                (self.is_clear, self.is_doubtful) = (true, true);
+                self.open(operation).await.map_err(Failed::Begun)?;
                 match self.try_transfer(operation, folder, command).await {
-                    Ok(transfer) => Ok(transfer),
-                    Err(Failed::Encrypting(error) | Failed::Otherwise(error)) => Err(error),
+                    Err(Failed::Otherwise(error)) => Err(Failed::Begun(error)),
+                    tried => tried,
                 }
             }
-            Ok(transfer) => Ok(transfer),
-            Err(Failed::Encrypting(error) | Failed::Otherwise(error)) => Err(error),
+            tried => tried,
         }
     }
 
@@ -168,6 +169,8 @@ impl<N: Net> Ftp<'_, N> {
         command: Command<'_>,
     ) -> Result<Transfer<ConnOf<N>>, Failed> {
         let net = self.net;
+        // Before anything is touched: what cannot be sent does not cost it.
+        command.encode(operation)?;
         // Not as an argument of LIST, where blanks, stars and a leading - have meanings of their own.
         if let Some(folder) = folder {
             self.done(operation, Command::Cwd(folder)).await?;
@@ -186,7 +189,7 @@ impl<N: Net> Ftp<'_, N> {
         if matches!(command, Command::Stor(_)) {
             data.begin_whole();
         }
-        let reply = control.ask(net, operation, command).await?;
+        let reply = control.ask(net, operation, command).await.map_err(Failed::Begun)?;
         if !reply.is_preliminary() {
             self.keep(control, &reply);
             return if reply.is_done() {
@@ -200,7 +203,7 @@ impl<N: Net> Ftp<'_, N> {
             return Ok(Transfer::Open(control, data));
         }
         let handshake = net.parts().dialer().secure(data, &self.origin);
-        let limit = self.settings.handshake;
+        let limit = self.settings.handshake + net.parts().dialer().secure_waits();
         match within(net.parts().clock(), limit, operation, handshake).await {
             Ok(data) => Ok(Transfer::Open(control, data)),
             Err(error) => Err(self.not_encrypted(operation, control, error).await),
@@ -247,19 +250,15 @@ impl<N: Net> Ftp<'_, N> {
     ) -> Failed {
         let error = error.in_operation(operation);
         match error.kind() {
-            ErrorKind::Untrusted
-            | ErrorKind::PinMismatch
-            | ErrorKind::InvalidInput
-            | ErrorKind::Unsupported => {
-                return Failed::Otherwise(error);
-            }
+            ErrorKind::Protocol | ErrorKind::Unreachable | ErrorKind::Disconnected => {}
             ErrorKind::Timeout => {
                 let limit = self.settings.handshake.as_secs();
                 return Failed::Encrypting(error.with_detail(format_args!(
                     "the TLS handshake of the data connection takes over {limit} s"
                 )));
             }
-            _ => {}
+            // Whom we do not believe, and what lies on our side: no turn, no memory.
+            _ => return Failed::Begun(error),
         }
         let clock = self.net.parts().clock();
         let Ok(reply) = within(clock, SETTLE, operation, control.reply(self.net, operation)).await else {
@@ -267,7 +266,8 @@ impl<N: Net> Ftp<'_, N> {
         };
         self.keep(control, &reply);
         match reply.code {
-            522 => Failed::Otherwise(self.refused(operation, &reply)),
+            // Of the session, of the file, of the storage, or a farewell.
+            522 | 421 | 450..=452 | 550..=559 => Failed::Begun(self.refused(operation, &reply)),
             _ => Failed::Encrypting(error),
         }
     }
@@ -310,15 +310,24 @@ impl<N: Net> Ftp<'_, N> {
 }
 
 /// Why there is no transfer.
-enum Failed {
-    /// The data connection cannot be encrypted.
+pub(super) enum Failed {
+    /// The data connection cannot be encrypted, after the server has said that the transfer begins.
     Encrypting(Error),
+    /// The server has said that it begins, or may have.
+    Begun(Error),
     Otherwise(Error),
 }
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
         Self::Otherwise(error)
+    }
+}
+
+impl Failed {
+    pub(super) fn error(self) -> Error {
+        let (Self::Encrypting(error) | Self::Begun(error) | Self::Otherwise(error)) = self;
+        error
     }
 }
 

@@ -14,7 +14,7 @@ use printhost_core::{Clock, Error, ErrorKind, Result, within};
 use super::{
     Ftp, absolute,
     control::{Control, Replies, broke, send},
-    data::Transfer,
+    data::{Failed, Transfer},
 };
 use crate::{
     Conn, Net,
@@ -216,10 +216,16 @@ impl<N: Net> Ftp<'_, N> {
             Err(error) if self.control.is_none() => return Err(error),
             Err(_) => None,
         };
-        let Transfer::Open(mut control, data) = self.transfer(operation, None, Command::Stor(path)).await?
-        else {
-            return Err(Error::new(ErrorKind::Protocol, operation)
-                .with_detail("the server calls the file stored before it was sent"));
+        let begun = match self.transfer(operation, None, Command::Stor(path)).await {
+            Ok(Transfer::Open(control, data)) => Ok((control, data)),
+            Ok(Transfer::Done) => Err(too_early()),
+            Err(Failed::Otherwise(error)) => return Err(error),
+            Err(failed) => Err(failed.error()),
+        };
+        let (mut control, data) = match begun {
+            Ok(both) => both,
+            // Servers make the file, or empty it, before they say that it begins.
+            Err(error) => return Err(self.discard(path, error).await),
         };
         let upload = Upload { net: self.net, path, confirm: self.settings.confirm };
         let (error, is_whole) = match upload.run(&mut control, data, body, len).await {
@@ -232,8 +238,7 @@ impl<N: Net> Ftp<'_, N> {
                     return self.judge(path, size, len, before).await;
                 }
                 let error = match reply.is_done() {
-                    true => Error::new(ErrorKind::Protocol, operation)
-                        .with_detail("the server calls the file stored before it was sent"),
+                    true => too_early(),
                     false => self.refused(operation, &reply),
                 };
                 // What speaks of the connection, after everything was sent; and nothing of the storage.
@@ -286,7 +291,10 @@ impl<N: Net> Ftp<'_, N> {
             Some(size) if size == len && before == Some(len) => {
                 Err(error.with_detail("the size is right, but it was so before").unconfirmed())
             }
-            Some(size) if size == len => Ok(Proof::Size),
+            Some(size) if size == len => {
+                self.is_doubtful = false;
+                Ok(Proof::Size)
+            }
             Some(size) => {
                 let error = error.with_detail(format_args!("{size} bytes were stored of {len}"));
                 Err(self.discard(path, error).await)
@@ -518,6 +526,11 @@ impl<N: Net> Upload<'_, N> {
             _ => error.in_operation("upload"),
         })
     }
+}
+
+fn too_early() -> Error {
+    Error::new(ErrorKind::Protocol, "upload")
+        .with_detail("the server calls the file stored before it was sent")
 }
 
 fn source_failed<E: core::error::Error>(error: E) -> Error {
