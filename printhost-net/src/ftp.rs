@@ -241,10 +241,7 @@ impl<'n, N: Net> Ftp<'n, N> {
         let net = self.net;
         let conn = net.parts().dial(&self.origin).await.map_err(|e| e.in_operation(operation))?;
         let mut control = Control::new(conn);
-        let mut greeting = control.reply(net, operation).await?;
-        if greeting.code == 120 {
-            greeting = control.reply(net, operation).await?;
-        }
+        let greeting = control.reply(net, operation).await?;
         self.last = Some(greeting.code);
         if !greeting.is_done() {
             return Err(refusal::at_login(operation, &greeting, self.password));

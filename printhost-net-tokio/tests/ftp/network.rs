@@ -3,7 +3,9 @@
 use std::{
     collections::HashMap,
     io,
+    pin::Pin,
     sync::{Arc, Mutex},
+    task::{Context, Waker},
     time::Duration,
 };
 
@@ -12,7 +14,7 @@ use printhost_core::{Error, ErrorKind, Result};
 use printhost_net::{Conn, Dial, Http1, Limits, Origin, Parts, Scheme};
 use printhost_net_tokio::{FromTokio, OsEntropy, TokioClock};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex},
+    io::{AsyncBufRead, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, ReadHalf, WriteHalf, duplex},
     sync::mpsc,
 };
 
@@ -101,7 +103,13 @@ impl Dial for Lines {
         listener.and_then(|to| to.send(far).ok()).ok_or(unreachable)?;
         let is_control = to.port == super::server::PORT;
         let is_secure = to.scheme == Scheme::Https;
-        Ok(Line { stream: near, lines: self.clone(), is_control, is_secure, is_partial: false })
+        Ok(Line {
+            stream: BufReader::new(near),
+            lines: self.clone(),
+            is_control,
+            is_secure,
+            is_partial: false,
+        })
     }
 
     /// Stands for a handshake: a word there and a word back.
@@ -129,7 +137,7 @@ impl Dial for Lines {
 }
 
 pub(crate) struct Line {
-    stream: DuplexStream,
+    stream: BufReader<DuplexStream>,
     lines: Lines,
     is_control: bool,
     is_secure: bool,
@@ -137,7 +145,7 @@ pub(crate) struct Line {
 }
 
 impl Conn for Line {
-    type Reader<'a> = FromTokio<ReadHalf<&'a mut DuplexStream>>;
+    type Reader<'a> = FromTokio<ReadHalf<&'a mut BufReader<DuplexStream>>>;
     type Writer<'a> = Noted<'a>;
 
     async fn split(&mut self) -> io::Result<(Self::Reader<'_>, Self::Writer<'_>)> {
@@ -147,7 +155,8 @@ impl Conn for Line {
     }
 
     fn is_quiet(&mut self) -> bool {
-        false
+        let mut cx = Context::from_waker(Waker::noop());
+        Pin::new(&mut self.stream).poll_fill_buf(&mut cx).is_pending()
     }
 
     fn begin_whole(&mut self) {
@@ -193,7 +202,7 @@ impl Write for Line {
 }
 
 pub(crate) struct Noted<'a> {
-    writer: WriteHalf<&'a mut DuplexStream>,
+    writer: WriteHalf<&'a mut BufReader<DuplexStream>>,
     lines: Option<&'a Lines>,
 }
 

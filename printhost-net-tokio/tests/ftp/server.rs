@@ -42,6 +42,12 @@ pub(crate) struct Rules {
     pub(crate) hangs: bool,
     /// What it says of a data connection on which there was no handshake.
     pub(crate) unencrypted: &'static str,
+    /// What it says when a transfer begins.
+    pub(crate) mark: &'static str,
+    /// How many bytes it sends beyond the end of a file.
+    pub(crate) surplus: usize,
+    /// Answers questions for sizes while its word is still to come.
+    pub(crate) chats: bool,
     /// Leaves after the word instead of going on; without a word, at once.
     pub(crate) leaves: bool,
     pub(crate) clear: bool,
@@ -58,6 +64,9 @@ impl Default for Rules {
             stops_after: None,
             hangs: false,
             unencrypted: "425 no handshake",
+            mark: "150 Ok to send data.",
+            surplus: 0,
+            chats: false,
             leaves: false,
             clear: false,
         }
@@ -233,7 +242,8 @@ impl Session {
         if verb == "STOR" {
             self.files.lock().unwrap().insert(path.into(), Vec::new());
         }
-        self.say("150 Ok to send data.").await;
+        let mark = self.rules.mark;
+        self.say(mark).await;
         if !self.is_clear {
             if self.rules.hangs {
                 // Until the client leaves.
@@ -263,6 +273,7 @@ impl Session {
                 let file = self.files.lock().unwrap().get(path).cloned().unwrap_or_default();
                 let most = file.len().min(self.rules.keeps);
                 let _ = conn.write_all(&file[..most]).await;
+                let _ = conn.write_all(&vec![b'+'; self.rules.surplus]).await;
                 drop(conn);
             }
             _ => {
@@ -273,9 +284,27 @@ impl Session {
         }
         let (after, word) = self.rules.word;
         if !word.is_empty() {
-            sleep(after).await;
+            if self.rules.chats {
+                let chat = self.chat();
+                if let Ok(()) = timeout(after, chat).await {
+                    return false;
+                }
+            } else {
+                sleep(after).await;
+            }
             self.say(word).await;
         }
         !self.rules.leaves
+    }
+
+    /// Until the client leaves.
+    async fn chat(&mut self) {
+        let mut line = String::new();
+        while matches!(self.stream.read_line(&mut line).await, Ok(1..)) {
+            let path = line.trim_end().strip_prefix("SIZE ").expect("a question for a size");
+            let len = self.files.lock().unwrap().get(path).map_or(0, Vec::len);
+            self.say(&format!("213 {len}")).await;
+            line.clear();
+        }
     }
 }

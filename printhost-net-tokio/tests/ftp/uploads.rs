@@ -58,6 +58,18 @@ async fn file_of_the_right_size_is_stored_whatever_was_said_of_the_connection() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn word_that_comes_after_the_size_is_no_answer_to_what_is_asked_next() {
+    let word = (Duration::from_secs(130), "226 Transfer complete.");
+    let server = Server::start(Rules { word, chats: true, ..Rules::default() });
+    let mut ftp = server.connect().await.unwrap();
+    let stored = ftp.store("a", &mut &FILE[..], FILE.len() as u64).await.unwrap();
+    assert_eq!(stored.proof, Proof::Size);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(ftp.delete("b").await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(ftp.size("a").await, Ok(50_000));
+}
+
+#[tokio::test(start_paused = true)]
 async fn file_of_another_size_is_corrupted_and_deleted() {
     // Also when the server calls it stored: it cannot tell a connection that was cut from the end of the file.
     for word in ["426 Failure reading network stream.", "451 x", "", "226 Transfer complete."] {

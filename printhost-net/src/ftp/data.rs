@@ -14,6 +14,8 @@ use crate::{
 
 /// More lines than this are no listing of a printer's folder.
 const MAX_LINES: u32 = 100_000;
+/// Nor are more bytes than this.
+const MAX_LISTING: usize = 16 << 20;
 /// How long the server may take to say what became of a transfer that was broken off.
 const SETTLE: Duration = Duration::from_secs(10);
 /// How much of a listing is read at a time.
@@ -61,35 +63,42 @@ impl<N: Net> Ftp<'_, N> {
             return Ok(Listed::default());
         };
         let mut listing = Listing::new();
+        let mut left = MAX_LISTING;
+        let mut is_cut = false;
         let mut piece = vec![0; PIECE];
         let result = loop {
             match self.piece(operation, &mut data, &mut piece).await {
-                Ok(0) => break listing.finish().map_or(Ok(true), &mut take),
+                Ok(0) => break Ok(true),
                 Ok(n) => match feed(&mut listing, &piece[..n], &mut take) {
-                    Ok(true) if listing.lines() > MAX_LINES => {
+                    Ok(true) if listing.lines() > MAX_LINES || n > left => {
                         break Err(Error::new(ErrorKind::TooLarge, operation)
-                            .with_detail(format_args!("a folder of over {MAX_LINES} lines")));
+                            .with_detail("a folder of more lines than any printer has"));
                     }
-                    Ok(true) => {}
+                    Ok(true) => left -= n,
                     enough => break enough,
                 },
                 // The server's word decides whether that was all.
                 Err(error) if error.kind() == ErrorKind::Disconnected => {
-                    break listing.finish().map_or(Ok(true), &mut take);
+                    is_cut = true;
+                    break Ok(true);
                 }
                 Err(error) => return Err(error),
             }
         };
         drop(data);
-        let skipped = listing.skipped();
         match result {
             Ok(true) => {
                 self.end(operation, control).await?;
-                Ok(Listed { skipped, stopped: false })
+                // A line without an end may be half of one: nobody's entry where the connection broke, and elsewhere only
+                // one if the server calls this all.
+                let last = listing.finish();
+                let skipped = listing.skipped() + u32::from(is_cut && last.is_some());
+                let goes_on = last.filter(|_| !is_cut).map_or(Ok(true), take)?;
+                Ok(Listed { skipped, stopped: !goes_on })
             }
             Ok(false) => {
                 self.settle(operation, control).await;
-                Ok(Listed { skipped, stopped: true })
+                Ok(Listed { skipped: listing.skipped(), stopped: true })
             }
             Err(error) => {
                 self.settle(operation, control).await;
@@ -98,8 +107,9 @@ impl<N: Net> Ftp<'_, N> {
         }
     }
 
-    /// Gets a file and returns its length. Nothing less than the size that the server told before is a success; of a server
-    /// that tells none, only what TLS or the server's word shows to be complete.
+    /// Gets a file and returns its length. Nothing but the size that the server told before is a success, and with the first
+    /// byte beyond it the download ends ([`ErrorKind::Corrupted`]); of a server that tells none, only what TLS or the server's
+    /// word shows to be complete, however much that is.
     pub async fn retrieve(&mut self, path: &str, sink: &mut (impl Write + ?Sized)) -> Result<u64> {
         let operation = "download";
         let path = absolute(operation, path)?;
@@ -120,6 +130,12 @@ impl<N: Net> Ftp<'_, N> {
                 Ok(0) => break false,
                 Ok(n) => {
                     got += n as u64;
+                    if let Some(size) = size.filter(|size| got > *size) {
+                        drop(data);
+                        self.settle(operation, control).await;
+                        return Err(Error::new(ErrorKind::Corrupted, operation)
+                            .with_detail(format_args!("more came than the file's {size} bytes")));
+                    }
                     if let Err(error) = sink.write_all(&piece[..n]).await {
                         drop(data);
                         self.settle(operation, control).await;
@@ -189,7 +205,7 @@ impl<N: Net> Ftp<'_, N> {
         if matches!(command, Command::Stor(_)) {
             data.begin_whole();
         }
-        let reply = control.ask(net, operation, command).await.map_err(Failed::Begun)?;
+        let reply = control.announced(net, operation, command).await.map_err(Failed::Begun)?;
         if !reply.is_preliminary() {
             self.keep(control, &reply);
             return if reply.is_done() {

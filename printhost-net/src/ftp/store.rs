@@ -245,8 +245,12 @@ impl<N: Net> Ftp<'_, N> {
                 (error, is_whole && matches!(reply.code, 421 | 425 | 426 | 451))
             }
             Sent::Sized(size) => {
-                self.control = Some(control);
-                return self.judge(path, size, len, before).await;
+                // The word may still come, and would be taken for the answer to the next question.
+                drop(control);
+                let proof = self.judge(path, size, len, before).await?;
+                // The file is whole, with a connection for what comes next or without one.
+                let _ = self.open(operation).await;
+                return Ok(proof);
             }
             Sent::Lost { error, is_whole } => {
                 // Before another one is opened: some servers have one place only.
