@@ -65,6 +65,24 @@ async fn data_is_encrypted_after_150_with_the_session_of_the_control_connection(
 }
 
 #[tokio::test(start_paused = true)]
+async fn data_goes_to_the_machine_of_the_control_connection_whatever_its_name_leads_to() {
+    for (peer, host) in [
+        ("192.168.1.7:990", "http://192.168.1.7:2020"),
+        ("[::ffff:192.168.1.7]:990", "http://192.168.1.7:2020"),
+        ("[fe80::7%3]:990", "http://[fe80::7%3]:2020"),
+    ] {
+        let server = Server::start(Rules::default());
+        server.lines.is_at(peer);
+        let mut ftp = server.connect().await.unwrap();
+        names(&mut ftp, "").await.unwrap();
+        let events = server.lines.events();
+        assert!(events.contains(&Event::Dialled(host.into())), "{events:?}");
+        // Whom to believe is told by the name.
+        assert!(events.contains(&Event::Handshake("https://printer.local:990".into())));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn password_that_is_refused_is_unauthorized_and_never_shown() {
     let says = vec![("PASS", "530 no such password: 12345678")];
     let server = Server::start(Rules { says, ..Rules::default() });

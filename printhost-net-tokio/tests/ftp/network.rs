@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     io,
+    net::SocketAddr,
     pin::Pin,
     sync::{Arc, Mutex},
     task::{Context, Waker},
@@ -45,6 +46,8 @@ struct State {
     listeners: HashMap<u16, mpsc::UnboundedSender<DuplexStream>>,
     /// The kind of error with which handshakes end.
     refused: Option<ErrorKind>,
+    /// Where the server is.
+    peer: Option<&'static str>,
     /// How long handshakes wait for their turn.
     wait: Duration,
 }
@@ -72,6 +75,10 @@ impl Lines {
 
     pub(crate) fn refuse_handshakes(&self, kind: ErrorKind) {
         self.0.lock().unwrap().refused = Some(kind);
+    }
+
+    pub(crate) fn is_at(&self, peer: &'static str) {
+        self.0.lock().unwrap().peer = Some(peer);
     }
 
     pub(crate) fn delay_handshakes(&self, wait: Duration) {
@@ -157,6 +164,10 @@ impl Conn for Line {
     fn is_quiet(&mut self) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
         Pin::new(&mut self.stream).poll_fill_buf(&mut cx).is_pending()
+    }
+
+    fn peer(&self) -> Option<SocketAddr> {
+        self.lines.0.lock().unwrap().peer.map(|peer| peer.parse().unwrap())
     }
 
     fn begin_whole(&mut self) {

@@ -48,6 +48,10 @@ pub(crate) struct Rules {
     pub(crate) surplus: usize,
     /// Answers questions for sizes while its word is still to come.
     pub(crate) chats: bool,
+    /// An upload is all there only so long after its end.
+    pub(crate) lags: Duration,
+    /// What it has under the new name after a rename, if it is not what was renamed.
+    pub(crate) swaps: Option<&'static [u8]>,
     /// Leaves after the word instead of going on; without a word, at once.
     pub(crate) leaves: bool,
     pub(crate) clear: bool,
@@ -67,6 +71,8 @@ impl Default for Rules {
             mark: "150 Ok to send data.",
             surplus: 0,
             chats: false,
+            lags: Duration::ZERO,
+            swaps: None,
             leaves: false,
             clear: false,
         }
@@ -223,6 +229,7 @@ impl Session {
                 let mut files = self.files.lock().unwrap();
                 let from = self.renames.take().unwrap_or_default();
                 let file = files.remove(&from).unwrap_or_default();
+                let file = self.rules.swaps.map_or(file, Vec::from);
                 files.insert(path.into(), file);
                 "250 renamed".into()
             }
@@ -267,7 +274,18 @@ impl Session {
                     None => drop(conn.read_to_end(&mut got).await),
                 }
                 got.truncate(self.rules.keeps);
-                self.files.lock().unwrap().insert(path.into(), got);
+                let (lags, files, path) = (self.rules.lags, self.files.clone(), path.to_owned());
+                let part = got[..got.len() / 2].to_vec();
+                if lags.is_zero() {
+                    files.lock().unwrap().insert(path, got);
+                } else {
+                    files.lock().unwrap().insert(path.clone(), part);
+                    tokio::spawn(async move {
+                        sleep(lags).await;
+                        // Not what was deleted meanwhile.
+                        files.lock().unwrap().entry(path).and_modify(|file| *file = got);
+                    });
+                }
             }
             "RETR" => {
                 let file = self.files.lock().unwrap().get(path).cloned().unwrap_or_default();

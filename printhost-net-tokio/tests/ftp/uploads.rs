@@ -70,6 +70,18 @@ async fn word_that_comes_after_the_size_is_no_answer_to_what_is_asked_next() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn file_that_the_server_is_still_writing_is_not_deleted() {
+    // It has told the size while it wrote, or the connection was lost meanwhile.
+    let chatting = Rules { word: (Duration::from_secs(500), "226 x"), chats: true, ..Rules::default() };
+    let leaving = Rules { word: now(""), leaves: true, ..Rules::default() };
+    for (rules, lags) in [(chatting, 128), (leaving, 8)] {
+        let server = Server::start(Rules { lags: Duration::from_secs(lags), ..rules });
+        assert_eq!(store(&server).await.map(|stored| stored.proof), Ok(Proof::Size), "{lags} s");
+        assert!(server.file("/a").unwrap() == FILE);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn file_of_another_size_is_corrupted_and_deleted() {
     // Also when the server calls it stored: it cannot tell a connection that was cut from the end of the file.
     for word in ["426 Failure reading network stream.", "451 x", "", "226 Transfer complete."] {
@@ -217,7 +229,7 @@ async fn file_gets_its_name_once_it_is_whole() {
     assert!(stored.renamed && server.file("/a").unwrap() == FILE && server.file("/a.part").is_none());
     let commands = server.commands();
     assert_eq!(commands[..4], ["RNFR /a.part", "SIZE /a.part", "PASV", "STOR /a.part"]);
-    assert_eq!(commands[4..], ["SIZE /a.part", "RNFR /a.part", "RNTO /a"]);
+    assert_eq!(commands[4..], ["SIZE /a.part", "SIZE /a.part", "RNFR /a.part", "RNTO /a", "SIZE /a"]);
 
     // What was broken off never had the name, and is deleted the next time at the latest.
     ftp.replace("a", &mut &FILE[..1000], 2000).await.unwrap_err();
@@ -225,6 +237,39 @@ async fn file_gets_its_name_once_it_is_whole() {
     server.put("/b.part", b"left");
     let stored = ftp.replace("b", &mut &FILE[..], 50_000).await.unwrap();
     assert!(stored.renamed && server.file("/b").unwrap() == FILE && server.file("/b.part").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn file_that_somebody_else_stores_meanwhile_does_not_get_the_name_as_ours() {
+    for swaps in [None, Some(&b"half"[..])] {
+        let server = Server::start(Rules { swaps, ..Rules::default() });
+        server.put("/a", b"older");
+        let mut ftp = server.connect().await.unwrap();
+        let staged = ftp.stage("a", &mut &FILE[..], 50_000, true).await.unwrap();
+        if swaps.is_none() {
+            server.put("/a.part", b"half");
+        }
+        let error = ftp.publish("a", &staged, true).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+        match swaps {
+            None => assert_eq!(server.file("/a").as_deref(), Some(&b"older"[..])),
+            // Somebody else's affair: it may be whole by now.
+            Some(_) => assert_eq!(server.file("/a").as_deref(), swaps),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn size_that_is_not_told_does_not_free_a_name() {
+    for says in ["502 what?", "450 in use", "451 x"] {
+        let server = Server::start(Rules { says: vec![("SIZE", says)], ..Rules::default() });
+        server.put("/a", b"older");
+        let mut ftp = server.connect().await.unwrap();
+        let error = ftp.create("a", &mut &FILE[..], 50_000).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Exists, "{says}");
+        assert_eq!((server.file("/a").as_deref(), server.file("/a.part")), (Some(&b"older"[..]), None));
+        ftp.create("b", &mut &FILE[..], 50_000).await.unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]

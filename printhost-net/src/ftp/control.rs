@@ -1,6 +1,12 @@
 //! The control connection.
 
-use alloc::{vec, vec::Vec};
+use alloc::{
+    format,
+    string::{String, ToString as _},
+    vec,
+    vec::Vec,
+};
+use core::net::SocketAddr;
 
 use embedded_io_async::{Read, Write};
 use printhost_core::{Error, ErrorKind, Result, within};
@@ -70,6 +76,15 @@ impl<C: Conn> Control<C> {
             ErrorKind::Timeout => Error::new(ErrorKind::Timeout, operation)
                 .with_detail(format_args!("no reply for {} s", limit.as_secs())),
             _ => error.in_operation(operation),
+        })
+    }
+
+    /// Where the server is, as a host to connect to.
+    pub(super) fn host(&self) -> Option<String> {
+        let peer = self.conn.peer()?;
+        Some(match peer {
+            SocketAddr::V6(v6) if v6.scope_id() != 0 => format!("{}%{}", v6.ip(), v6.scope_id()),
+            _ => peer.ip().to_canonical().to_string(),
         })
     }
 

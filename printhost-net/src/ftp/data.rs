@@ -193,7 +193,9 @@ impl<N: Net> Ftp<'_, N> {
         }
         let port = self.passive(operation).await?;
         let mut control = self.take_control(operation)?;
-        let data = net.parts().dial(&Origin::http(self.origin.host.clone(), port)).await;
+        // Not by the name again: it may lead to another machine, and anybody may answer mDNS.
+        let host = control.host().unwrap_or_else(|| self.origin.host.clone());
+        let data = net.parts().dial(&Origin::http(host, port)).await;
         let mut data = match data {
             Ok(data) => data,
             Err(error) => {
