@@ -113,6 +113,10 @@ impl<N: Net> PrintHost for Bambu<N> {
         self.start_with(path, &StartOptions::default()).await
     }
 
+    async fn start_plate(&self, path: &str, plate: u16) -> Result<Outcome> {
+        self.start_plate_of(path, plate).await
+    }
+
     async fn command(&self, command: Command<'_>) -> Result<Outcome> {
         Box::pin(self.order(command)).await
     }
@@ -156,6 +160,7 @@ const fn capabilities() -> Capabilities {
     can.move_file = true;
     can.create_folder = true;
     can.start = true;
+    can.projects = true;
     can.pause = true;
     can.resume = true;
     can.cancel = true;

@@ -103,6 +103,10 @@ impl<H: PrintHost> PrintHost for Attended<H> {
         attended!(self.0, self.0.start(path))
     }
 
+    async fn start_plate(&self, path: &str, plate: u16) -> Result<Outcome> {
+        attended!(self.0, self.0.start_plate(path, plate))
+    }
+
     async fn command(&self, command: Command<'_>) -> Result<Outcome> {
         attended!(self.0, self.0.command(command))
     }
