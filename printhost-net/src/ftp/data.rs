@@ -17,7 +17,7 @@ const MAX_LINES: u32 = 100_000;
 /// How long the server may take to say what became of a transfer that was broken off.
 const SETTLE: Duration = Duration::from_secs(10);
 /// How much of a listing is read at a time.
-const PIECE: usize = 1024;
+pub(super) const PIECE: usize = 1024;
 
 /// How a listing went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
