@@ -9,7 +9,7 @@ use core::{
 };
 
 use embedded_io_async::{Read, Write};
-use printhost_core::{Error, ErrorKind, Result};
+use printhost_core::{Error, ErrorKind, PollRead, Result};
 
 use crate::Origin;
 
@@ -202,12 +202,15 @@ impl<'a> Request<'a> {
     }
 }
 
+/// What streams in the requests of a driver: whatever it is, so that the client exists once.
+pub type Streamed<'a> = dyn PollRead + Send + 'a;
+
 /// The body of a request without one.
-pub const NO_BODY: Body<'static, &'static [u8]> =
+pub const NO_BODY: Body<'static, Streamed<'static>> =
     Body { before: &[], stream: None, left: 0, after: &[], total: None, touched: false };
 
 /// The body of a request: some bytes, then a stream of known length, then some bytes. JSON is the first only, a PUT
-/// the second, a multipart form all three; so there is one client per reader type, not per driver.
+/// the second, a multipart form all three. There is one client per type of reader; drivers have one such type, [`Streamed`].
 #[derive(Debug)]
 pub struct Body<'a, R: ?Sized> {
     before: &'a [u8],
@@ -218,7 +221,7 @@ pub struct Body<'a, R: ?Sized> {
     touched: bool,
 }
 
-impl<'a> Body<'a, &'static [u8]> {
+impl<'a> Body<'a, Streamed<'static>> {
     /// A body in memory.
     pub const fn bytes(bytes: &'a [u8]) -> Self {
         Body {
