@@ -2,6 +2,7 @@
 
 mod bambu {
     mod files;
+    mod ftp;
     pub(crate) mod harness;
     mod job;
     mod moves;
