@@ -9,6 +9,8 @@ const BUSY: u32 = 0x0500_4004;
 /// The file cannot be read, is not there, or is no such file.
 const NO_FILE: u32 = 0x0500_C010;
 const BAD_FILE: u32 = 0x0500_4003;
+/// The file cannot be fetched, or has another MD5 than was told; seen on a P2S, before anything was heated.
+const OTHER_FILE: u32 = 0x0500_403F;
 /// The filaments of the file are not mapped to spools.
 const MAPPING: [u32; 2] = [0x0700_8012, 0x07FF_8012];
 /// Somebody has cancelled.
@@ -42,6 +44,9 @@ pub(crate) fn error(operation: &'static str, code: u32) -> Error {
     let (kind, what) = match code {
         BUSY => (ErrorKind::Conflict, "the printer is busy"),
         NO_FILE => (ErrorKind::NotFound, "the printer cannot read the file, or has none of this name"),
+        OTHER_FILE => {
+            (ErrorKind::Corrupted, "the printer cannot get the file, or it is another one than was stored")
+        }
         BAD_FILE => (ErrorKind::InvalidInput, "the printer cannot make sense of the file"),
         code if MAPPING.contains(&code) => {
             (ErrorKind::InvalidInput, "the file's filaments are not mapped to spools that are there")

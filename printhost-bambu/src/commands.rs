@@ -1,6 +1,7 @@
 //! What [`Command`] asks for.
 
 use alloc::{format, string::String};
+use core::time::Duration;
 
 use printhost_core::{Axes, Command, Error, ErrorKind, HeaterId, Outcome, Result};
 use printhost_net::Net;
@@ -18,6 +19,8 @@ const MAX_GCODE: usize = 4 << 10;
 const MELTS: f32 = 170.0;
 /// The levels of speed, and what they are in percent.
 const SPEEDS: [(u8, u16); 4] = [(1, 50), (2, 100), (3, 124), (4, 166)];
+
+const AXES: [char; 3] = ['X', 'Y', 'Z'];
 
 impl<N: Net> Bambu<N> {
     pub(crate) async fn order(&self, command: Command<'_>) -> Result<Outcome> {
@@ -87,20 +90,20 @@ impl<N: Net> Bambu<N> {
         self.move_at_rest(operation, "G28\n").await
     }
 
-    /// The firmware would move along an axis that was not homed, into whatever is there.
+    /// The firmware would move along an axis that was not homed, into whatever is there; so it is not moved where the printer
+    /// does not say that it was.
     async fn jog(&self, operation: &'static str, by: [f32; 3], speed: Option<u32>) -> Result<Outcome> {
         self.refresh(operation).await?;
-        self.with_live(|live| rests(operation, live))?;
-        let homed = self.with_live(|live| live.report().home_flag);
+        let may = move |live: &mut Live, _| {
+            rests(operation, live)?;
+            are_homed(operation, live.report().home_flag, by)
+        };
+        if self.with_live(|live| live.report().home_flag.is_none()) {
+            self.refresh_all(operation).await?;
+        }
+        self.with_live(|live| may(live, Duration::ZERO))?;
         let mut moves = String::new();
-        for (n, (axis, mm)) in ['X', 'Y', 'Z'].into_iter().zip(by).enumerate() {
-            if mm == 0.0 {
-                continue;
-            }
-            if homed.is_some_and(|flags| flags & 1 << n == 0) {
-                let why = format!("axis {axis} was not homed");
-                return Err(Error::new(ErrorKind::Conflict, operation).with_detail(why));
-            }
+        for (axis, mm) in AXES.into_iter().zip(by).filter(|(_, mm)| *mm != 0.0) {
             moves.push_str(&format!(" {axis}{mm:.3}"));
         }
         if moves.is_empty() {
@@ -108,7 +111,7 @@ impl<N: Net> Bambu<N> {
         }
         let speed = speed.unwrap_or(if by[2] != 0.0 { 600 } else { 3000 });
         let lines = format!("G91\nG0{moves} F{speed}\nG90\n");
-        self.move_at_rest(operation, &lines).await
+        self.carry_out_if(&may, operation, &gcode_line(&lines), None).await
     }
 
     /// The firmware would try it with a cold nozzle, too.
@@ -132,5 +135,34 @@ impl<N: Net> Bambu<N> {
         };
         let shows = move |live: &Live| live.report().spd_lvl == Some(level);
         self.carry_out(operation, &print_speed(level), Some(&shows)).await
+    }
+}
+
+/// [`ErrorKind::Conflict`] unless every axis that is to be moved is known to have been homed.
+fn are_homed(operation: &'static str, flags: Option<u32>, by: [f32; 3]) -> Result<()> {
+    for (n, (axis, _)) in AXES.into_iter().zip(by).enumerate().filter(|(_, (_, mm))| *mm != 0.0) {
+        let why = match flags {
+            Some(flags) if flags & 1 << n != 0 => continue,
+            Some(_) => format!("axis {axis} was not homed"),
+            None => format!("the printer does not say whether axis {axis} was homed"),
+        };
+        return Err(Error::new(ErrorKind::Conflict, operation).with_detail(why));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axis_is_moved_only_where_the_printer_says_that_it_was_homed() {
+        let kind = |flags, by| are_homed("jog", flags, by).map_err(|e| e.kind());
+        let z = [0.0, 0.0, 1.0];
+        assert_eq!(kind(Some(4), z), Ok(()));
+        assert_eq!((kind(Some(3), z), kind(None, z)), (Err(ErrorKind::Conflict), Err(ErrorKind::Conflict)));
+        assert_eq!(kind(Some(7), [1.0, -1.0, 0.0]), Ok(()));
+        assert_eq!(kind(Some(5), [1.0, -1.0, 0.0]), Err(ErrorKind::Conflict));
+        assert_eq!(kind(None, [0.0; 3]), Ok(()));
     }
 }

@@ -95,19 +95,6 @@ impl<N: Net> Bambu<N> {
         Ok(Files { ftp, learned, settings, opened })
     }
 
-    /// A file that is to be printed.
-    pub(crate) async fn must_be_there(&self, operation: &'static str, path: &str) -> Result<()> {
-        let mut files = Box::pin(self.open_files(operation)).await?;
-        let size = Box::pin(files.ftp.size(path)).await;
-        files.close().await;
-        match size {
-            Ok(0) => Err(Error::new(ErrorKind::InvalidInput, operation).with_detail("the file is empty")),
-            // A server that tells no sizes says nothing about whether there is a file.
-            Err(e) if e.kind() == ErrorKind::Unsupported => Ok(()),
-            size => size.map(drop).map_err(|e| e.in_operation(operation)),
-        }
-    }
-
     /// Servers send whole folders; the entries are taken one by one. What an upload has left that was broken off is no
     /// file yet, and is not shown.
     pub(crate) async fn list(&self, folder: &str, page: Page) -> Result<FilePage> {
@@ -181,6 +168,7 @@ impl<N: Net> Bambu<N> {
         let operation = "delete";
         let path = RemotePath::parse(path).map_err(|e| e.in_operation(operation))?.as_str();
         self.must_not_print(operation, path).await?;
+        self.forget(path);
         let mut files = Box::pin(self.open_files(operation)).await?;
         let removed = async {
             match files.there(path).await? {
@@ -217,6 +205,7 @@ impl<N: Net> Bambu<N> {
             return Err(Error::new(ErrorKind::InvalidInput, operation).with_detail(why));
         }
         self.must_not_print(operation, from).await?;
+        self.forget(from);
         let mut files = Box::pin(self.open_files(operation)).await?;
         let moved = async {
             if !matches!(files.there(from).await?, There::File(_)) {
@@ -243,6 +232,11 @@ impl<N: Net> Bambu<N> {
         let made = files.make_dirs(path).await.map_err(|e| e.in_operation(operation));
         files.close().await;
         made.map(|()| path.into())
+    }
+
+    /// What this driver has stored there is not there any more.
+    pub(crate) fn forget(&self, path: &str) {
+        self.with_live(|live| live.stored.take_if(|stored| stored.path == path));
     }
 
     /// [`ErrorKind::Conflict`] while this file, or something in this folder, is being printed; the printer is asked.

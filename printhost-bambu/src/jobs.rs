@@ -9,25 +9,43 @@ use printhost_core::{
 use printhost_net::{Net, ftp::PARTIAL};
 
 use crate::{
-    Bambu, StartOptions, codes,
-    effects::TO_SHOW,
+    Bambu, StartOptions,
+    effects::{TO_BEGIN, TO_SHOW},
     live::{Live, Ours},
+    plates::Glance,
+    report::SdCard,
     start_options::project_file,
     wire::orders::{self, Order},
 };
 
-/// How long the begin of a print may take to show: the printer unpacks the file first.
-const TO_BEGIN: Duration = Duration::from_secs(25);
 /// The longest name of a job that printers keep whole.
 const SUBTASK: usize = 96;
+
+/// Somebody waits for what becomes of a start while this lives.
+struct Awaited<'a, N: Net> {
+    host: &'a Bambu<N>,
+    id: u32,
+}
+
+impl<N: Net> Drop for Awaited<'_, N> {
+    fn drop(&mut self) {
+        self.host.with_live(|live| {
+            if let Some(starting) = live.starting.as_mut().filter(|starting| starting.id == self.id) {
+                starting.is_awaited = false;
+            }
+        });
+    }
+}
 
 impl<N: Net> Bambu<N> {
     /// Starts printing a stored file, as [`printhost_core::PrintHost::start`] does it with the defaults.
     ///
     /// A project (`.3mf`) is started by its plate; any other file as plain G-code, for which the options do not count.
+    /// [`ErrorKind::InvalidInput`] when it is known that the plate is not in the file, or that a spool is not there.
     /// [`ErrorKind::Conflict`] while the printer has a job, read before anything is sent: some firmwares end the job that is
     /// running when another one is started; [`ErrorKind::Busy`] while another start is under way, or half a minute after one
-    /// that was dropped or is [`ErrorKind::Unconfirmed`]. [`ErrorKind::NotFound`] when FTP shows no such file.
+    /// that was dropped or is [`ErrorKind::Unconfirmed`]. [`ErrorKind::NotFound`] when FTP shows no such file, and
+    /// [`ErrorKind::Corrupted`] when the printer finds that it is another one than was stored.
     ///
     /// `Confirmed` when the printer shows this very job as begun. It is sent once; when the printer does not show it within
     /// half a minute and raises no error either, or answers other questions and not this order, the outcome is
@@ -42,17 +60,89 @@ impl<N: Net> Bambu<N> {
         options.check(operation)?;
         self.refresh(operation).await?;
         let now = self.net.parts().clock().now();
-        self.with_live(|live| free_for_a_job(operation, live, now))?;
-        Box::pin(self.must_be_there(operation, path.as_str())).await?;
+        self.with_live(|live| may_begin(operation, live, now, options))?;
+        let options = Box::pin(self.look_at(operation, path, options)).await?;
         // That may have taken a while.
         self.refresh_all(operation).await?;
-        let id = self.fresh_id();
-        let begun = Box::pin(self.begin(operation, path, options, id)).await;
-        // What may still begin stays known.
-        if !begun.as_ref().is_err_and(|e| e.kind() == ErrorKind::Unconfirmed) {
-            self.with_live(|live| live.starting.take_if(|(starting, _)| *starting == id));
-        }
+        let awaited = Awaited { host: self, id: self.fresh_id() };
+        let begun = Box::pin(self.begin(operation, path, &options, awaited.id)).await;
+        let kind = begun.as_ref().err().map(Error::kind);
+        self.with_live(|live| {
+            // What may still begin stays known.
+            if kind != Some(ErrorKind::Unconfirmed) {
+                live.starting.take_if(|starting| starting.id == awaited.id);
+            }
+            if kind == Some(ErrorKind::Corrupted) {
+                live.stored = None;
+            }
+        });
         begun
+    }
+
+    /// As [`Self::start_with`], with the defaults but for the plate.
+    pub(crate) async fn start_plate_of(&self, path: &str, plate: u16) -> Result<Outcome> {
+        if !is_project(path) {
+            let why = "only a project (.3mf) has plates";
+            return Err(Error::new(ErrorKind::InvalidInput, "start plate").with_detail(why));
+        }
+        self.start_with(path, &StartOptions::default().plate(plate)).await
+    }
+
+    /// What a file is to be started with: of a project its plate, and its MD5 if that is known.
+    async fn look_at(
+        &self,
+        operation: &'static str,
+        path: RemotePath<'_>,
+        options: &StartOptions,
+    ) -> Result<StartOptions> {
+        let mut options = options.clone();
+        let is_project = is_project(path.name());
+        let reads = is_project && options.plate.is_none();
+        let stored = |len: Option<u64>| {
+            self.with_live(|live| {
+                let stored = live.stored.as_ref()?;
+                let is_it = stored.path == path.as_str() && len.is_none_or(|len| len == stored.len);
+                is_it.then_some((stored.plates, stored.md5))
+            })
+        };
+        let mut files = Box::pin(self.open_files(operation)).await?;
+        let seen = async {
+            let len = match files.ftp.size(path.as_str()).await {
+                Ok(0) => {
+                    return Err(
+                        Error::new(ErrorKind::InvalidInput, operation).with_detail("the file is empty")
+                    );
+                }
+                // A server that tells no sizes says nothing about whether there is a file.
+                Err(e) if e.kind() == ErrorKind::Unsupported => None,
+                len => Some(len?),
+            };
+            match stored(len) {
+                Some((plates, md5)) => Ok(Some((plates, Some(md5)))),
+                None if reads => {
+                    let mut glance = Glance::new();
+                    files.ftp.retrieve(path.as_str(), &mut glance).await?;
+                    Ok(Some((glance.plates(), None)))
+                }
+                None => Ok(None),
+            }
+        };
+        let seen = Box::pin(seen).await.map_err(|e| e.in_operation(operation));
+        files.close().await;
+        let has_no_card = || self.with_live(|live| live.report().sd_card() == Some(SdCard::Absent));
+        let seen = seen.map_err(|error| match error.kind() {
+            ErrorKind::NotFound if has_no_card() => {
+                error.with_detail("there is no card or stick in the printer")
+            }
+            _ => error,
+        });
+        if let Some((plates, md5)) = seen?
+            && is_project
+        {
+            options.plate = Some(plates.choose(operation, options.plate)?);
+            options.md5 = options.md5.or(md5);
+        }
+        Ok(options)
     }
 
     /// Sends the order, and waits until its job shows.
@@ -64,17 +154,12 @@ impl<N: Net> Bambu<N> {
         id: u32,
     ) -> Result<Outcome> {
         let (order, ours) = self.job_of(path, options, id);
-        let now = self.net.parts().clock().now();
-        let (before, was_over) =
-            self.with_live(|live| (live.errors().print, live.state() == "FINISH" && live.is_ours(&ours)));
-        let job = ours.clone();
-        let may = move |live: &mut Live| {
-            free_for_a_job(operation, live, now)?;
-            live.ours = Some(job.clone());
-            live.starting = Some((id, now));
+        let may = move |live: &mut Live, now: Duration| {
+            may_begin(operation, live, now, options)?;
+            live.begins(id, ours.clone(), now);
             Ok(())
         };
-        let has_begun = move |live: &Live| live.has_begun(&ours, was_over);
+        let has_begun = move |live: &Live| live.shows_begin(id);
         let outcome = Box::pin(self.carry_out_if(&may, operation, &order, Some(&has_begun))).await?;
         if outcome == Outcome::confirmed() {
             return Ok(outcome);
@@ -84,8 +169,7 @@ impl<N: Net> Bambu<N> {
             if has_begun(live) {
                 return Some(Ok(()));
             }
-            let error = live.errors().print;
-            (error != before && codes::is_failure(error)).then(|| Err(codes::error(operation, error)))
+            live.start_failure(operation).map(Err)
         });
         match begun.await {
             Some(begun) => begun.map(|()| Outcome::confirmed()),
@@ -122,7 +206,7 @@ impl<N: Net> Bambu<N> {
         let operation = command.name();
         self.refresh(operation).await?;
         let (is_pause, is_resume) = (command == Command::Pause, command == Command::Resume);
-        let may = move |live: &mut Live| {
+        let may = move |live: &mut Live, _| {
             let why = match live.status().phase {
                 phase if !phase.has_job() => "there is no job",
                 Phase::Paused if is_pause => "the job is paused already",
@@ -141,7 +225,7 @@ impl<N: Net> Bambu<N> {
 
     /// Sends G-code that moves something, unless the printer prints, calibrates itself or does who knows what.
     pub(crate) async fn move_at_rest(&self, operation: &'static str, lines: &str) -> Result<Outcome> {
-        let may = move |live: &mut Live| rests(operation, live);
+        let may = move |live: &mut Live, _| rests(operation, live);
         self.carry_out_if(&may, operation, &orders::gcode_line(lines), None).await
     }
 }
@@ -155,10 +239,11 @@ pub(crate) fn rests(operation: &'static str, live: &Live) -> Result<()> {
     Err(Error::new(ErrorKind::Conflict, operation).with_detail(why))
 }
 
-/// A printer that can take a job, as it was last told. It may be told one and take a while to show it.
-fn free_for_a_job(operation: &'static str, live: &Live, now: Duration) -> Result<()> {
+/// Whether the printer can take a job, as it was last told, with these spools. It may be told one and take a while to show it.
+fn may_begin(operation: &'static str, live: &Live, now: Duration, options: &StartOptions) -> Result<()> {
     rests(operation, live)?;
-    if live.starting.is_some_and(|(_, since)| now.saturating_sub(since) < TO_SHOW + TO_BEGIN) {
+    let is_recent = |since: Duration| now.saturating_sub(since) < TO_SHOW + TO_BEGIN;
+    if live.starting.as_ref().is_some_and(|starting| starting.is_awaited || is_recent(starting.since)) {
         let why = "the printer was told to start a print a moment ago";
         return Err(Error::new(ErrorKind::Busy, operation).with_detail(why));
     }
@@ -166,7 +251,7 @@ fn free_for_a_job(operation: &'static str, live: &Live, now: Duration) -> Result
     {
         return Err(Error::new(ErrorKind::Conflict, operation).with_detail("the printer is being updated"));
     }
-    Ok(())
+    options.check_spools(operation, &live.report().ams)
 }
 
 pub(crate) fn is_project(name: &str) -> bool {
@@ -191,6 +276,21 @@ fn stem(name: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn next_print_waits_for_whoever_waits_for_the_last_and_a_while_for_who_does_not() {
+        let mut live = Live::new(None, 1 << 20);
+        live.begin_message();
+        live.take_piece(br#"{"print":{"msg":0,"gcode_state":"FINISH"}}"#);
+        live.end_message();
+        let (second, options) = (Duration::from_secs, StartOptions::default());
+        let kind = |live: &Live, now| may_begin("start", live, now, &options).map_err(|e| e.kind());
+        assert_eq!(kind(&live, second(100)), Ok(()));
+        live.begins(7, Ours { id: Some(7), path: "a.gcode.3mf".into() }, second(100));
+        assert_eq!(kind(&live, second(1000)), Err(ErrorKind::Busy));
+        live.starting.as_mut().unwrap().is_awaited = false;
+        assert_eq!((kind(&live, second(134)), kind(&live, second(135))), (Err(ErrorKind::Busy), Ok(())));
+    }
 
     #[test]
     fn job_is_named_after_the_file_without_its_kind() {

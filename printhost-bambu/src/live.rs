@@ -5,12 +5,14 @@ mod turns;
 use alloc::{string::String, vec::Vec};
 use core::{task::Waker, time::Duration};
 
-use printhost_core::{Error, JobTracker, PrinterStatus};
+use printhost_core::{Error, ErrorKind, JobTracker, PrinterStatus};
 
 use crate::{
     Model, codes,
     desk::{Desk, Reply},
-    map, printed,
+    map,
+    plates::Plates,
+    printed,
     report::{Ack, Feed, Report},
 };
 use turns::Turn;
@@ -21,6 +23,41 @@ pub(crate) struct Ours {
     /// Its number; plain G-code is started without one.
     pub(crate) id: Option<u32>,
     pub(crate) path: String,
+}
+
+/// A print that was told to begin, and what has become of that so far.
+#[derive(Debug)]
+pub(crate) struct Starting {
+    pub(crate) id: u32,
+    pub(crate) since: Duration,
+    /// Whoever has told it waits for what becomes of it.
+    pub(crate) is_awaited: bool,
+    /// The printer showed one that looks the same as over when it was told.
+    was_over: bool,
+    /// The end of another one shows, which is not this one's.
+    has_failed_before: bool,
+    /// The error that is shown, and the one that was raised since.
+    shown: u32,
+    failure: Option<u32>,
+}
+
+impl Starting {
+    fn see(&mut self, report: &Report) {
+        self.has_failed_before &= report.gcode_state.as_deref().is_none_or(|state| state == "FAILED");
+        if let Some(error) = report.print_error.filter(|error| *error != self.shown) {
+            self.shown = error;
+            self.failure = Some(error).filter(|error| codes::is_failure(*error)).or(self.failure);
+        }
+    }
+}
+
+/// A project as this driver has stored it: the last one.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub(crate) path: String,
+    pub(crate) len: u64,
+    pub(crate) plates: Plates,
+    pub(crate) md5: [u8; 16],
 }
 
 /// The errors that a printer shows at a moment.
@@ -63,8 +100,9 @@ pub(crate) struct Live {
     /// The connection is to be made anew, and why.
     pub(crate) renew: Option<Error>,
     pub(crate) ours: Option<Ours>,
-    /// The print that was told to begin, and when, as long as whoever told it has not seen what became of it.
-    pub(crate) starting: Option<(u32, Duration)>,
+    /// The print that was told to begin, as long as nobody has seen what became of it.
+    pub(crate) starting: Option<Starting>,
+    pub(crate) stored: Option<Stored>,
     /// The model, as far as the printer's own word for it does not count.
     configured: Option<Model>,
     jobs: JobTracker,
@@ -109,6 +147,9 @@ impl Live {
             return;
         };
         self.reports = self.reports.wrapping_add(told.report.is_some().into());
+        if let (Some(starting), Some(_)) = (&mut self.starting, told.report) {
+            starting.see(&self.report);
+        }
         if told.report.is_some_and(|report| report.full) {
             (self.is_whole, self.missed) = (true, false);
             self.wholes = self.wholes.wrapping_add(1);
@@ -174,10 +215,45 @@ impl Live {
         self.report.task_id.as_deref().filter(|task| !task.is_empty() && *task != "0")
     }
 
+    /// A print is told to begin now, by whoever waits for it.
+    pub(crate) fn begins(&mut self, id: u32, ours: Ours, now: Duration) {
+        let was_over = self.state() == "FINISH" && self.is_ours(&ours);
+        self.starting = Some(Starting {
+            id,
+            since: now,
+            is_awaited: true,
+            was_over,
+            has_failed_before: self.state() == "FAILED",
+            shown: self.errors().print,
+            failure: None,
+        });
+        self.ours = Some(ours);
+    }
+
+    /// Whether the print shows that was told to begin by this number.
+    pub(crate) fn shows_begin(&self, id: u32) -> bool {
+        let starting = self.starting.as_ref().filter(|starting| starting.id == id);
+        let ours = self.ours.as_ref();
+        starting.zip(ours).is_some_and(|(starting, ours)| self.has_begun(ours, starting.was_over))
+    }
+
+    /// What has come between the print that was told to begin and its begin.
+    pub(crate) fn start_failure(&self, operation: &'static str) -> Option<Error> {
+        let starting = self.starting.as_ref()?;
+        if let Some(code) = starting.failure {
+            return Some(codes::error(operation, code));
+        }
+        let number = self.ours.as_ref()?.id?;
+        let has_ended = self.state() == "FAILED" && self.task()?.parse() == Ok(number);
+        let why = "the printer has ended the print before it began";
+        (has_ended && !starting.has_failed_before)
+            .then(|| Error::new(ErrorKind::Conflict, operation).with_detail(why))
+    }
+
     /// Whether the printer shows this print as begun. `was_over` tells that it showed one that looks the same as over
     /// before it was told: plain G-code has no number. A project that is known by its name alone may be over since an
     /// earlier print of it, which a printer can name before it says so: it has begun only while it is at work.
-    pub(crate) fn has_begun(&self, ours: &Ours, was_over: bool) -> bool {
+    fn has_begun(&self, ours: &Ours, was_over: bool) -> bool {
         let is_at_work = match self.state() {
             "PREPARE" | "SLICING" | "RUNNING" | "PAUSE" => true,
             "FINISH" => !was_over && (ours.id.is_none() || self.task().is_some()),

@@ -93,7 +93,8 @@ impl<N: Net> Bambu<N> {
             + mqtt::memory(login, topic, order)
             + 2 * (topic + login)
             + origin
-            + longest_path;
+            // Of the print that was started, and of the project that was stored last.
+            + 2 * longest_path;
         memory.call = 2 * order + ftp::memory(limits) + ENTRY + 2 * origin + SAID + STATUS + 3 * longest_path;
         memory.transient =
             growth.max(LIST).max(growing(ENTRY)).max(2 * STATUS).max(growing(PATH) + growing(SAID));

@@ -4,6 +4,7 @@ mod bambu {
     mod files;
     pub(crate) mod harness;
     mod job;
+    mod moves;
     mod orders;
     mod renames;
     mod starts;
