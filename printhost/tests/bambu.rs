@@ -2,6 +2,7 @@
 
 mod bambu {
     mod files;
+    mod guards;
     pub(crate) mod harness;
     mod job;
     mod moves;
