@@ -1,5 +1,5 @@
 use alloc::{boxed::Box, format, string::String};
-use core::{cell::RefCell, convert::Infallible};
+use core::{cell::RefCell, convert::Infallible, pin::pin};
 
 use embassy_sync::{
     blocking_mutex::{Mutex, raw::CriticalSectionRawMutex},
@@ -7,8 +7,8 @@ use embassy_sync::{
 };
 use embedded_io_async::{Read, Write};
 use printhost_core::{
-    Capabilities, Command, EventBus, Events, FileInfo, FilePage, HostInfo, Memory, Outcome, Page, PrintHost,
-    PrinterStatus, Result, Upload, Uploaded,
+    Capabilities, Command, EventBus, Events, FileInfo, FilePage, HostInfo, Memory, Outcome, Page, Pipe,
+    PrintHost, PrinterStatus, Result, Upload, Uploaded,
 };
 use printhost_net::{Net, mqtt::Outbox};
 
@@ -102,7 +102,10 @@ impl<N: Net> PrintHost for Bambu<N> {
     }
 
     async fn upload<R: Read + ?Sized>(&self, upload: Upload<'_, R>) -> Result<Uploaded> {
-        self.store(upload).await
+        let pipe = Pipe::new(self.net.parts().limits().chunk);
+        let mut reader = pipe.reader();
+        let (upload, from) = upload.with_body(&mut reader);
+        pipe.carry(from, pin!(self.store(upload))).await
     }
 
     async fn download<W: Write + ?Sized>(&self, path: &str, to: &mut W) -> Result<u64> {

@@ -2,9 +2,9 @@
 
 use alloc::boxed::Box;
 
-use embedded_io_async::Read;
 use printhost_core::{
-    Error, ErrorKind, Hashed, IfExists, RemotePath, Result, Started, Then, Upload, Uploaded, Verified, Verify,
+    Error, ErrorKind, Hashed, IfExists, PipeReader, RemotePath, Result, Started, Then, Upload, Uploaded,
+    Verified, Verify,
 };
 use printhost_net::{Net, ftp::PARTIAL};
 use sha1::Sha1;
@@ -21,7 +21,7 @@ impl<N: Net> Bambu<N> {
     /// Stores under another name first where the printer can rename, so that nothing partial ever has the file's own, nor
     /// anything that was not looked at; then gives it its name, and only then starts: the only plate of a project there is,
     /// and none where there are others.
-    pub(crate) async fn store<R: Read + ?Sized>(&self, upload: Upload<'_, R>) -> Result<Uploaded> {
+    pub(crate) async fn store(&self, upload: Upload<'_, PipeReader<'_>>) -> Result<Uploaded> {
         let operation = "upload";
         let path = RemotePath::parse(upload.path).map_err(|e| e.in_operation(operation))?;
         if path.name().len() > 255 - PARTIAL.len() || path.name().ends_with(PARTIAL) {

@@ -32,7 +32,7 @@ const MODEL: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <model unit="millimeter" xmlns="http://schemas.microsoft.com/3dmanufacturing/core/2015/02"><resources/><build/></model>
 "#;
 /// What some printers look for before they print.
-const BEFORE: &str = "; HEADER_BLOCK_START\n; total layer number: 1\n; HEADER_BLOCK_END\n; CONFIG_BLOCK_START\n; CONFIG_BLOCK_END\n; EXECUTABLE_BLOCK_START\n";
+const BEFORE: &str = "; HEADER_BLOCK_START\n; total layer number: 1\n; HEADER_BLOCK_END\n; CONFIG_BLOCK_START\n; CONFIG_BLOCK_END\n; EXECUTABLE_BLOCK_START\n; layer num/total_layer_count: 1/1\n";
 const AFTER: &str = "\n; EXECUTABLE_BLOCK_END\n";
 
 /// A sliced project (`.gcode.3mf`) made up as it is read: a ZIP archive of some plates, each with G-code that prints for some

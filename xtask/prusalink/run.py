@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 
 import zeroconf
 
@@ -45,6 +46,22 @@ def flush_at_rest(queue):
 
 MonitoredSerialQueue._confirmed = confirmed_undisturbed
 MonitoredSerialQueue.flush_print_queue = flush_at_rest
+
+from prusa.link.printer_adapter.file_printer import FilePrinter  # noqa: E402
+
+# The first print since PrusaLink was started breaks everything that is sent to the printer, if its thread is quicker
+# than the one that notes the job's file. It waits for that.
+write_file_stats = FilePrinter.write_file_stats
+
+
+def write_known_file_stats(file_printer, *args):
+    deadline = time.monotonic() + 5
+    while file_printer.model.job.selected_file_path is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    write_file_stats(file_printer, *args)
+
+
+FilePrinter.write_file_stats = write_known_file_stats
 
 from prusa.link.__main__ import main  # noqa: E402
 

@@ -1,7 +1,7 @@
 //! bambulabs-api, a client for Bambu Lab printers that others wrote, which judges the simulated ones.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::octoprint;
 use crate::simulator::Simulator;
@@ -47,6 +47,11 @@ pub(crate) fn bambulabs_api() -> bool {
 
 /// bambulabs-api against the simulator's command, which must have been built.
 pub(crate) fn run(steps: &mut Steps) -> Result {
+    let project = workspace::target_dir().join("suite.gcode.3mf");
+    // An hour of its plate.
+    let mut make =
+        workspace::cargo(["run", "--quiet", "--package=printhost-testkit", "--example=project", "--"]);
+    steps.command("a project of the suite", make.arg(&project).args(["3600", "2"]))?;
     for model in ["p1s", "x1c", "a1-mini", "h2d", "p2s"] {
         steps.run(format!("bambulabs-api drives the simulated printer ({model})"), || {
             let args = [
@@ -63,13 +68,13 @@ pub(crate) fn run(steps: &mut Steps) -> Result {
                 "100",
             ];
             let simulator = Simulator::start(&args)?;
-            drive(&simulator)
+            drive(&simulator, &project)
         })?;
     }
     Ok(())
 }
 
-fn drive(simulator: &Simulator) -> Result {
+fn drive(simulator: &Simulator, project: &Path) -> Result {
     if !python().exists() {
         return Err(format!("bambulabs-api {VERSION} is not installed: run `cargo xtask setup`"));
     }
@@ -77,7 +82,7 @@ fn drive(simulator: &Simulator) -> Result {
     let port = |address: &str| address.rsplit_once(':').map(|(_, port)| port.to_owned()).unwrap_or_default();
     let (mqtt, ftps) = (port(text("mqtt")?), port(text("ftps")?));
     let script = workspace::root().join("printhost-sim/tests/bambulabs_client.py");
-    steps::run(command(python()).arg(script).args([mqtt.as_str(), &ftps, text("serial")?, CODE]))
+    steps::run(command(python()).arg(script).args([mqtt.as_str(), &ftps, text("serial")?, CODE]).arg(project))
 }
 
 fn home() -> PathBuf {

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::Ipv4Addr,
+    net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex},
 };
 
@@ -176,6 +176,10 @@ impl Conn for FrontConn {
 
     fn is_quiet(&mut self) -> bool {
         self.inner.is_quiet()
+    }
+
+    fn peer(&self) -> Option<SocketAddr> {
+        self.inner.peer()
     }
 
     fn begin_whole(&mut self) {
