@@ -4,7 +4,7 @@ use alloc::{boxed::Box, format};
 use core::time::Duration;
 
 use printhost_core::{
-    Clock as _, Command, Entropy as _, Error, ErrorKind, Outcome, Phase, RemotePath, Result, Retry,
+    Clock as _, Command, Confirmation, Entropy as _, Error, ErrorKind, Outcome, RemotePath, Result, Retry,
 };
 use printhost_net::{Net, ftp::PARTIAL};
 
@@ -198,27 +198,61 @@ impl<N: Net> Bambu<N> {
         (order, ours)
     }
 
-    /// Pause, resume, cancel.
+    /// Pause, resume, cancel. What is not known to be at rest can be paused and cancelled, also when it calibrates itself:
+    /// there is nothing else to stop it with. Resumed is what is known to be paused.
     pub(crate) async fn steer_job(&self, command: Command<'_>) -> Result<Outcome> {
         let operation = command.name();
         self.refresh(operation).await?;
-        let (is_pause, is_resume) = (command == Command::Pause, command == Command::Resume);
-        let may = move |live: &mut Live, _| {
-            let why = match live.status().phase {
-                phase if !phase.has_job() => "there is no job",
-                Phase::Paused if is_pause => "the job is paused already",
-                phase if is_resume && phase != Phase::Paused => "the job is not paused",
-                _ => return Ok(()),
-            };
-            Err(Error::new(ErrorKind::Conflict, operation).with_detail(why))
+        let is_cancel = command == Command::Cancel;
+        let may = move |live: &mut Live, now| {
+            may_steer(command, live, now)?;
+            if is_cancel && !live.rests() {
+                live.stops();
+            }
+            Ok(())
         };
         let (order, shows): (_, fn(&Live) -> bool) = match command {
             Command::Pause => ("pause", |live| live.state() == "PAUSE"),
             Command::Resume => ("resume", |live| matches!(live.state(), "RUNNING" | "PREPARE")),
             _ => ("stop", |live| matches!(live.state(), "FAILED" | "IDLE" | "FINISH")),
         };
-        self.carry_out_if(&may, operation, &orders::steer(order), Some(&shows)).await
+        let (rested, connection) = self.with_live(|live| (live.rests(), live.connection));
+        // What rested before shows nothing of its end.
+        let shows: Option<&(dyn Fn(&Live) -> bool + Send + Sync)> = if rested { None } else { Some(&shows) };
+        let outcome = Box::pin(self.carry_out_if(&may, operation, &orders::steer(order), shows)).await;
+        if !is_cancel {
+            return outcome;
+        }
+        self.with_live(|live| match &outcome {
+            Err(e) if e.retry() != Retry::ReadFirst => {
+                live.goes_on();
+                outcome
+            }
+            Ok(Outcome { confirmation: Confirmation::Confirmed, .. }) => match live.state() {
+                "FINISH" => {
+                    live.goes_on();
+                    Err(Error::new(ErrorKind::Conflict, operation).with_detail("the job had ended by itself"))
+                }
+                // The printer may have been switched off and on instead.
+                "IDLE" if live.connection != connection => Ok(Outcome::accepted()),
+                _ => outcome,
+            },
+            _ => outcome,
+        })
     }
+}
+
+/// [`ErrorKind::Conflict`] unless there is something to pause, to resume or to cancel.
+fn may_steer(command: Command<'_>, live: &Live, now: Duration) -> Result<()> {
+    let why = match (live.state(), command) {
+        // One that was told to begin, and may take a while to show it.
+        ("IDLE" | "FINISH" | "FAILED", Command::Cancel) if live.may_yet_begin(now) => return Ok(()),
+        ("IDLE" | "FINISH" | "FAILED" | "OFFLINE", _) => "there is no job",
+        ("PAUSE", Command::Pause) => "the job is paused already",
+        (state, Command::Resume) if state != "PAUSE" => "the job is not paused",
+        _ => return Ok(()),
+    };
+    Err(Error::new(ErrorKind::Conflict, command.name()).with_detail(why))
 }
 
 /// [`ErrorKind::Conflict`] unless the printer does nothing, as it was last told; [`ErrorKind::Busy`] while a print may begin
@@ -275,5 +309,27 @@ mod tests {
         assert!(
             is_project("a.3mf") && is_project("A.GCODE.3MF") && !is_project(".3mf") && !is_project("ü.gcode")
         );
+    }
+
+    #[test]
+    fn what_is_not_known_to_be_at_rest_can_be_cancelled_and_only_a_pause_resumed() {
+        let mut live = Live::new(None, 1 << 20);
+        for (state, pause, resume, cancel) in [
+            ("IDLE", false, false, false),
+            ("FINISH", false, false, false),
+            ("FAILED", false, false, false),
+            ("RUNNING", true, false, true),
+            ("PAUSE", false, true, true),
+            ("INIT", true, false, true),
+            ("LEVITATING", true, false, true),
+        ] {
+            live.begin_message();
+            let message = format!(r#"{{"print":{{"msg":0,"gcode_state":"{state}","print_type":"system"}}}}"#);
+            live.take_piece(message.as_bytes());
+            live.end_message();
+            let may = |command| may_steer(command, &live, Duration::ZERO).is_ok();
+            let all = (may(Command::Pause), may(Command::Resume), may(Command::Cancel));
+            assert_eq!(all, (pause, resume, cancel), "{state}");
+        }
     }
 }

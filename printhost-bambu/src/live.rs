@@ -1,12 +1,13 @@
 //! What is known of the printer from its reports, and what became of its jobs.
 
+mod ends;
 mod starting;
 mod turns;
 
 use alloc::{string::String, vec::Vec};
 use core::{task::Waker, time::Duration};
 
-use printhost_core::{Error, JobTracker, PrinterStatus};
+use printhost_core::{Error, JobTracker, Phase, PrinterStatus};
 
 use crate::{
     Model, codes,
@@ -16,6 +17,7 @@ use crate::{
     printed,
     report::{Ack, Feed, Report},
 };
+use ends::{Failed, Stopped};
 use starting::Starting;
 use turns::Turn;
 
@@ -57,6 +59,8 @@ pub(crate) struct Live {
     /// Somebody polls the connection.
     pub(crate) is_run: bool,
     pub(crate) desk: Desk,
+    /// Counts connections.
+    pub(crate) connection: u32,
     feed: Feed,
     report: Report,
     /// A whole report has come on this connection.
@@ -87,6 +91,12 @@ pub(crate) struct Live {
     turn: Option<Turn>,
     /// The printer's own number of the job that is followed.
     task: Option<String>,
+    /// That of the one before, which a printer may show for a while of the next.
+    task_before: Option<String>,
+    /// The last report was a whole one.
+    is_told_whole: bool,
+    stopped: Option<Stopped>,
+    failed: Option<Failed>,
     wakers: Vec<Waker>,
 }
 
@@ -99,7 +109,9 @@ impl Live {
     /// A new connection: nothing is known until it has told everything.
     pub(crate) fn begin(&mut self) {
         self.desk.begin();
+        self.connection = self.connection.wrapping_add(1);
         self.feed.begin();
+        self.keep_failure();
         self.report = Report::default();
         (self.is_whole, self.missed, self.synced, self.renew) = (false, false, false, None);
         self.turn = None;
@@ -123,7 +135,9 @@ impl Live {
             return;
         };
         self.reports = self.reports.wrapping_add(told.report.is_some().into());
-        if told.report.is_some() {
+        if let Some(report) = &told.report {
+            self.is_told_whole = report.full;
+            self.recall_failure();
             self.see_start();
         }
         if told.report.is_some_and(|report| report.full) {
@@ -187,6 +201,9 @@ impl Live {
 
     pub(crate) fn status(&self) -> PrinterStatus {
         let mut status = map::status(&self.report, self.configured);
+        if status.phase == Phase::Faulted && self.was_stopped() && !map::has_reason(&self.report) {
+            (status.phase, status.fault) = (Phase::Cancelled, None);
+        }
         if let (Some(job), Some(ours)) = (&mut status.job, &self.ours)
             && self.is_ours(ours)
         {

@@ -23,8 +23,8 @@ const STATUS: usize = PATH
     + growing(FANS) * (size_of::<Fan>() + size_of::<[u8; 16]>());
 const FANS: usize = 5;
 /// Of a status: the one that is told, the one in the bus, the one that a listener has taken; and the paths by which jobs are
-/// followed, here and by the listener, also of one that begins or ends.
-const STATUSES: usize = 3 * STATUS + 4 * (PATH + ID) + 2 * ID;
+/// followed, here and by the listener, also of one that begins or ends, was stopped, or had failed when a connection ended.
+const STATUSES: usize = 3 * STATUS + 4 * (PATH + ID) + 2 * ID + 2 * (PATH + ID) + ID;
 /// Events that nobody has taken yet, the one that is taken, and those of one report.
 const EVENTS: usize = (EVENT_QUEUE + 3) * PATH;
 /// The texts of a report that stand in no list: of the job, the camera, the detectors, the update, the cloud.

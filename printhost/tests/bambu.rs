@@ -1,6 +1,7 @@
 //! The driver of Bambu Lab printers on a simulated one, over TLS, through every part of it.
 
 mod bambu {
+    mod ends;
     mod files;
     mod guards;
     pub(crate) mod harness;
