@@ -20,7 +20,7 @@ const MAX_ACKS: usize = 4;
 const MANY_FIELDS: u16 = 40;
 /// The longest command and reason that are kept, in bytes.
 const COMMAND: usize = 64;
-const REASON: usize = 256;
+pub(crate) const REASON: usize = 256;
 
 /// The heap that a feed takes at most beside what a message has said, in bytes: a text as it comes, and answers to orders.
 pub(crate) const fn memory(bounds: Bounds) -> usize {
