@@ -95,7 +95,15 @@ impl<N: Net> Bambu<N> {
             + origin
             // Of the print that was started, and of the project that was stored last.
             + 2 * longest_path;
-        memory.call = 2 * order + ftp::memory(limits) + ENTRY + 2 * origin + SAID + STATUS + 3 * longest_path;
+        // A file goes through a pipe, which has a buffer too.
+        memory.call = 2 * order
+            + ftp::memory(limits)
+            + limits.chunk
+            + ENTRY
+            + 2 * origin
+            + SAID
+            + STATUS
+            + 3 * longest_path;
         memory.transient =
             growth.max(LIST).max(growing(ENTRY)).max(2 * STATUS).max(growing(PATH) + growing(SAID));
         memory
