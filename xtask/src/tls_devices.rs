@@ -52,12 +52,25 @@ fn refusals(front: &TlsFront) -> Result {
         ("expired-of-v3", front.chained, format!("{ours} {TOO_LATE}"), "untrusted"),
         ("not-yet-valid", front.device, format!("{ours} {TOO_EARLY}"), "untrusted"),
         ("swapped-key", copied, ours.clone(), "untrusted"),
-        // A message with a scheme that was not offered is none to mbedTLS.
-        ("downgraded-signature", downgraded, ours.clone(), "protocol"),
+        ("downgraded-signature", downgraded, ours.clone(), "untrusted"),
         ("self-signed", front.printer, device("printer", "devices"), "untrusted"),
         ("only-1.2-of-1.3", front.alone, format!("{ours} only12"), "protocol"),
     ];
-    shown(&tries, &[("devices", front.certificate("devices")?), ("stranger", front.certificate("stranger")?)])
+    shown(
+        &tries,
+        &[("devices", front.certificate("devices")?), ("stranger", front.certificate("stranger")?)],
+    )?;
+
+    let device = |authorities: &str| format!("device:{SERIAL}:{authorities}");
+    let tries: [Try; 4] = [
+        ("tampered", front.tampered, device("devices"), "untrusted"),
+        ("ca-that-is-none", front.of_none, device("none"), "untrusted"),
+        ("more-below-a-ca-than-it-may-have", front.deep, device("shallow"), "untrusted"),
+        ("as-much-below-a-ca-as-it-may-have", front.shallow, device("shallow"), "connected"),
+    ];
+    let names = ["devices", "none", "shallow"];
+    let given = names.map(|name| Ok((name, front.certificate(name)?)));
+    shown(&tries, &given.into_iter().collect::<Result<Vec<_>>>()?)
 }
 
 fn beliefs(front: &TlsFront) -> Result {

@@ -35,6 +35,15 @@ pub(crate) struct TlsFront {
     pub(crate) chained: u16,
     /// TLS 1.3 with the same certificate alone.
     pub(crate) alone: u16,
+    /// A device's certificate with another serial number than the one that was signed.
+    pub(crate) tampered: u16,
+    /// A device's certificate that is signed by another one, which is no authority: `none`.
+    pub(crate) of_none: u16,
+    /// A device's certificate, and the one above it sent beside, below the authority `shallow`, which may have none in
+    /// between.
+    pub(crate) deep: u16,
+    /// A device's certificate that this authority has signed itself.
+    pub(crate) shallow: u16,
 }
 
 /// The common name of the devices' certificates.
@@ -62,7 +71,8 @@ impl TlsFront {
         signed(&dir, "signed", "IP:10.0.2.2")?;
         signed(&dir, "misnamed", "IP:10.0.2.3,DNS:other.example")?;
         devices(&dir)?;
-        let ports = free_ports(8)?;
+        unfit(&dir)?;
+        let ports = free_ports(12)?;
         let servers = [
             ("printer", "TLSv1.2"),
             ("signed", "TLSv1.3"),
@@ -70,6 +80,10 @@ impl TlsFront {
             ("device", "TLSv1.2"),
             ("chained", "TLSv1.2 TLSv1.3"),
             ("alone", "TLSv1.3"),
+            ("tampered", "TLSv1.2"),
+            ("of-none", "TLSv1.2"),
+            ("deep", "TLSv1.2"),
+            ("shallow-leaf", "TLSv1.2"),
         ];
         let servers: String = servers
             .iter()
@@ -77,8 +91,8 @@ impl TlsFront {
             .map(|((name, protocols), port)| server(name, protocols, *port, behind))
             .collect();
         // The handshake counts, too.
-        let impatient = server("printer", "TLSv1.3; client_header_timeout 2s", ports[6], behind);
-        let plain = format!("server {{ listen 127.0.0.1:{}; }}\n", ports[7]);
+        let impatient = server("printer", "TLSv1.3; client_header_timeout 2s", ports[10], behind);
+        let plain = format!("server {{ listen 127.0.0.1:{}; }}\n", ports[11]);
         write(&dir.join("nginx.conf"), &nginx_conf(&(servers + &impatient + &plain)))?;
         let errors = File::create(dir.join("error.log")).map_err(|error| format!("nginx's log: {error}"))?;
         let process = command("setpriv")
@@ -88,11 +102,39 @@ impl TlsFront {
             .stderr(errors)
             .spawn()
             .map_err(|error| format!("cannot start nginx: {error}; run `cargo xtask setup`"))?;
-        let [printer, signed, misnamed, device, chained, alone, impatient, plain] = ports[..] else {
+        let [
+            printer,
+            signed,
+            misnamed,
+            device,
+            chained,
+            alone,
+            tampered,
+            of_none,
+            deep,
+            shallow,
+            impatient,
+            plain,
+        ] = ports[..]
+        else {
             return Err("there are too few free ports".into());
         };
-        let mut front =
-            Self { process, dir, printer, signed, misnamed, impatient, plain, device, chained, alone };
+        let mut front = Self {
+            process,
+            dir,
+            printer,
+            signed,
+            misnamed,
+            impatient,
+            plain,
+            device,
+            chained,
+            alone,
+            tampered,
+            of_none,
+            deep,
+            shallow,
+        };
         front.wait_until_it_listens()?;
         Ok(front)
     }
@@ -308,6 +350,47 @@ fn devices(dir: &Path) -> Result {
     write(&dir.join("chained.key"), &read("alone.key")?)?;
     write(&dir.join("chained.crt"), &(read("alone.crt")? + &read("below.crt")?))?;
     write(&dir.join("device.crt"), &(read("device.crt")? + &read("devices.crt")?))
+}
+
+/// What no maker of printers does.
+fn unfit(dir: &Path) -> Result {
+    const P256: &str = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+    const OTHER: &str = "01P00A000000009";
+    let root = |name: &str, constraints: &str| {
+        write(&dir.join("unfit.conf"), &AUTHORITY.replace("CA:TRUE", constraints))?;
+        openssl(
+            dir,
+            &format!("req -x509 {P256} -config unfit.conf -days 3650 -keyout {name}.key -out {name}.crt"),
+        )
+    };
+    let below = |name: &str, serial: &str, above: &str, constraints: &str| {
+        write(&dir.join("unfit.ext"), &format!("basicConstraints={constraints}\n"))?;
+        openssl(dir, &format!("req -new {P256} -subj /CN={serial} -keyout {name}.key -out {name}.csr"))?;
+        openssl(
+            dir,
+            &format!(
+                "x509 -req -in {name}.csr -CA {above}.crt -CAkey {above}.key -CAcreateserial -days 3650 -extfile unfit.ext -out {name}.crt"
+            ),
+        )
+    };
+    root("none", "CA:FALSE")?;
+    below("of-none", SERIAL, "none", "CA:FALSE")?;
+    root("shallow", "CA:TRUE,pathlen:0")?;
+    below("shallow-leaf", SERIAL, "shallow", "CA:FALSE")?;
+    below("between", "between", "shallow", "critical,CA:TRUE")?;
+    below("deep", SERIAL, "between", "CA:FALSE")?;
+    let read = |name: &str| fs::read(dir.join(name)).map_err(|error| format!("cannot read {name}: {error}"));
+    let chain = [read("deep.crt")?, read("between.crt")?].concat();
+    fs::write(dir.join("deep.crt"), chain).map_err(|error| error.to_string())?;
+
+    below("tampered", OTHER, "devices", "CA:FALSE")?;
+    openssl(dir, "x509 -in tampered.crt -outform DER -out tampered.der")?;
+    let mut der = read("tampered.der")?;
+    let at =
+        der.windows(OTHER.len()).position(|bytes| bytes == OTHER.as_bytes()).ok_or("no serial number")?;
+    der[at..at + SERIAL.len()].copy_from_slice(SERIAL.as_bytes());
+    fs::write(dir.join("tampered.der"), der).map_err(|error| error.to_string())?;
+    openssl(dir, "x509 -inform DER -in tampered.der -out tampered.crt")
 }
 
 fn openssl(dir: &Path, args: &str) -> Result {
