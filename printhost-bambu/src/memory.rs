@@ -121,8 +121,9 @@ impl<N: Net> Bambu<N> {
         let login = code + 64;
 
         // The one that is told, the one in the bus, the one that a listener has taken; and the paths by which jobs are
-        // followed, here and by the listener, also of one that begins or ends.
-        let statuses = 3 * status + 4 * (path + ENDING + ID) + 2 * ID;
+        // followed, here and by the listener, also of one that begins or ends, was stopped, or had failed when a connection
+        // ended.
+        let statuses = 3 * status + 6 * (path + ENDING + ID) + 3 * ID;
         // Those that nobody has taken yet, the one that is taken, and that of one report.
         let events = (EVENT_QUEUE + 2) * (path + ENDING);
         let own = PLACES * SENT + ASKED + SAID / 2 + mqtt::memory(login, topic, ASKED) + 2 * (topic + login);
@@ -151,9 +152,15 @@ impl<N: Net> Bambu<N> {
             + own
             + WAKERS
             + origin
-            + longest_path;
+            // Of the print that was started, and of the project that was stored last.
+            + 2 * longest_path;
         memory.call = ordering.max(files) + orders + 3 * longest_path;
-        memory.transient = growth.max(replacing(bounds)).max(growing(ENTRY)).max(2 * status).max(3 * SAID);
+        memory.transient = growth
+            .max(replacing(bounds))
+            .max(growing(ENTRY))
+            .max(2 * status)
+            .max(3 * SAID)
+            .max(growing(path) + growing(SAID));
         memory
     }
 }

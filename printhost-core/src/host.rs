@@ -123,9 +123,19 @@ pub trait PrintHost {
     }
 
     /// Starts printing a stored file. [`crate::ErrorKind::Conflict`] when the printer is not ready.
+    ///
+    /// Of a project the only plate there is, whatever its number; [`crate::ErrorKind::InvalidInput`] with the numbers there
+    /// are when there are others, and nothing is started.
     async fn start(&self, path: &str) -> Result<Outcome> {
         let _ = path;
         Err(Error::unsupported("start"))
+    }
+
+    /// Starts printing a plate of a stored project, counted from 1; otherwise as [`Self::start`].
+    /// [`crate::ErrorKind::InvalidInput`] for a file that is no project, and when the host knows that there is no such plate.
+    async fn start_plate(&self, path: &str, plate: u16) -> Result<Outcome> {
+        let _ = (path, plate);
+        Err(Error::unsupported("start plate"))
     }
 
     /// Sends a command once. [`crate::ErrorKind::InvalidInput`] for what [`Command::check`] refuses.

@@ -39,7 +39,7 @@ pub enum DataChannel {
     Encrypted,
     /// If it can be: when the server refuses to, or a handshake fails or hangs, once more without. **Whoever is between us
     /// and the server can bring that about**, and then read and change files, though neither names nor passwords. Never
-    /// after a certificate that is not trusted.
+    /// after a certificate that is not trusted, nor for want of memory or of a turn on our side.
     EncryptedIfPossible,
     /// Never.
     Clear,
@@ -94,6 +94,8 @@ pub struct Ftp<'n, N: Net> {
     settings: Settings,
     /// Data connections are plain from here on.
     is_clear: bool,
+    /// They are plain after a handshake has failed, and no transfer has shown yet that this helps.
+    is_doubtful: bool,
     control: Option<Control<<N::Dial as Dial>::Conn>>,
     last: Option<u16>,
 }
@@ -117,15 +119,26 @@ impl<'n, N: Net> Ftp<'n, N> {
         settings: Settings,
     ) -> Result<Self> {
         let is_clear = origin.scheme == Scheme::Http || settings.data == DataChannel::Clear;
-        let mut ftp = Self { net, origin, user, password, settings, is_clear, control: None, last: None };
+        let mut ftp = Self {
+            net,
+            origin,
+            user,
+            password,
+            settings,
+            is_clear,
+            is_doubtful: false,
+            control: None,
+            last: None,
+        };
         ftp.open("connect").await?;
         Ok(ftp)
     }
 
     /// Whether data connections are plain: also after [`DataChannel::EncryptedIfPossible`] has found out that they must be,
-    /// which is worth keeping for the next time.
+    /// which is worth keeping for the next time. That a handshake has failed shows nothing: a plain transfer has succeeded
+    /// then, or the server has refused to encrypt.
     pub const fn is_clear(&self) -> bool {
-        self.is_clear
+        self.is_clear && !self.is_doubtful
     }
 
     /// The code of the last reply, for what an error does not tell.
@@ -220,6 +233,8 @@ impl<'n, N: Net> Ftp<'n, N> {
     /// Keeps the control connection after a reply, unless the server closes it.
     fn keep(&mut self, control: Control<<N::Dial as Dial>::Conn>, reply: &Reply) {
         self.last = Some(reply.code);
+        // Said of nothing but transfers.
+        self.is_doubtful &= reply.code != 226;
         self.control = (reply.code != 421).then_some(control);
     }
 
@@ -233,10 +248,7 @@ impl<'n, N: Net> Ftp<'n, N> {
         let net = self.net;
         let conn = net.parts().dial(&self.origin).await.map_err(|e| e.in_operation(operation))?;
         let mut control = Control::new(conn);
-        let mut greeting = control.reply(net, operation).await?;
-        if greeting.code == 120 {
-            greeting = control.reply(net, operation).await?;
-        }
+        let greeting = control.reply(net, operation).await?;
         self.last = Some(greeting.code);
         if !greeting.is_done() {
             return Err(refusal::at_login(operation, &greeting, self.password));

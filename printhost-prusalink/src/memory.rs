@@ -1,7 +1,7 @@
 //! How much heap this driver takes at most: declared from sizes and limits, not measured. `hub-firmware/tests/memory`
 //! measures against it.
 
-use printhost_core::{EVENT_QUEUE, Fan, Heater, Memory};
+use printhost_core::{Command, EVENT_QUEUE, Fan, Heater, Memory};
 use printhost_net::{
     Dial as _, Net, json,
     memory::{growing, of_future},
@@ -64,16 +64,22 @@ impl<N: Net> PrusaLink<N> {
         };
         let short = limits.json.max(REFUSAL + LOCATION);
 
-        // In a box instead of in every future.
+        // In boxes instead of in every future.
         let settling = of_future(&|| self.settle());
+        let running = of_future(&|| self.run_forever());
+        let ordering = of_future(&|| self.order(Command::Pause));
 
         let mut memory = Memory::default();
         memory.connection = parts.dialer().memory(&self.config.url.origin);
         memory.opening = parts.dialer().opening_memory(&self.config.url.origin);
         memory.connections = CONNECTIONS + 1;
-        memory.run = settling + request(0, short) + READ + STATUSES + EVENTS + login;
-        memory.call =
-            settling + request(path, short) + READ.max(FILE).max(HOST) + STATUS + 2 * longest_path.max(PATH);
+        memory.run = running + settling + request(0, short) + READ + STATUSES + EVENTS + login;
+        memory.call = settling
+            + request(path, short)
+            + ordering.max(limits.chunk)
+            + READ.max(FILE).max(HOST)
+            + STATUS
+            + 2 * longest_path.max(PATH);
         memory.transient = parts.request_transient(limits.json).max(parsed(limits.json));
         memory
     }

@@ -3,7 +3,7 @@
 use alloc::{string::String, vec::Vec};
 
 use printhost_net::memory::growing;
-use printhost_net::proto::json_events::{JsonEvent, JsonEvents, JsonFault, Text, Wanted};
+use printhost_net::proto::json_events::{JsonEvent, JsonEvents, JsonFault, Text};
 
 use super::{
     keys::{Found, Mark, Node},
@@ -139,10 +139,14 @@ impl Feed {
 
     /// The next piece of it. What is wrong with it is told by [`Feed::end`].
     pub fn piece(&mut self, bytes: &[u8]) {
-        if self.reader.fault.is_none() {
-            let reader = &mut self.reader;
-            // Kept by the machine until the end.
-            let _ = self.json.feed(bytes, |event| reader.take(event));
+        let mut rest = bytes;
+        // A fault of the JSON is kept there until the end.
+        while self.reader.fault.is_none()
+            && let Ok(Some(event)) = self.json.next(&mut rest)
+        {
+            if !self.reader.take(event) {
+                self.json.skip();
+            }
         }
     }
 
@@ -171,7 +175,7 @@ impl Feed {
 /// Where in a message it is, and what that has said.
 #[derive(Debug, Default)]
 struct Reader {
-    levels: [Option<Level>; LEVELS],
+    levels: [Level; LEVELS],
     depth: usize,
     /// What the last key means.
     found: Option<Found>,
@@ -187,8 +191,14 @@ struct Reader {
 #[derive(Clone, Copy, Debug)]
 struct Level {
     node: Node,
-    /// Elements of a list.
-    count: usize,
+    /// Elements of a list; of very many it does not matter how many.
+    count: u8,
+}
+
+impl Default for Level {
+    fn default() -> Self {
+        Self { node: Node::Root, count: 0 }
+    }
 }
 
 /// What a category says of itself, besides what is reported in it.
@@ -225,14 +235,15 @@ impl Reader {
         Told { report: merged, acks: core::mem::take(&mut self.acks), versions: self.versions }
     }
 
-    fn take(&mut self, event: JsonEvent<'_>) -> Wanted {
+    /// Whether what comes next is wanted.
+    fn take(&mut self, event: JsonEvent<'_>) -> bool {
         let scalar = match event {
             JsonEvent::Key(key) => return self.key(key),
             JsonEvent::BeginObject => return self.begin(true),
             JsonEvent::BeginArray => return self.begin(false),
             JsonEvent::EndObject | JsonEvent::EndArray => {
                 self.end();
-                return Wanted::All;
+                return true;
             }
             JsonEvent::String(text) => Scalar::Text(text),
             JsonEvent::Number(text) => Scalar::Number(text),
@@ -247,48 +258,48 @@ impl Reader {
         {
             self.stage(|staged| staged.value(node, 0, scalar));
         }
-        Wanted::All
+        true
     }
 
     fn level(&self) -> Option<Level> {
-        self.depth.checked_sub(1).and_then(|last| self.levels[last])
+        self.depth.checked_sub(1).and_then(|last| self.levels.get(last)).copied()
     }
 
-    fn key(&mut self, key: Text<'_>) -> Wanted {
-        let Some(level) = self.level() else { return Wanted::Nothing };
+    fn key(&mut self, key: Text<'_>) -> bool {
+        let Some(level) = self.level() else { return false };
         if level.node == Node::Print {
             self.category.fields = self.category.fields.saturating_add(1);
         }
         match if key.is_whole() { level.node.find(key.bytes()) } else { Found::Nothing } {
-            Found::Nothing => Wanted::Nothing,
-            found if !self.staged.bounds.wants(found) => Wanted::Nothing,
+            Found::Nothing => false,
+            found if !self.staged.bounds.wants(found) => false,
             found => {
                 self.found = Some(found);
-                Wanted::All
+                true
             }
         }
     }
 
-    fn begin(&mut self, is_object: bool) -> Wanted {
+    fn begin(&mut self, is_object: bool) -> bool {
         let node = match (self.found.take(), self.level()) {
             (None, None) => {
                 self.is_object = is_object;
                 self.enter(Node::Root);
-                return if is_object { Wanted::All } else { Wanted::Nothing };
+                return is_object;
             }
             (Some(Found::Object(node)), _) if is_object => node,
             (Some(Found::List(node)), _) if !is_object => {
                 self.stage(|staged| staged.list(node));
                 self.enter(node);
-                return Wanted::All;
+                return true;
             }
             (Some(found), _) => {
                 self.value(found, Scalar::Other);
-                return Wanted::Nothing;
+                return false;
             }
             (None, Some(level)) => match level.node.list() {
                 Some((Some(element), _)) if is_object && self.counts() => element,
-                _ => return Wanted::Nothing,
+                _ => return false,
             },
         };
         match node {
@@ -298,12 +309,12 @@ impl Reader {
             node => self.stage(|staged| staged.object(node)),
         }
         self.enter(node);
-        Wanted::All
+        true
     }
 
     fn enter(&mut self, node: Node) {
         match self.levels.get_mut(self.depth) {
-            Some(level) => *level = Some(Level { node, count: 0 }),
+            Some(level) => *level = Level { node, count: 0 },
             None => self.fault = Some(Unread::TooDeep),
         }
         self.depth += 1;
@@ -323,11 +334,11 @@ impl Reader {
 
     /// Whether one more element of this list is kept.
     fn counts(&mut self) -> bool {
-        let Some(Some(level)) = self.depth.checked_sub(1).map(|last| &mut self.levels[last]) else {
+        let Some(level) = self.depth.checked_sub(1).and_then(|last| self.levels.get_mut(last)) else {
             return false;
         };
-        level.count += 1;
-        level.count <= self.staged.most(level.node)
+        level.count = level.count.saturating_add(1);
+        usize::from(level.count) <= self.staged.most(level.node)
     }
 
     fn value(&mut self, found: Found, scalar: Scalar<'_>) {

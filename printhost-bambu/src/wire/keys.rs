@@ -184,95 +184,216 @@ impl Node {
     }
 
     /// What a key means in this object.
+    #[inline]
     pub(super) fn find(self, key: &[u8]) -> Found {
-        let field = |field: Option<u8>| field.map(|field| Found::Field(self, field));
-        let part = match self {
-            Self::Root => {
-                return match key {
-                    b"print" => Found::Object(Self::Print),
-                    b"info" => Found::Object(Self::Info),
-                    b"device" => Found::Object(Self::Device),
-                    b"fun" => Report::field(key).map_or(Found::Nothing, |n| Found::Field(Self::Print, n)),
-                    _ => Found::Object(Self::Other),
-                };
+        // The same wherever they are.
+        let node = if matches!(self, Self::VtTray | Self::VirSlot) { Self::Tray } else { self };
+        let mut slot = slot(node, key);
+        while let Some(known) = SLOTS[slot].checked_sub(1).and_then(|n| KEYS.get(usize::from(n))) {
+            if known.node == node && known.name.as_bytes() == key {
+                return known.found;
             }
-            Self::Print => field(Report::field(key)).or_else(|| mark(key)),
-            Self::Info | Self::Other => mark(key),
-            Self::Ams => field(Ams::field(key)),
-            Self::Unit => field(AmsUnit::field(key)),
-            Self::Tray | Self::VtTray | Self::VirSlot => {
-                Tray::field(key).map(|n| Found::Field(Self::Tray, n))
-            }
-            Self::Hms => field(Hms::field(key)),
-            Self::Light => field(Light::field(key)),
-            Self::Net => field(Net::field(key)),
-            Self::NetInfo => field(NetInfo::field(key)),
-            Self::Camera => field(Camera::field(key)),
-            Self::Detectors => field(Detectors::field(key)),
-            Self::Upgrade => field(Upgrade::field(key)),
-            Self::NewVersion => field(NewVersion::field(key)),
-            Self::Online => field(Online::field(key)),
-            Self::Upload => field(Transfer::field(key)),
-            Self::Device => field(Device::field(key)),
-            Self::Extruder => field(Extruder::field(key)),
-            Self::Nozzle => field(Nozzle::field(key)),
-            Self::Airduct => field(Airduct::field(key)),
-            Self::AirductPart => field(AirductPart::field(key)),
-            Self::Module => field(Module::field(key)),
-            Self::BedInfo | Self::CtcInfo if key == b"temp" => Some(Found::Field(self, 0)),
-            Self::ExtruderGroup if key == b"state" => Some(Found::Field(self, 0)),
-            Self::NozzleGroup if key == b"exist" => Some(Found::Field(self, 0)),
-            _ => None,
-        };
-        part.unwrap_or_else(|| self.inner(key))
-    }
-
-    fn inner(self, key: &[u8]) -> Found {
-        match (self, key) {
-            (Self::Print, b"ams") => Found::Object(Self::Ams),
-            (Self::Print, b"vt_tray") => Found::Object(Self::VtTray),
-            (Self::Print, b"vir_slot") => Found::List(Self::VirSlots),
-            (Self::Print, b"hms") => Found::List(Self::HmsList),
-            (Self::Print, b"lights_report") => Found::List(Self::Lights),
-            (Self::Print, b"net") => Found::Object(Self::Net),
-            (Self::Print, b"ipcam") => Found::Object(Self::Camera),
-            (Self::Print, b"xcam") => Found::Object(Self::Detectors),
-            (Self::Print, b"upgrade_state") => Found::Object(Self::Upgrade),
-            (Self::Print, b"online") => Found::Object(Self::Online),
-            (Self::Print, b"upload") => Found::Object(Self::Upload),
-            (Self::Print, b"stg") => Found::List(Self::Stages),
-            (Self::Print, b"s_obj") => Found::List(Self::Skipped),
-            (Self::Print, b"mapping") => Found::List(Self::Mapping),
-            (Self::Print, b"device") => Found::Object(Self::Device),
-            (Self::Info, b"module") => Found::List(Self::Modules),
-            (Self::Ams, b"ams") => Found::List(Self::Units),
-            (Self::Unit, b"tray") => Found::List(Self::Trays),
-            (Self::Tray | Self::VtTray | Self::VirSlot, b"cols") => Found::List(Self::Colours),
-            (Self::Net, b"info") => Found::List(Self::NetInfos),
-            (Self::Upgrade, b"new_ver_list") => Found::List(Self::NewVersions),
-            (Self::Device, b"bed") => Found::Object(Self::Bed),
-            (Self::Bed, b"info") => Found::Object(Self::BedInfo),
-            (Self::Device, b"ctc") => Found::Object(Self::Ctc),
-            (Self::Ctc, b"info") => Found::Object(Self::CtcInfo),
-            (Self::Device, b"extruder") => Found::Object(Self::ExtruderGroup),
-            (Self::ExtruderGroup, b"info") => Found::List(Self::Extruders),
-            (Self::Device, b"nozzle") => Found::Object(Self::NozzleGroup),
-            (Self::NozzleGroup, b"info") => Found::List(Self::Nozzles),
-            (Self::Device, b"airduct") => Found::Object(Self::Airduct),
-            (Self::Airduct, b"parts") => Found::List(Self::AirductParts),
-            _ => Found::Nothing,
+            slot = (slot + 1) % SLOTS.len();
         }
+        if self == Self::Root { Found::Object(Self::Other) } else { Found::Nothing }
     }
 }
 
-fn mark(key: &[u8]) -> Option<Found> {
-    Some(Found::Mark(match key {
-        b"command" => Mark::Command,
-        b"sequence_id" => Mark::SequenceId,
-        b"result" => Mark::Result,
-        b"reason" => Mark::Reason,
-        b"err_code" | b"errno" => Mark::ErrCode,
-        b"msg" => Mark::Msg,
-        _ => return None,
-    }))
+/// A key, the object that it stands in, and what it means there.
+#[derive(Clone, Copy)]
+struct Key {
+    node: Node,
+    name: &'static str,
+    found: Found,
+}
+
+/// The names of fields, by the object that they stand in.
+const FIELDS: [(Node, &[&[&str]]); 20] = [
+    (Node::Print, Report::NAMES),
+    (Node::Ams, Ams::NAMES),
+    (Node::Unit, AmsUnit::NAMES),
+    (Node::Tray, Tray::NAMES),
+    (Node::Hms, Hms::NAMES),
+    (Node::Light, Light::NAMES),
+    (Node::Net, Net::NAMES),
+    (Node::NetInfo, NetInfo::NAMES),
+    (Node::Camera, Camera::NAMES),
+    (Node::Detectors, Detectors::NAMES),
+    (Node::Upgrade, Upgrade::NAMES),
+    (Node::NewVersion, NewVersion::NAMES),
+    (Node::Online, Online::NAMES),
+    (Node::Upload, Transfer::NAMES),
+    (Node::Device, Device::NAMES),
+    (Node::Extruder, Extruder::NAMES),
+    (Node::Nozzle, Nozzle::NAMES),
+    (Node::Airduct, Airduct::NAMES),
+    (Node::AirductPart, AirductPart::NAMES),
+    (Node::Module, Module::NAMES),
+];
+
+/// What every category may say of itself.
+const MARKS: [(&str, Mark); 7] = [
+    ("command", Mark::Command),
+    ("sequence_id", Mark::SequenceId),
+    ("result", Mark::Result),
+    ("reason", Mark::Reason),
+    ("err_code", Mark::ErrCode),
+    ("errno", Mark::ErrCode),
+    ("msg", Mark::Msg),
+];
+
+/// Everything else.
+const OTHERS: [(Node, &str, Found); 39] = [
+    (Node::Root, "print", Found::Object(Node::Print)),
+    (Node::Root, "info", Found::Object(Node::Info)),
+    (Node::Root, "device", Found::Object(Node::Device)),
+    (Node::Root, "fun", Found::Field(Node::Print, FUN)),
+    (Node::Print, "ams", Found::Object(Node::Ams)),
+    (Node::Print, "vt_tray", Found::Object(Node::VtTray)),
+    (Node::Print, "vir_slot", Found::List(Node::VirSlots)),
+    (Node::Print, "hms", Found::List(Node::HmsList)),
+    (Node::Print, "lights_report", Found::List(Node::Lights)),
+    (Node::Print, "net", Found::Object(Node::Net)),
+    (Node::Print, "ipcam", Found::Object(Node::Camera)),
+    (Node::Print, "xcam", Found::Object(Node::Detectors)),
+    (Node::Print, "upgrade_state", Found::Object(Node::Upgrade)),
+    (Node::Print, "online", Found::Object(Node::Online)),
+    (Node::Print, "upload", Found::Object(Node::Upload)),
+    (Node::Print, "stg", Found::List(Node::Stages)),
+    (Node::Print, "s_obj", Found::List(Node::Skipped)),
+    (Node::Print, "mapping", Found::List(Node::Mapping)),
+    (Node::Print, "device", Found::Object(Node::Device)),
+    (Node::Info, "module", Found::List(Node::Modules)),
+    (Node::Ams, "ams", Found::List(Node::Units)),
+    (Node::Unit, "tray", Found::List(Node::Trays)),
+    (Node::Tray, "cols", Found::List(Node::Colours)),
+    (Node::Net, "info", Found::List(Node::NetInfos)),
+    (Node::Upgrade, "new_ver_list", Found::List(Node::NewVersions)),
+    (Node::Device, "bed", Found::Object(Node::Bed)),
+    (Node::Bed, "info", Found::Object(Node::BedInfo)),
+    (Node::Device, "ctc", Found::Object(Node::Ctc)),
+    (Node::Ctc, "info", Found::Object(Node::CtcInfo)),
+    (Node::Device, "extruder", Found::Object(Node::ExtruderGroup)),
+    (Node::ExtruderGroup, "info", Found::List(Node::Extruders)),
+    (Node::Device, "nozzle", Found::Object(Node::NozzleGroup)),
+    (Node::NozzleGroup, "info", Found::List(Node::Nozzles)),
+    (Node::Device, "airduct", Found::Object(Node::Airduct)),
+    (Node::Airduct, "parts", Found::List(Node::AirductParts)),
+    (Node::BedInfo, "temp", Found::Field(Node::BedInfo, 0)),
+    (Node::CtcInfo, "temp", Found::Field(Node::CtcInfo, 0)),
+    (Node::ExtruderGroup, "state", Found::Field(Node::ExtruderGroup, 0)),
+    (Node::NozzleGroup, "exist", Found::Field(Node::NozzleGroup, 0)),
+];
+
+/// The field of a report that may stand beside it, too.
+pub(super) const FUN: u8 = {
+    let mut n = 0;
+    while !matches!(Report::NAMES[n][0].as_bytes(), b"fun") {
+        n += 1;
+    }
+    n as u8
+};
+
+const COUNT: usize = {
+    let (mut count, mut part) = (OTHERS.len() + 3 * MARKS.len(), 0);
+    while part < FIELDS.len() {
+        let mut field = 0;
+        while field < FIELDS[part].1.len() {
+            count += FIELDS[part].1[field].len();
+            field += 1;
+        }
+        part += 1;
+    }
+    count
+};
+
+static KEYS: [Key; COUNT] = KNOWN;
+
+const KNOWN: [Key; COUNT] = {
+    let mut keys = [Key { node: Node::Root, name: "", found: Found::Nothing }; COUNT];
+    let (mut len, mut n) = (0, 0);
+    while n < OTHERS.len() {
+        let (node, name, found) = OTHERS[n];
+        keys[len] = Key { node, name, found };
+        (len, n) = (len + 1, n + 1);
+    }
+    n = 0;
+    while n < 3 * MARKS.len() {
+        let node = [Node::Print, Node::Info, Node::Other][n % 3];
+        let (name, mark) = MARKS[n / 3];
+        keys[len] = Key { node, name, found: Found::Mark(mark) };
+        (len, n) = (len + 1, n + 1);
+    }
+    let mut part = 0;
+    while part < FIELDS.len() {
+        let (node, names) = FIELDS[part];
+        let mut field = 0;
+        while field < names.len() {
+            n = 0;
+            while n < names[field].len() {
+                keys[len] = Key { node, name: names[field][n], found: Found::Field(node, field as u8) };
+                (len, n) = (len + 1, n + 1);
+            }
+            field += 1;
+        }
+        part += 1;
+    }
+    keys
+};
+
+/// Where to look for a key first: its number in [`KEYS`] and 1. If another one is there, it is in the next, up to an empty
+/// one.
+static SLOTS: [u8; 512] = {
+    assert!(COUNT < 255, "their numbers are bytes");
+    let (mut slots, mut n) = ([0; 512], 0);
+    while n < COUNT {
+        let mut at = slot(KNOWN[n].node, KNOWN[n].name.as_bytes());
+        while slots[at] != 0 {
+            at = (at + 1) % slots.len();
+        }
+        n += 1;
+        slots[at] = n as u8;
+    }
+    slots
+};
+
+#[inline]
+const fn slot(node: Node, key: &[u8]) -> usize {
+    let len = key.len();
+    if len == 0 {
+        return 0;
+    }
+    // Of some thousand random factors those that bring the fewest keys to the same place.
+    let bytes = u32::from_le_bytes([key[0], key[len / 2], key[len - 1], key[len / 3]]);
+    let (len, node) = (len as u32, node as u32);
+    let mixed = bytes ^ len.wrapping_mul(0xae4e_cf4b) ^ node.wrapping_mul(0x3dcd_b857);
+    let mixed = mixed.wrapping_mul(0x2ad9_a40b);
+    (mixed >> 23) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_found_at_once_or_nearly() {
+        for key in &KEYS {
+            let node = key.node;
+            assert_eq!(node.find(key.name.as_bytes()), key.found, "{node:?} {}", key.name);
+            let mut at = slot(node, key.name.as_bytes());
+            let steps = (1..).find(|_| {
+                let is_it = KEYS[usize::from(SLOTS[at]) - 1].name == key.name;
+                at = (at + 1) % SLOTS.len();
+                is_it
+            });
+            assert!(steps.unwrap() <= 6, "{node:?} {}", key.name);
+        }
+        for (node, key) in
+            [(Node::Print, "nothing"), (Node::Tray, ""), (Node::Unit, "tag_uid"), (Node::Other, "ams")]
+        {
+            assert_eq!(node.find(key.as_bytes()), Found::Nothing, "{node:?} {key}");
+        }
+        assert_eq!(Node::Root.find(b"system"), Found::Object(Node::Other));
+        assert_eq!(Node::VirSlot.find(b"cols"), Found::List(Node::Colours));
+    }
 }

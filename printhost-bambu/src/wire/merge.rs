@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{
-    keys::Node,
+    keys::{FUN, Node},
     report::{Report, Tray},
     scalar::{Scalar, Set, colour, packed, whole},
 };
@@ -162,8 +162,7 @@ impl<'a> Merge<'a> {
 
     /// It was a whole report: what was not told is gone. `device` and `fun` may stand beside it, and were told there.
     pub(super) fn forget(&mut self) {
-        let mut seen = self.seen[Node::Print as usize];
-        seen |= Report::field(b"fun").map_or(0, |fun| 1 << fun);
+        let seen = self.seen[Node::Print as usize] | 1 << FUN;
         self.changed |= self.report.forget(seen);
         let has_device = self.seen[Node::Device as usize] != 0;
         for part in Node::PARTS {

@@ -60,105 +60,105 @@ part! {
     /// elements.
     pub struct Report {
         /// What it is doing: `IDLE`, `PREPARE`, `RUNNING`, `PAUSE`, `FINISH`, `FAILED` and others.
-        gcode_state: String = text, b"gcode_state";
+        gcode_state: String = text;
         /// Progress, percent.
-        mc_percent: u8 = percent, b"mc_percent";
+        mc_percent: u8 = percent;
         /// Minutes left.
-        mc_remaining_time: u32 = whole, b"mc_remaining_time";
+        mc_remaining_time: u32 = whole;
         /// The layer that is printed.
-        layer_num: u32 = whole, b"layer_num";
+        layer_num: u32 = whole;
         /// Of so many; 0 when none are known.
-        total_layer_num: u32 = whole, b"total_layer_num" | b"total_layers";
+        total_layer_num: u32 = whole, "total_layer_num" | "total_layers";
         /// The file: on some the uploaded one, on others one that was unpacked from it.
-        gcode_file: String = path, b"gcode_file";
+        gcode_file: String = path;
         /// How far the file is read in, percent.
-        gcode_file_prepare_percent: u8 = percent, b"gcode_file_prepare_percent";
+        gcode_file_prepare_percent: u8 = percent;
         /// The job's name.
-        subtask_name: String = path, b"subtask_name";
+        subtask_name: String = path;
         /// The job's number, as who started it chose it; `0` is none.
-        task_id: String = id, b"task_id";
+        task_id: String = id;
         /// Likewise.
-        subtask_id: String = id, b"subtask_id";
+        subtask_id: String = id;
         /// Likewise.
-        project_id: String = id, b"project_id";
+        project_id: String = id;
         /// Likewise.
-        profile_id: String = id, b"profile_id";
+        profile_id: String = id;
         /// Likewise, on newer printers.
-        job_id: String = id, b"job_id";
+        job_id: String = id;
         /// Where the job comes from: `idle`, `local`, `cloud`; `system` is one of the printer's own.
-        print_type: String = text, b"print_type";
+        print_type: String = text;
         /// The plate that is printed.
-        plate_idx: u32 = whole, b"plate_idx";
+        plate_idx: u32 = whole;
         /// What went wrong, 0 for nothing; `code_text` writes it as others do.
-        print_error: u32 = whole, b"print_error";
+        print_error: u32 = whole;
         /// In which stage of a job it is, told roughly: 1 idle, 2 printing.
-        mc_print_stage: u8 = whole, b"mc_print_stage";
+        mc_print_stage: u8 = whole;
         /// Within that.
-        mc_print_sub_stage: i32 = whole, b"mc_print_sub_stage";
+        mc_print_sub_stage: i32 = whole;
         /// The stage it is in: see [`crate::stage_name`]. It only means something while a job goes on.
-        stg_cur: i16 = whole, b"stg_cur";
+        stg_cur: i16 = whole;
         /// Why the job failed, in numbers or words of the printer's.
-        fail_reason: String = id, b"fail_reason";
+        fail_reason: String = id;
         /// Likewise.
-        mc_print_error_code: String = id, b"mc_print_error_code";
+        mc_print_error_code: String = id;
         /// The line of the G-code.
-        mc_print_line_number: u32 = whole, b"mc_print_line_number";
+        mc_print_line_number: u32 = whole;
         /// Place in a queue.
-        queue_number: i32 = whole, b"queue_number";
+        queue_number: i32 = whole;
         /// Length of that queue.
-        queue_total: i32 = whole, b"queue_total";
+        queue_total: i32 = whole;
         /// °C; of two hot ends, one.
-        nozzle_temper: f32 = decimal, b"nozzle_temper";
+        nozzle_temper: f32 = decimal;
         /// °C; 0 is off.
-        nozzle_target_temper: f32 = decimal, b"nozzle_target_temper";
+        nozzle_target_temper: f32 = decimal;
         /// °C.
-        bed_temper: f32 = decimal, b"bed_temper";
+        bed_temper: f32 = decimal;
         /// °C; 0 is off.
-        bed_target_temper: f32 = decimal, b"bed_target_temper";
+        bed_target_temper: f32 = decimal;
         /// °C, or packed as in [`Packed`]; 5 on printers that do not measure it.
-        chamber_temper: f32 = decimal, b"chamber_temper";
+        chamber_temper: f32 = decimal;
         /// The fan that cools the print, 0 to 15.
-        cooling_fan_speed: u8 = whole, b"cooling_fan_speed";
+        cooling_fan_speed: u8 = whole;
         /// The auxiliary fan, 0 to 15.
-        big_fan1_speed: u8 = whole, b"big_fan1_speed";
+        big_fan1_speed: u8 = whole;
         /// The chamber's fan, 0 to 15.
-        big_fan2_speed: u8 = whole, b"big_fan2_speed";
+        big_fan2_speed: u8 = whole;
         /// The hot end's own fan, 0 to 15.
-        heatbreak_fan_speed: u8 = whole, b"heatbreak_fan_speed";
+        heatbreak_fan_speed: u8 = whole;
         /// Three fans, a byte each.
-        fan_gear: u32 = whole, b"fan_gear";
+        fan_gear: u32 = whole;
         /// Speed: 1 silent, 2 standard, 3 sport, 4 ludicrous.
-        spd_lvl: u8 = whole, b"spd_lvl";
+        spd_lvl: u8 = whole;
         /// Speed, percent.
-        spd_mag: u16 = whole, b"spd_mag";
+        spd_mag: u16 = whole;
         /// What the AMS is doing; the upper byte is 0 when it does nothing.
-        ams_status: u32 = whole, b"ams_status";
+        ams_status: u32 = whole;
         /// Of the tags on spools.
-        ams_rfid_status: i32 = whole, b"ams_rfid_status";
+        ams_rfid_status: i32 = whole;
         /// Diameter of the nozzle, mm.
-        nozzle_diameter: f32 = decimal, b"nozzle_diameter";
+        nozzle_diameter: f32 = decimal;
         /// What the nozzle is made of.
-        nozzle_type: String = text, b"nozzle_type";
+        nozzle_type: String = text;
         /// Bits about the machine, see [`Report::sd_card`] for some of them.
-        home_flag: u32 = bits, b"home_flag";
+        home_flag: u32 = bits;
         /// Bits about settings, on newer printers.
-        cfg: u64 = hex, b"cfg";
+        cfg: u64 = hex;
         /// Bits about abilities, on newer printers; see [`Report::needs_signature`].
-        fun: u64 = hex, b"fun";
+        fun: u64 = hex;
         /// More of them; of very many, the lowest 64.
-        fun2: u64 = hex, b"fun2";
+        fun2: u64 = hex;
         /// Bits about what is connected, on newer printers.
-        aux: u64 = hex, b"aux";
+        aux: u64 = hex;
         /// Bits about states, on newer printers.
-        stat: u64 = hex, b"stat";
+        stat: u64 = hex;
         /// Whether there is a card or stick to store files on.
-        sdcard: bool = card, b"sdcard";
+        sdcard: bool = card;
         /// Signal of the wireless network, dBm.
-        wifi_signal: i16 = super::scalar::dbm, b"wifi_signal";
+        wifi_signal: i16 = super::scalar::dbm;
         /// Whether something has to be updated.
-        force_upgrade: bool = flag, b"force_upgrade";
+        force_upgrade: bool = flag;
         /// Where it stands in its life: `product`.
-        lifecycle: String = text, b"lifecycle";
+        lifecycle: String = text;
         => {
             /// The stages that are still to come (`stg`).
             stg: Vec<i32>,

@@ -32,6 +32,13 @@ impl<'a> Scalar<'a> {
         }
     }
 
+    fn whole_number(self) -> Option<i64> {
+        match self {
+            Self::Number(text) | Self::Text(text) => text.whole_number(),
+            _ => None,
+        }
+    }
+
     pub(crate) fn text(self) -> Option<Text<'a>> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
@@ -48,9 +55,7 @@ fn put<T: PartialEq>(place: &mut Option<T>, value: Option<T>) -> bool {
 
 /// A whole number that fits.
 pub(crate) fn whole<T: TryFrom<i64> + PartialEq>(place: &mut Option<T>, scalar: Scalar<'_>) -> bool {
-    // What is written with a fraction of zero is whole, too.
-    let number = scalar.number().filter(|number| number.abs() < 9e15 && *number as i64 as f64 == *number);
-    put(place, number.and_then(|number| T::try_from(number as i64).ok()))
+    put(place, scalar.whole_number().and_then(|number| T::try_from(number).ok()))
 }
 
 /// 0 to 100.
@@ -120,7 +125,16 @@ fn put_whole(place: &mut Option<String>, text: Option<Text<'_>>, most: usize) ->
         Some(text) => text.len(),
         None => text.chars().map(char::len_utf8).sum(),
     };
-    put_text(place, text.filter(|text| text.is_whole() && length(text) <= most), most)
+    let text = text.filter(Text::is_whole);
+    if is_known(place, text) {
+        return false;
+    }
+    put_text(place, text.filter(|text| length(text) <= most), most)
+}
+
+/// As most are; so nothing else is asked first.
+fn is_known(place: &Option<String>, text: Option<Text<'_>>) -> bool {
+    place.as_ref().zip(text).is_some_and(|(known, text)| known.as_bytes() == text.bytes())
 }
 
 /// An address, without a user and a password in it.
@@ -130,6 +144,9 @@ pub(crate) fn address(place: &mut Option<String>, scalar: Scalar<'_>) -> bool {
 
 fn put_text(place: &mut Option<String>, text: Option<Text<'_>>, most: usize) -> bool {
     let Some(text) = text else { return put(place, None) };
+    if is_known(place, Some(text)) {
+        return false;
+    }
     let decoded;
     let text = match text.as_str() {
         Some(text) => text,
@@ -188,12 +205,12 @@ pub(crate) fn dbm(place: &mut Option<i16>, scalar: Scalar<'_>) -> bool {
     put(place, number.filter(fits).map(|number| number as i16))
 }
 
-/// A part of a report: its fields with the names that the protocol has for them.
+/// A part of a report: its fields, and the names that the protocol has for them where these are others.
 macro_rules! part {
     (
         $(#[$meta:meta])*
         pub struct $name:ident {
-            $($(#[$doc:meta])* $field:ident: $type:ty = $set:expr, $($key:literal)|+;)*
+            $($(#[$doc:meta])* $field:ident: $type:ty = $set:expr $(, $($key:literal)|+)?;)*
             $(=> { $($(#[$part_doc:meta])* $part:ident: $part_type:ty,)* })?
         }
     ) => {
@@ -206,16 +223,9 @@ macro_rules! part {
         }
 
         impl $name {
-            /// The number of the field that has this name.
-            #[inline]
-            pub(crate) fn field(key: &[u8]) -> Option<u8> {
-                #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
-                enum Number { $($field,)* }
-                match key {
-                    $($($key)|+ => Some(Number::$field as u8),)*
-                    _ => None,
-                }
-            }
+            /// The names of its fields, each at the field's number.
+            pub(crate) const NAMES: &[&[&str]] =
+                &[$($crate::wire::scalar::names!($field $(, $($key)|+)?),)*];
 
             /// Leaves `None` in the fields whose bit is not set; tells whether that is a change.
             #[allow(unused_assignments)]
@@ -248,3 +258,13 @@ macro_rules! part {
     };
 }
 pub(crate) use part;
+
+macro_rules! names {
+    ($field:ident) => {
+        &[stringify!($field)]
+    };
+    ($field:ident, $($key:literal)|+) => {
+        &[$($key),+]
+    };
+}
+pub(crate) use names;

@@ -10,27 +10,27 @@ part! {
     /// external spool, 255 is none.
     pub struct Ams {
         /// Which units there are, a bit each.
-        ams_exist_bits: u64 = hex, b"ams_exist_bits";
+        ams_exist_bits: u64 = hex;
         /// Which trays have a spool, a bit each; see [`Ams::has_spool`].
-        tray_exist_bits: u64 = hex, b"tray_exist_bits";
+        tray_exist_bits: u64 = hex;
         /// Which spools are the vendor's.
-        tray_is_bbl_bits: u64 = hex, b"tray_is_bbl_bits";
+        tray_is_bbl_bits: u64 = hex;
         /// Which tags have been read.
-        tray_read_done_bits: u64 = hex, b"tray_read_done_bits";
+        tray_read_done_bits: u64 = hex;
         /// Which tags are being read.
-        tray_reading_bits: u64 = hex, b"tray_reading_bits";
+        tray_reading_bits: u64 = hex;
         /// The tray that is in use.
-        tray_now: u16 = whole, b"tray_now";
+        tray_now: u16 = whole;
         /// The one before.
-        tray_pre: u16 = whole, b"tray_pre";
+        tray_pre: u16 = whole;
         /// The one that shall be.
-        tray_tar: u16 = whole, b"tray_tar";
+        tray_tar: u16 = whole;
         /// Counts changes.
-        version: u32 = whole, b"version";
+        version: u32 = whole;
         /// Tags are read when a spool is put in.
-        insert_flag: bool = flag, b"insert_flag";
+        insert_flag: bool = flag;
         /// Tags are read when the printer is switched on.
-        power_on_flag: bool = flag, b"power_on_flag";
+        power_on_flag: bool = flag;
         => {
             /// The units.
             ams: Vec<AmsUnit>,
@@ -42,17 +42,17 @@ part! {
     /// A unit.
     pub struct AmsUnit {
         /// 0 to 3; units of one slot from 128.
-        id: u8 = whole, b"id";
+        id: u8 = whole;
         /// °C.
-        temp: f32 = decimal, b"temp";
+        temp: f32 = decimal;
         /// 1 wet to 5 dry.
-        humidity: u8 = whole, b"humidity";
+        humidity: u8 = whole;
         /// Percent.
-        humidity_raw: u8 = crate::wire::scalar::percent, b"humidity_raw";
+        humidity_raw: u8 = crate::wire::scalar::percent;
         /// Minutes of drying that are left.
-        dry_time: u32 = whole, b"dry_time";
+        dry_time: u32 = whole;
         /// Bits: the lowest four are what it is (1 AMS, 2 AMS Lite, 3 AMS 2 Pro, 4 AMS HT), the next four whether it dries.
-        info: u64 = hex, b"info";
+        info: u64 = hex;
         => {
             /// Its trays.
             tray: Vec<Tray>,
@@ -64,49 +64,49 @@ part! {
     /// A tray, or an external spool. One that is empty has no more than an `id` and a `state`.
     pub struct Tray {
         /// Slot in its unit; 254 or 255 for an external spool.
-        id: u8 = whole, b"id";
+        id: u8 = whole;
         /// The material: `PLA`.
-        tray_type: String = text, b"tray_type";
+        tray_type: String = text;
         /// Its brand: `PLA Basic`.
-        tray_sub_brands: String = text, b"tray_sub_brands";
+        tray_sub_brands: String = text;
         /// The slicer's number for the filament: `GFA00`; a user's begin with `P`.
-        tray_info_idx: String = id, b"tray_info_idx";
+        tray_info_idx: String = id;
         /// The vendor's number for it.
-        tray_id_name: String = text, b"tray_id_name";
+        tray_id_name: String = text;
         /// Its colour, or the first of them.
-        tray_color: Rgba = colour, b"tray_color";
+        tray_color: Rgba = colour;
         /// What [`Tray::cols`] are: 0 run into each other, 1 do not.
-        ctype: u8 = whole, b"ctype";
+        ctype: u8 = whole;
         /// What is left, percent; -1 is not known.
-        remain: i8 = whole, b"remain";
+        remain: i8 = whole;
         /// Length of a whole spool, mm.
-        total_len: u32 = whole, b"total_len";
+        total_len: u32 = whole;
         /// Weight of a whole spool, g.
-        tray_weight: u32 = whole, b"tray_weight";
+        tray_weight: u32 = whole;
         /// Diameter of the filament, mm.
-        tray_diameter: f32 = decimal, b"tray_diameter";
+        tray_diameter: f32 = decimal;
         /// °C.
-        nozzle_temp_min: u16 = whole, b"nozzle_temp_min";
+        nozzle_temp_min: u16 = whole;
         /// °C.
-        nozzle_temp_max: u16 = whole, b"nozzle_temp_max";
+        nozzle_temp_max: u16 = whole;
         /// °C.
-        bed_temp: u16 = whole, b"bed_temp";
+        bed_temp: u16 = whole;
         /// Drying, °C.
-        drying_temp: u16 = whole, b"drying_temp" | b"tray_temp";
+        drying_temp: u16 = whole, "drying_temp" | "tray_temp";
         /// Drying, hours.
-        drying_time: u16 = whole, b"drying_time" | b"tray_time";
+        drying_time: u16 = whole, "drying_time" | "tray_time";
         /// Number of the spool's tag.
-        tag_uid: String = id, b"tag_uid";
+        tag_uid: String = id;
         /// Number of the spool.
-        tray_uuid: String = id, b"tray_uuid";
+        tray_uuid: String = id;
         /// Pressure advance.
-        k: f32 = decimal, b"k";
+        k: f32 = decimal;
         /// Likewise.
-        n: f32 = decimal, b"n";
+        n: f32 = decimal;
         /// The calibration in use; -1 is none.
-        cali_idx: i32 = whole, b"cali_idx";
+        cali_idx: i32 = whole;
         /// What the slot is doing; numbers differ between firmwares.
-        state: u16 = whole, b"state";
+        state: u16 = whole;
         => {
             /// All its colours.
             cols: Vec<Rgba>,

@@ -25,9 +25,9 @@ part! {
     /// The parts of a newer printer.
     pub struct Device {
         /// The bed's temperature.
-        bed_temp: Packed = packed, b"bed_temp";
+        bed_temp: Packed = packed;
         /// What kind of device this is.
-        device_type: u32 = whole, b"type";
+        device_type: u32 = whole, "type";
         => {
             /// The bed's temperature (`bed.info.temp`).
             bed_info_temp: Option<Packed>,
@@ -48,25 +48,34 @@ part! {
     }
 }
 
+impl Device {
+    /// The number of the extruder in use, where the printer tells of two; not while it changes to the other one.
+    pub fn extruder_in_use(&self) -> Option<u8> {
+        let state = self.extruder_state?;
+        let (in_use, wanted) = (state >> 4 & 15, state >> 8 & 15);
+        (in_use == wanted).then_some(in_use as u8)
+    }
+}
+
 part! {
     /// An extruder with its hot end.
     pub struct Extruder {
         /// 0 is the right or only one, 1 the left one.
-        id: u8 = whole, b"id";
+        id: u8 = whole;
         /// Its temperature.
-        temp: Packed = packed, b"temp";
+        temp: Packed = packed;
         /// The nozzle it has.
-        hnow: u32 = whole, b"hnow";
+        hnow: u32 = whole;
         /// Bits: 1 filament is in it, 3 it has a nozzle.
-        info: u32 = whole, b"info";
+        info: u32 = whole;
         /// The filament that is in it: unit × 256 + slot; 65535 is none.
-        snow: u32 = whole, b"snow";
+        snow: u32 = whole;
         /// The one before.
-        spre: u32 = whole, b"spre";
+        spre: u32 = whole;
         /// The one that shall be.
-        star: u32 = whole, b"star";
+        star: u32 = whole;
         /// What it is doing.
-        stat: u32 = whole, b"stat";
+        stat: u32 = whole;
     }
 }
 
@@ -74,15 +83,15 @@ part! {
     /// A nozzle.
     pub struct Nozzle {
         /// Its number; of a rack, from 16.
-        id: u8 = whole, b"id";
+        id: u8 = whole;
         /// mm.
-        diameter: f32 = decimal, b"diameter";
+        diameter: f32 = decimal;
         /// What it is: `HS01`.
-        nozzle_type: String = text, b"type";
+        nozzle_type: String = text, "type";
         /// How worn it is.
-        wear: f32 = decimal, b"wear";
+        wear: f32 = decimal;
         /// Its serial number.
-        sn: String = id, b"sn";
+        sn: String = id;
     }
 }
 
@@ -90,7 +99,7 @@ part! {
     /// Ways of the air, and its fans.
     pub struct Airduct {
         /// 0 cools, 1 heats or filters, 2 is for a laser.
-        mode_cur: i32 = whole, b"modeCur";
+        mode_cur: i32 = whole, "modeCur";
         => {
             /// Fans and flaps.
             parts: Vec<AirductPart>,
@@ -102,12 +111,12 @@ part! {
     /// A fan or a flap.
     pub struct AirductPart {
         /// 16 cools the print, 32 is the auxiliary fan, 48 the chamber's, 160 a second auxiliary one.
-        id: u32 = whole, b"id";
+        id: u32 = whole;
         /// What it does.
-        func: i32 = whole, b"func";
+        func: i32 = whole;
         /// Percent.
-        state: u8 = percent, b"state";
+        state: u8 = percent;
         /// The largest value × 65536 + the smallest.
-        range: u32 = whole, b"range";
+        range: u32 = whole;
     }
 }

@@ -8,11 +8,11 @@ part! {
     /// A complaint of the health management system.
     pub struct Hms {
         /// Which part complains.
-        attr: u32 = whole, b"attr";
+        attr: u32 = whole;
         /// What about.
-        code: u32 = whole, b"code";
+        code: u32 = whole;
         /// When, as `YYYYMMDDhhmmss` of the printer's own clock; on newer ones.
-        ts_unix: String = id, b"ts_unix";
+        ts_unix: String = id;
     }
 }
 

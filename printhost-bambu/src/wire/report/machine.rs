@@ -8,9 +8,9 @@ part! {
     /// A light.
     pub struct Light {
         /// `chamber_light`, `work_light`, ….
-        node: String = text, b"node";
+        node: String = text;
         /// `on`, `off`, `flashing`.
-        mode: String = text, b"mode";
+        mode: String = text;
     }
 }
 
@@ -18,7 +18,7 @@ part! {
     /// Networks.
     pub struct Net {
         /// Bits: the lowest is a cable.
-        conf: u32 = whole, b"conf";
+        conf: u32 = whole;
         => {
             /// Its addresses.
             info: Vec<NetInfo>,
@@ -37,9 +37,9 @@ part! {
     /// The address in a network, as numbers whose lowest byte comes first.
     pub struct NetInfo {
         /// The address.
-        ip: u32 = whole, b"ip";
+        ip: u32 = whole;
         /// Its mask.
-        mask: u32 = whole, b"mask";
+        mask: u32 = whole;
     }
 }
 
@@ -54,17 +54,17 @@ part! {
     /// The camera.
     pub struct Camera {
         /// `1` when there is one.
-        ipcam_dev: String = id, b"ipcam_dev";
+        ipcam_dev: String = id;
         /// Whether it records.
-        ipcam_record: bool = flag, b"ipcam_record";
+        ipcam_record: bool = flag;
         /// Whether it makes time lapses.
-        timelapse: bool = flag, b"timelapse";
+        timelapse: bool = flag;
         /// `1080p`
-        resolution: String = text, b"resolution";
+        resolution: String = text;
         /// What it can do.
-        mode_bits: u32 = whole, b"mode_bits";
+        mode_bits: u32 = whole;
         /// Where its stream is, or `disable`; `None` when it has a user or password in it.
-        rtsp_url: String = address, b"rtsp_url";
+        rtsp_url: String = address;
     }
 }
 
@@ -72,21 +72,21 @@ part! {
     /// What watches the print.
     pub struct Detectors {
         /// Bits, on newer printers.
-        cfg: u32 = whole, b"cfg";
+        cfg: u32 = whole;
         /// The first layer.
-        first_layer_inspector: bool = flag, b"first_layer_inspector";
+        first_layer_inspector: bool = flag;
         /// Spaghetti.
-        spaghetti_detector: bool = flag, b"spaghetti_detector";
+        spaghetti_detector: bool = flag;
         /// All of it.
-        printing_monitor: bool = flag, b"printing_monitor";
+        printing_monitor: bool = flag;
         /// That the right plate is there.
-        buildplate_marker_detector: bool = flag, b"buildplate_marker_detector";
+        buildplate_marker_detector: bool = flag;
         /// Whether objects may be skipped.
-        allow_skip_parts: bool = flag, b"allow_skip_parts";
+        allow_skip_parts: bool = flag;
         /// Whether it pauses a print.
-        print_halt: bool = flag, b"print_halt";
+        print_halt: bool = flag;
         /// `low`, `medium`, `high`.
-        halt_print_sensitivity: String = text, b"halt_print_sensitivity";
+        halt_print_sensitivity: String = text;
     }
 }
 
@@ -94,21 +94,21 @@ part! {
     /// Firmware that is new, or on its way.
     pub struct Upgrade {
         /// `IDLE`, `DOWNLOADING`, `FLASHING`, ….
-        status: String = text, b"status";
+        status: String = text;
         /// Percent.
-        progress: u8 = percent, b"progress";
+        progress: u8 = percent;
         /// More about it.
-        message: String = text, b"message";
+        message: String = text;
         /// The module that it is about.
-        module: String = text, b"module";
+        module: String = text;
         /// 1 when there is a new version.
-        new_version_state: i32 = whole, b"new_version_state";
+        new_version_state: i32 = whole;
         /// That version.
-        ota_new_version_number: String = id, b"ota_new_version_number";
+        ota_new_version_number: String = id;
         /// What is to be shown of it.
-        dis_state: i32 = whole, b"dis_state";
+        dis_state: i32 = whole;
         /// What went wrong; 0 is nothing.
-        err_code: u32 = whole, b"err_code";
+        err_code: u32 = whole;
         => {
             /// New versions of modules.
             new_ver_list: Vec<NewVersion>,
@@ -120,11 +120,11 @@ part! {
     /// A new version of a module.
     pub struct NewVersion {
         /// The module.
-        name: String = text, b"name";
+        name: String = text;
         /// What it has.
-        cur_ver: String = id, b"cur_ver";
+        cur_ver: String = id;
         /// What there is.
-        new_ver: String = id, b"new_ver";
+        new_ver: String = id;
     }
 }
 
@@ -132,11 +132,11 @@ part! {
     /// What is connected.
     pub struct Online {
         /// The board of the AMS.
-        ahb: bool = flag, b"ahb";
+        ahb: bool = flag;
         /// The reader of tags.
-        rfid: bool = flag, b"rfid";
+        rfid: bool = flag;
         /// Counts changes.
-        version: u32 = whole, b"version";
+        version: u32 = whole;
     }
 }
 
@@ -144,10 +144,10 @@ part! {
     /// A file on its way to the printer.
     pub struct Transfer {
         /// `idle` and others.
-        status: String = text, b"status";
+        status: String = text;
         /// Percent.
-        progress: u8 = percent, b"progress";
+        progress: u8 = percent;
         /// More about it.
-        message: String = text, b"message";
+        message: String = text;
     }
 }

@@ -14,16 +14,15 @@ use super::*;
 fn events(limit: usize, pieces: &[&[u8]]) -> Result<Vec<String>, JsonFault> {
     let mut json = JsonEvents::new(limit);
     let mut told = vec![];
-    for piece in pieces {
-        json.feed(piece, |event| {
+    for mut piece in pieces.iter().copied() {
+        while let Some(event) = json.next(&mut piece)? {
             told.push(match event {
                 JsonEvent::Key(text) => format!("key {}", shown(text)),
                 JsonEvent::String(text) => format!("string {}", shown(text)),
                 JsonEvent::Number(text) => format!("number {}", shown(text)),
                 other => format!("{other:?}"),
             });
-            Wanted::All
-        })?;
+        }
     }
     json.finish()?;
     Ok(told)
@@ -42,21 +41,22 @@ fn value(text: &[u8]) -> Result<Value, JsonFault> {
     }
     let (mut open, mut whole) = (vec![], None);
     let mut json = JsonEvents::new(1 << 16);
-    json.feed(text, |event| {
+    let mut rest = text;
+    while let Some(event) = json.next(&mut rest)? {
         let done = match event {
             JsonEvent::Key(name) => {
                 if let Some(Open::Object(_, key)) = open.last_mut() {
                     *key = Some(shown(name));
                 }
-                return Wanted::All;
+                continue;
             }
             JsonEvent::BeginObject => {
                 open.push(Open::Object(Map::new(), None));
-                return Wanted::All;
+                continue;
             }
             JsonEvent::BeginArray => {
                 open.push(Open::Array(vec![]));
-                return Wanted::All;
+                continue;
             }
             JsonEvent::EndObject | JsonEvent::EndArray => match open.pop() {
                 Some(Open::Object(members, _)) => Value::Object(members),
@@ -73,8 +73,7 @@ fn value(text: &[u8]) -> Result<Value, JsonFault> {
             Some(Open::Array(elements)) => elements.push(done),
             None => whole = Some(done),
         }
-        Wanted::All
-    })?;
+    }
     json.finish()?;
     Ok(whole.unwrap())
 }
@@ -171,12 +170,17 @@ fn what_is_no_json_is_refused_as_by_another_reader() {
 #[test]
 fn fault_stays_until_it_is_cleared() {
     let mut json = JsonEvents::new(8);
-    let ignore = |_: JsonEvent<'_>| Wanted::All;
-    assert_eq!(json.feed(b"[}", ignore), Err(JsonFault::Malformed));
-    assert_eq!(json.feed(b"[]", |_| panic!("it is told nothing")), Err(JsonFault::Malformed));
+    let mut bad = &b"[}"[..];
+    assert_eq!(json.next(&mut bad), Ok(Some(JsonEvent::BeginArray)));
+    assert_eq!(json.next(&mut bad), Err(JsonFault::Malformed));
+    assert_eq!(json.next(&mut &b"[]"[..]), Err(JsonFault::Malformed));
     assert_eq!(json.finish(), Err(JsonFault::Malformed));
     json.clear();
-    assert_eq!((json.feed(b"[1]", ignore), json.finish()), (Ok(()), Ok(())));
+    let mut good = &b"[]"[..];
+    assert_eq!(json.next(&mut good), Ok(Some(JsonEvent::BeginArray)));
+    assert_eq!(json.next(&mut good), Ok(Some(JsonEvent::EndArray)));
+    assert_eq!(json.next(&mut good), Ok(None));
+    assert_eq!(json.finish(), Ok(()));
 }
 
 #[test]
@@ -224,27 +228,77 @@ fn half_of_a_surrogate_pair_is_replaced() {
 
 #[test]
 fn what_is_not_wanted_is_checked_and_not_told() {
-    let text = r#"{"no":{"a":[1,{"b":"}"}],"yes":2},"no2":"x","no3":-1.5,"no4":null,"yes":[{"c":1},7]}"#;
-    let mut told = vec![];
-    let mut json = JsonEvents::new(16);
-    let mut depth = 0;
-    json.feed(text.as_bytes(), |event| {
-        told.push(event.name());
-        match event {
-            JsonEvent::Key(key) if key.bytes().starts_with(b"no") => Wanted::Nothing,
-            // An object within the list.
-            JsonEvent::BeginObject => {
-                depth += 1;
-                if depth > 1 { Wanted::Nothing } else { Wanted::All }
+    let text = r#"{"no":{"a":[1,{"b":"}"}],"yes":2},"no2":"x","no3":-1.5,"no4":null,"yes":[{"c":1},7], "no5" : [ ] }"#;
+    let told = |pieces: &[&[u8]]| {
+        let mut told = vec![];
+        let mut json = JsonEvents::new(16);
+        let mut depth = 0;
+        for mut piece in pieces.iter().copied() {
+            while let Some(event) = json.next(&mut piece).unwrap() {
+                told.push(event.name());
+                let is_wanted = match event {
+                    JsonEvent::Key(key) => !key.bytes().starts_with(b"no"),
+                    JsonEvent::BeginObject => {
+                        depth += 1;
+                        // Not the object within the list.
+                        depth == 1
+                    }
+                    _ => true,
+                };
+                if !is_wanted {
+                    json.skip();
+                }
             }
-            _ => Wanted::All,
         }
-    })
-    .unwrap();
-    json.finish().unwrap();
-    assert_eq!(told, ["{", "key", "key", "key", "key", "key", "[", "{", "number", "]", "}"]);
+        json.finish().unwrap();
+        told
+    };
+    let expected = ["{", "key", "key", "key", "key", "key", "[", "{", "number", "]", "key", "}"];
+    assert_eq!(told(&[text.as_bytes()]), expected);
+    for at in 0..text.len() {
+        let (a, b) = text.as_bytes().split_at(at);
+        assert_eq!(told(&[a, b]), expected, "split at {at}");
+    }
+    for bad in [&br#"{"no":[1,}"#[..], br#"{"no":{"a":01}}"#, br#"{"no":"\x"}"#] {
+        let (mut json, mut bad) = (JsonEvents::new(16), bad);
+        assert_eq!(json.next(&mut bad), Ok(Some(JsonEvent::BeginObject)));
+        assert!(matches!(json.next(&mut bad), Ok(Some(JsonEvent::Key(_)))));
+        json.skip();
+        assert_eq!(json.next(&mut bad), Err(JsonFault::Malformed));
+    }
+}
+
+#[test]
+fn what_was_passed_over_is_not_taken_for_what_follows() {
+    let text = br#"{"no":"no","\u0061":"\u00fc","no":[1,"no"],"b":1e5,"no":7,"c":"\\"}"#;
+    let (mut json, mut told) = (JsonEvents::new(16), vec![]);
+    let mut rest = &text[..];
+    while let Some(event) = json.next(&mut rest).unwrap() {
+        match event {
+            JsonEvent::Key(key) if key.bytes() == b"no" => json.skip(),
+            JsonEvent::Key(text) | JsonEvent::String(text) | JsonEvent::Number(text) => {
+                told.push(shown(text));
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(told, ["a", "ü", "b", "1e5", "c", "\\"]);
+}
+
+#[test]
+fn skipping_means_nothing_between_values() {
     let mut json = JsonEvents::new(16);
-    assert_eq!(json.feed(br#"{"no":[1,}"#, |_| Wanted::Nothing), Err(JsonFault::Malformed));
+    let (mut rest, mut told) = (&br#"[1,"a",[],{"b":true,"c":null}, 2 ]"#[..], vec![]);
+    while let Some(event) = json.next(&mut rest).unwrap() {
+        told.push(event.name());
+        if !matches!(event, JsonEvent::BeginArray | JsonEvent::BeginObject | JsonEvent::Key(_)) {
+            json.skip();
+        }
+    }
+    assert_eq!(
+        told,
+        ["[", "number", "string", "[", "]", "{", "key", "bool", "key", "null", "}", "number", "]"]
+    );
 }
 
 impl JsonEvent<'_> {
@@ -269,6 +323,17 @@ fn numbers_are_read_as_written() {
         ("0", Some(0.0)),
         ("-1.5e3", Some(-1500.0)),
         (" 42 ", Some(42.0)),
+        ("-0.25", Some(-0.25)),
+        ("+7", Some(7.0)),
+        (".5", Some(0.5)),
+        ("5.", Some(5.0)),
+        ("123456789012345", Some(123_456_789_012_345.0)),
+        ("0.017999999225139618", Some(0.017_999_999_225_139_618)),
+        ("18446744073709551617", Some(18_446_744_073_709_551_617.0)),
+        (".", None),
+        ("-", None),
+        ("1.2.3", None),
+        ("1-2", None),
         ("1e400", None),
         ("", None),
         ("x", None),
@@ -280,5 +345,7 @@ fn numbers_are_read_as_written() {
     ] {
         assert_eq!(Text::new(text.as_bytes(), true).number(), number, "{text}");
     }
-    assert_eq!(Text::new(0.1_f64.to_string().as_bytes(), true).number(), Some(0.1));
+    for number in [0.1_f64, 219.6875, 99_999.999_999, 1e-9, 0.3, 123_456_789.012_345] {
+        assert_eq!(Text::new(number.to_string().as_bytes(), true).number(), Some(number));
+    }
 }
