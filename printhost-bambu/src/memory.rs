@@ -136,8 +136,11 @@ impl<N: Net> Bambu<N> {
         let listing = LISTING + ftp::LISTING + ENTRY;
         let uploading = UPLOADING + limits.chunk;
         let asking = ORDERING + ASKED + status;
-        let files =
-            FILES + ftp::memory(longest_path.max(code)) + listing.max(uploading).max(asking) + origin + SAID;
+        let files = FILES
+            + ftp::memory(longest_path.max(code))
+            + listing.max(uploading).max(asking)
+            + origin
+            + SAID / 2;
 
         let mut memory = Memory::default();
         memory.connection = parts.dialer().memory(&config.mqtt());
