@@ -137,8 +137,11 @@ impl<N: Net> Bambu<N> {
         // A piece in the pipe, and the same as it is sent.
         let uploading = UPLOADING + 2 * limits.chunk;
         let asking = ORDERING + ASKED + status;
-        let files =
-            FILES + ftp::memory(longest_path.max(code)) + listing.max(uploading).max(asking) + origin + SAID;
+        let files = FILES
+            + ftp::memory(longest_path.max(code))
+            + listing.max(uploading).max(asking)
+            + origin
+            + SAID / 2;
 
         let mut memory = Memory::default();
         memory.connection = parts.dialer().memory(&config.mqtt());
