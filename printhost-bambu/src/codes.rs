@@ -58,6 +58,19 @@ pub(crate) fn error(operation: &'static str, code: u32) -> Error {
     Error::new(kind, operation).with_detail(format_args!("{what} ({text})"))
 }
 
+/// Whether it says that a print does not begin that was asked for. Any other may be of the job before, or of what somebody
+/// else does, or of a print that goes on once somebody has answered it at the screen.
+pub(crate) fn refuses_start(code: u32) -> bool {
+    matches!(code, BUSY | NO_FILE | BAD_FILE | OTHER_FILE)
+        || MAPPING.contains(&code)
+        || UNSIGNED.contains(&code)
+}
+
+/// Whether somebody has cancelled a job: printers tell it a moment after its end.
+pub(crate) fn is_cancelled(code: u32) -> bool {
+    CANCELLED.contains(&code)
+}
+
 /// Whether a code is news of a job and no failure of it: questions, hints, and low numbers, which are states.
 pub(crate) fn is_failure(code: u32) -> bool {
     const HINTS: [u32; 4] = [0x0500_8030, 0x0300_8012, 0x0500_C011, 0x07FF_8007];

@@ -10,7 +10,10 @@ use crate::{
     Bambu, codes,
     desk::{Lost, Reply},
     live::Live,
-    wire::orders::{Order, get_version, push_all},
+    wire::{
+        feed::REASON,
+        orders::{Order, get_version, push_all},
+    },
 };
 
 /// Printers answer within a tenth of a second. After this silence the printer is asked something that it answers to everybody.
@@ -22,7 +25,7 @@ const DEAF: Duration = Duration::from_secs(10);
 /// How long everything may take that was asked for.
 const WHOLE: Duration = Duration::from_secs(2);
 /// How long the effect of an order may take that the printer has received.
-pub(crate) const TO_SHOW: Duration = Duration::from_secs(10);
+const TO_SHOW: Duration = Duration::from_secs(10);
 /// How long the begin of a print may take to show: the printer unpacks the file first.
 pub(crate) const TO_BEGIN: Duration = Duration::from_secs(25);
 /// How long another connection may take after the one that carried an order has ended, and then its effect.
@@ -119,7 +122,7 @@ impl<N: Net> Bambu<N> {
     }
 
     /// Asks for everything, so that what somebody has just begun at the screen is known: changes are told a second or two
-    /// late. It is work for small printers, and for where something would move otherwise.
+    /// late. It is work for small printers, and for where something would move otherwise, or a file be taken away.
     pub(crate) async fn refresh_all(&self, operation: &'static str) -> Result<()> {
         self.admit(operation).await?;
         let before = self.with_live(|live| live.wholes);
@@ -187,7 +190,7 @@ impl<N: Net> Bambu<N> {
                 return Some(End::Refused(codes::refused(
                     operation,
                     *code,
-                    &self.config.code.redact(reason),
+                    &self.config.code.redact_cut(reason, REASON),
                 )));
             }
             // It repeats the order and nothing else, and shows why among its health messages, maybe since an earlier one.

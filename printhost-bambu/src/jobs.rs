@@ -4,13 +4,13 @@ use alloc::{boxed::Box, format};
 use core::time::Duration;
 
 use printhost_core::{
-    Clock as _, Command, Entropy as _, Error, ErrorKind, Outcome, Phase, RemotePath, Result,
+    Clock as _, Command, Confirmation, Entropy as _, Error, ErrorKind, Outcome, RemotePath, Result, Retry,
 };
 use printhost_net::{Net, ftp::PARTIAL};
 
 use crate::{
     Bambu, StartOptions,
-    effects::{TO_BEGIN, TO_SHOW},
+    effects::TO_BEGIN,
     live::{Live, Ours},
     plates::Glance,
     report::SdCard,
@@ -29,11 +29,8 @@ struct Awaited<'a, N: Net> {
 
 impl<N: Net> Drop for Awaited<'_, N> {
     fn drop(&mut self) {
-        self.host.with_live(|live| {
-            if let Some(starting) = live.starting.as_mut().filter(|starting| starting.id == self.id) {
-                starting.is_awaited = false;
-            }
-        });
+        let now = self.host.net.parts().clock().now();
+        self.host.with_live(|live| live.leave_start(self.id, now));
     }
 }
 
@@ -43,13 +40,13 @@ impl<N: Net> Bambu<N> {
     /// A project (`.3mf`) is started by its plate; any other file as plain G-code, for which the options do not count.
     /// [`ErrorKind::InvalidInput`] when it is known that the plate is not in the file, or that a spool is not there.
     /// [`ErrorKind::Conflict`] while the printer has a job, read before anything is sent: some firmwares end the job that is
-    /// running when another one is started; [`ErrorKind::Busy`] while another start is under way, or half a minute after one
-    /// that was dropped or is [`ErrorKind::Unconfirmed`]. [`ErrorKind::NotFound`] when FTP shows no such file, and
+    /// running when another one is started; [`ErrorKind::Busy`] while another start is under way, or a minute after one that
+    /// was dropped or is [`Retry::ReadFirst`]. [`ErrorKind::NotFound`] when FTP shows no such file, and
     /// [`ErrorKind::Corrupted`] when the printer finds that it is another one than was stored.
     ///
     /// `Confirmed` when the printer shows this very job as begun. It is sent once; when the printer does not show it within
-    /// half a minute and raises no error either, or answers other questions and not this order, the outcome is
-    /// [`ErrorKind::Unconfirmed`].
+    /// half a minute, or raises an error that may be another job's, or answers other questions and not this order, the outcome
+    /// is [`ErrorKind::Unconfirmed`].
     pub async fn start_with(&self, path: &str, options: &StartOptions) -> Result<Outcome> {
         let operation = "start";
         let path = RemotePath::parse(path).map_err(|e| e.in_operation(operation))?;
@@ -66,13 +63,13 @@ impl<N: Net> Bambu<N> {
         self.refresh_all(operation).await?;
         let awaited = Awaited { host: self, id: self.fresh_id() };
         let begun = Box::pin(self.begin(operation, path, &options, awaited.id)).await;
-        let kind = begun.as_ref().err().map(Error::kind);
+        let error = begun.as_ref().err();
         self.with_live(|live| {
             // What may still begin stays known.
-            if kind != Some(ErrorKind::Unconfirmed) {
-                live.starting.take_if(|starting| starting.id == awaited.id);
+            if error.is_none_or(|e| e.retry() != Retry::ReadFirst) {
+                live.end_start(awaited.id);
             }
-            if kind == Some(ErrorKind::Corrupted) {
+            if error.is_some_and(|e| e.kind() == ErrorKind::Corrupted) {
                 live.stored = None;
             }
         });
@@ -201,56 +198,88 @@ impl<N: Net> Bambu<N> {
         (order, ours)
     }
 
-    /// Pause, resume, cancel.
+    /// Pause, resume, cancel. What is not known to be at rest can be paused and cancelled, also when it calibrates itself:
+    /// there is nothing else to stop it with. Resumed is what is known to be paused.
     pub(crate) async fn steer_job(&self, command: Command<'_>) -> Result<Outcome> {
         let operation = command.name();
         self.refresh(operation).await?;
-        let (is_pause, is_resume) = (command == Command::Pause, command == Command::Resume);
-        let may = move |live: &mut Live, _| {
-            let why = match live.status().phase {
-                phase if !phase.has_job() => "there is no job",
-                Phase::Paused if is_pause => "the job is paused already",
-                phase if is_resume && phase != Phase::Paused => "the job is not paused",
-                _ => return Ok(()),
-            };
-            Err(Error::new(ErrorKind::Conflict, operation).with_detail(why))
+        let is_cancel = command == Command::Cancel;
+        let may = move |live: &mut Live, now| {
+            may_steer(command, live, now)?;
+            if is_cancel && !live.rests() {
+                live.stops();
+            }
+            Ok(())
         };
         let (order, shows): (_, fn(&Live) -> bool) = match command {
             Command::Pause => ("pause", |live| live.state() == "PAUSE"),
             Command::Resume => ("resume", |live| matches!(live.state(), "RUNNING" | "PREPARE")),
             _ => ("stop", |live| matches!(live.state(), "FAILED" | "IDLE" | "FINISH")),
         };
-        self.carry_out_if(&may, operation, &orders::steer(order), Some(&shows)).await
-    }
-
-    /// Sends G-code that moves something, unless the printer prints, calibrates itself or does who knows what.
-    pub(crate) async fn move_at_rest(&self, operation: &'static str, lines: &str) -> Result<Outcome> {
-        let may = move |live: &mut Live, _| rests(operation, live);
-        self.carry_out_if(&may, operation, &orders::gcode_line(lines), None).await
+        let (rested, connection) = self.with_live(|live| (live.rests(), live.connection));
+        // What rested before shows nothing of its end.
+        let shows: Option<&(dyn Fn(&Live) -> bool + Send + Sync)> = if rested { None } else { Some(&shows) };
+        let outcome = Box::pin(self.carry_out_if(&may, operation, &orders::steer(order), shows)).await;
+        if !is_cancel {
+            return outcome;
+        }
+        self.with_live(|live| match &outcome {
+            Err(e) if e.retry() != Retry::ReadFirst => {
+                live.goes_on();
+                outcome
+            }
+            Ok(Outcome { confirmation: Confirmation::Confirmed, .. }) => match live.state() {
+                "FINISH" => {
+                    live.goes_on();
+                    Err(Error::new(ErrorKind::Conflict, operation).with_detail("the job had ended by itself"))
+                }
+                // The printer may have been switched off and on instead.
+                "IDLE" if live.connection != connection => Ok(Outcome::accepted()),
+                _ => outcome,
+            },
+            _ => outcome,
+        })
     }
 }
 
-/// [`ErrorKind::Conflict`] unless the printer does nothing.
-pub(crate) fn rests(operation: &'static str, live: &Live) -> Result<()> {
-    if live.rests() {
-        return Ok(());
-    }
-    let why = format!("the printer has a job or something else to do ({})", live.state());
-    Err(Error::new(ErrorKind::Conflict, operation).with_detail(why))
+/// [`ErrorKind::Conflict`] unless there is something to pause, to resume or to cancel.
+fn may_steer(command: Command<'_>, live: &Live, now: Duration) -> Result<()> {
+    let why = match (live.state(), command) {
+        // One that was told to begin, and may take a while to show it.
+        ("IDLE" | "FINISH" | "FAILED", Command::Cancel) if live.may_yet_begin(now) => return Ok(()),
+        ("IDLE" | "FINISH" | "FAILED" | "OFFLINE", _) => "there is no job",
+        ("PAUSE", Command::Pause) => "the job is paused already",
+        (state, Command::Resume) if state != "PAUSE" => "the job is not paused",
+        _ => return Ok(()),
+    };
+    Err(Error::new(ErrorKind::Conflict, command.name()).with_detail(why))
 }
 
-/// Whether the printer can take a job, as it was last told, with these spools. It may be told one and take a while to show it.
-fn may_begin(operation: &'static str, live: &Live, now: Duration, options: &StartOptions) -> Result<()> {
-    rests(operation, live)?;
-    let is_recent = |since: Duration| now.saturating_sub(since) < TO_SHOW + TO_BEGIN;
-    if live.starting.as_ref().is_some_and(|starting| starting.is_awaited || is_recent(starting.since)) {
+/// [`ErrorKind::Conflict`] unless the printer does nothing, as it was last told; [`ErrorKind::Busy`] while a print may begin
+/// that it was told to, which may take a while to show.
+pub(crate) fn rests(operation: &'static str, live: &Live, now: Duration) -> Result<()> {
+    if !live.rests() {
+        // A word of its own may be anything.
+        let state = match live.state() {
+            state @ ("INIT" | "PREPARE" | "SLICING" | "RUNNING" | "PAUSE" | "OFFLINE") => state,
+            _ => "nobody knows what",
+        };
+        let why = format!("the printer has a job or something else to do ({state})");
+        return Err(Error::new(ErrorKind::Conflict, operation).with_detail(why));
+    }
+    if let Some(why) = live.occupation() {
+        return Err(Error::new(ErrorKind::Conflict, operation).with_detail(why));
+    }
+    if live.may_yet_begin(now) {
         let why = "the printer was told to start a print a moment ago";
         return Err(Error::new(ErrorKind::Busy, operation).with_detail(why));
     }
-    if live.report().upgrade_state.status.as_deref().is_some_and(|s| matches!(s, "DOWNLOADING" | "FLASHING"))
-    {
-        return Err(Error::new(ErrorKind::Conflict, operation).with_detail("the printer is being updated"));
-    }
+    Ok(())
+}
+
+/// Whether the printer can take a job with these spools.
+fn may_begin(operation: &'static str, live: &Live, now: Duration, options: &StartOptions) -> Result<()> {
+    rests(operation, live, now)?;
     options.check_spools(operation, &live.report().ams)
 }
 
@@ -278,21 +307,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn next_print_waits_for_whoever_waits_for_the_last_and_a_while_for_who_does_not() {
-        let mut live = Live::new(None, 1 << 20);
-        live.begin_message();
-        live.take_piece(br#"{"print":{"msg":0,"gcode_state":"FINISH"}}"#);
-        live.end_message();
-        let (second, options) = (Duration::from_secs, StartOptions::default());
-        let kind = |live: &Live, now| may_begin("start", live, now, &options).map_err(|e| e.kind());
-        assert_eq!(kind(&live, second(100)), Ok(()));
-        live.begins(7, Ours { id: Some(7), path: "a.gcode.3mf".into() }, second(100));
-        assert_eq!(kind(&live, second(1000)), Err(ErrorKind::Busy));
-        live.starting.as_mut().unwrap().is_awaited = false;
-        assert_eq!((kind(&live, second(134)), kind(&live, second(135))), (Err(ErrorKind::Busy), Ok(())));
-    }
-
-    #[test]
     fn job_is_named_after_the_file_without_its_kind() {
         assert_eq!((stem("cube.gcode.3mf"), stem("cube.3MF"), stem(".3mf")), ("cube", "cube", ".3mf"));
         let long = "ü".repeat(80);
@@ -300,5 +314,27 @@ mod tests {
         assert!(
             is_project("a.3mf") && is_project("A.GCODE.3MF") && !is_project(".3mf") && !is_project("ü.gcode")
         );
+    }
+
+    #[test]
+    fn what_is_not_known_to_be_at_rest_can_be_cancelled_and_only_a_pause_resumed() {
+        let mut live = Live::new(None, 1 << 20);
+        for (state, pause, resume, cancel) in [
+            ("IDLE", false, false, false),
+            ("FINISH", false, false, false),
+            ("FAILED", false, false, false),
+            ("RUNNING", true, false, true),
+            ("PAUSE", false, true, true),
+            ("INIT", true, false, true),
+            ("LEVITATING", true, false, true),
+        ] {
+            live.begin_message();
+            let message = format!(r#"{{"print":{{"msg":0,"gcode_state":"{state}","print_type":"system"}}}}"#);
+            live.take_piece(message.as_bytes());
+            live.end_message();
+            let may = |command| may_steer(command, &live, Duration::ZERO).is_ok();
+            let all = (may(Command::Pause), may(Command::Resume), may(Command::Cancel));
+            assert_eq!(all, (pause, resume, cancel), "{state}");
+        }
     }
 }

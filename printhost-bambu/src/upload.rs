@@ -33,7 +33,7 @@ impl<N: Net> Bambu<N> {
             self.admit(operation).await?;
         }
         if upload.if_exists == IfExists::Replace {
-            self.must_not_print(operation, path.as_str()).await?;
+            Box::pin(self.must_not_print(operation, path.as_str())).await?;
         }
         let mut scanned = Scanned::when(is_project(path.name()), upload.body);
         let mut body = Hashed::<_, Sha1>::when(upload.verify == Verify::ReadBack, &mut scanned);
@@ -49,12 +49,17 @@ impl<N: Net> Bambu<N> {
             }
             let replaces = upload.if_exists == IfExists::Replace;
             self.forget(path.as_str());
+            if replaces {
+                // Who had the connection for files may have had it for long, and not every server keeps the older one until
+                // this is whole.
+                Box::pin(self.must_not_print(operation, path.as_str())).await?;
+            }
             let staged = Box::pin(files.ftp.stage(path.as_str(), &mut body, upload.len, replaces)).await?;
             let sha1 = body.finish().map(Into::into);
             let verified = Box::pin(verify(&mut files, &staged.name, upload.len, sha1)).await?;
             if replaces && staged.is_partial {
                 // Somebody may have begun to print the older one meanwhile.
-                if let Err(error) = self.must_not_print(operation, path.as_str()).await {
+                if let Err(error) = Box::pin(self.must_not_print(operation, path.as_str())).await {
                     return Err(Box::pin(files.ftp.abandon(&staged, error)).await);
                 }
             }

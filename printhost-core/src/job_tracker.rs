@@ -27,6 +27,11 @@ impl JobTracker {
         Self { seen: false, active: None }
     }
 
+    /// The path of the job that goes on, if it was told.
+    pub fn path(&self) -> Option<&str> {
+        self.active.as_ref()?.path.as_deref()
+    }
+
     /// Compares a status with what is known; returns what must have happened in between, oldest first. Jobs are told apart
     /// by their paths: how one has ended is not taken from what shows another one.
     pub fn observe(&mut self, status: &PrinterStatus) -> impl Iterator<Item = JobEvent> + use<> {

@@ -16,9 +16,6 @@ const RATE: usize = 4 << 20;
 const PATH: &str = "relay/part.gcode";
 /// How long reports are that tell everything, in bytes: as those of a large printer with four AMS units.
 const REPORT: &str = r#"{"bytes":40000}"#;
-/// What is promised, in bytes: what a relay into such a printer declares is for one that says as much as it may, and more than
-/// the board has. What it takes is not, or the board would end.
-const BUDGET: &str = "184320";
 
 /// Whom the board believes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,7 +56,6 @@ fn relay(believed: Believed) -> Result {
         (trust.0, &trust.1),
         ("key", text("key")?),
         ("path", PATH),
-        ("budget", BUDGET),
     ])?;
     meanwhile.join().map_err(|_| "whoever asks for reports has panicked")??;
     relayed(&report, "heap-bambu")?;
