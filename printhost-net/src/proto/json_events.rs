@@ -42,7 +42,7 @@ pub enum JsonFault {
     Unfinished,
 }
 
-/// Reads one value. What it holds is the beginning of one text, whose limit is given, and 64 bits of nesting.
+/// Reads one value. What it holds is the beginning of one text, whose limit is given, and 128 bits of nesting.
 ///
 /// Texts are lenient: they may have control characters in them, and bytes that are no UTF-8. Half of a surrogate pair is a
 /// replacement character. Everything else is as RFC 8259 has it; blanks may stand anywhere it says.
@@ -69,7 +69,7 @@ pub struct JsonEvents {
     state: State,
     inside: Inside,
     /// A bit for every level: whether it is an object.
-    objects: u64,
+    objects: u128,
     depth: u32,
     /// The level at which something stands that is passed over, or [`NONE`].
     unwanted: u32,
@@ -181,7 +181,7 @@ impl Numeral {
 
 impl JsonEvents {
     /// Nesting deeper than this is refused.
-    pub const DEPTH: u32 = u64::BITS;
+    pub const DEPTH: u32 = u128::BITS;
 
     /// Of a text, at most `limit` bytes are kept; that is what it allocates, once.
     pub const fn new(limit: usize) -> Self {
@@ -374,7 +374,7 @@ impl JsonEvents {
         if self.depth == Self::DEPTH {
             return Err(JsonFault::TooDeep);
         }
-        self.objects = self.objects << 1 | u64::from(is_object);
+        self.objects = self.objects << 1 | u128::from(is_object);
         self.depth += 1;
         self.state = if is_object { State::FirstKey } else { State::FirstElement };
         Ok(if is_object { Token::BeginObject } else { Token::BeginArray })

@@ -48,13 +48,20 @@ impl<'a> Text<'a> {
     /// beyond ±9 × 10¹⁵.
     pub fn whole_number(&self) -> Option<i64> {
         let (is_negative, digits) = self.sign();
-        if let 1..=15 = digits.len()
-            && digits.iter().all(u8::is_ascii_digit)
-            && self.is_whole()
-        {
-            let number = digits.iter().fold(0, |number, digit| 10 * number + i64::from(digit - b'0'));
-            return Some(if is_negative { -number } else { number });
+        let mut number = 0;
+        for byte in digits {
+            match byte.wrapping_sub(b'0') {
+                digit @ 0..=9 if digits.len() <= 15 => number = 10 * number + i64::from(digit),
+                _ => return self.odd_whole_number(),
+            }
         }
+        if digits.is_empty() || !self.is_whole() {
+            return None;
+        }
+        Some(if is_negative { -number } else { number })
+    }
+
+    fn odd_whole_number(&self) -> Option<i64> {
         let is_whole = |number: &f64| number.abs() < 9e15 && *number as i64 as f64 == *number;
         self.number().filter(is_whole).map(|number| number as i64)
     }
