@@ -48,15 +48,15 @@ impl<'a> Text<'a> {
     /// beyond ±9 × 10¹⁵.
     pub fn whole_number(&self) -> Option<i64> {
         let (is_negative, digits) = self.sign();
+        if digits.is_empty() || digits.len() > 15 || !self.is_whole() {
+            return self.odd_whole_number();
+        }
         let mut number = 0;
         for byte in digits {
             match byte.wrapping_sub(b'0') {
-                digit @ 0..=9 if digits.len() <= 15 => number = 10 * number + i64::from(digit),
+                digit @ 0..=9 => number = 10 * number + i64::from(digit),
                 _ => return self.odd_whole_number(),
             }
-        }
-        if digits.is_empty() || !self.is_whole() {
-            return None;
         }
         Some(if is_negative { -number } else { number })
     }
@@ -76,16 +76,17 @@ impl<'a> Text<'a> {
     /// The number that is written here; `None` for what is none, is not whole, or is too large for any.
     pub fn number(&self) -> Option<f64> {
         let (is_negative, rest) = self.sign();
-        let (mut mantissa, mut digits, mut decimals) = (0_u64, 0_usize, None);
+        let (mut mantissa, mut digits, mut decimals) = (0_u64, 0_usize, 0_usize);
+        let mut behind_point = 0;
         for byte in rest {
             match byte {
                 b'0'..=b'9' => {
                     // Of too many it does not matter what this comes to.
                     mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
                     digits += 1;
-                    decimals = decimals.map(|decimals| decimals + 1);
+                    decimals += behind_point;
                 }
-                b'.' if decimals.is_none() => decimals = Some(0),
+                b'.' if behind_point == 0 => behind_point = 1,
                 _ => return self.odd_number(),
             }
         }
@@ -93,7 +94,7 @@ impl<'a> Text<'a> {
             return self.odd_number();
         }
         // Both are exact, so this is rounded correctly.
-        let number = match decimals.unwrap_or_default() {
+        let number = match decimals {
             0 => mantissa as f64,
             decimals => mantissa as f64 / POWERS[decimals],
         };
