@@ -9,6 +9,8 @@ const BUSY: u32 = 0x0500_4004;
 /// The file cannot be read, is not there, or is no such file.
 const NO_FILE: u32 = 0x0500_C010;
 const BAD_FILE: u32 = 0x0500_4003;
+/// The file cannot be fetched, or has another MD5 than was told; seen on a P2S, before anything was heated.
+const OTHER_FILE: u32 = 0x0500_403F;
 /// The filaments of the file are not mapped to spools.
 const MAPPING: [u32; 2] = [0x0700_8012, 0x07FF_8012];
 /// Somebody has cancelled.
@@ -42,6 +44,9 @@ pub(crate) fn error(operation: &'static str, code: u32) -> Error {
     let (kind, what) = match code {
         BUSY => (ErrorKind::Conflict, "the printer is busy"),
         NO_FILE => (ErrorKind::NotFound, "the printer cannot read the file, or has none of this name"),
+        OTHER_FILE => {
+            (ErrorKind::Corrupted, "the printer cannot get the file, or it is another one than was stored")
+        }
         BAD_FILE => (ErrorKind::InvalidInput, "the printer cannot make sense of the file"),
         code if MAPPING.contains(&code) => {
             (ErrorKind::InvalidInput, "the file's filaments are not mapped to spools that are there")
@@ -51,6 +56,19 @@ pub(crate) fn error(operation: &'static str, code: u32) -> Error {
         _ => (ErrorKind::Conflict, "the printer has raised an error"),
     };
     Error::new(kind, operation).with_detail(format_args!("{what} ({text})"))
+}
+
+/// Whether it says that a print does not begin that was asked for. Any other may be of the job before, or of what somebody
+/// else does, or of a print that goes on once somebody has answered it at the screen.
+pub(crate) fn refuses_start(code: u32) -> bool {
+    matches!(code, BUSY | NO_FILE | BAD_FILE | OTHER_FILE)
+        || MAPPING.contains(&code)
+        || UNSIGNED.contains(&code)
+}
+
+/// Whether somebody has cancelled a job: printers tell it a moment after its end.
+pub(crate) fn is_cancelled(code: u32) -> bool {
+    CANCELLED.contains(&code)
 }
 
 /// Whether a code is news of a job and no failure of it: questions, hints, and low numbers, which are states.

@@ -22,7 +22,9 @@ const DEAF: Duration = Duration::from_secs(10);
 /// How long everything may take that was asked for.
 const WHOLE: Duration = Duration::from_secs(2);
 /// How long the effect of an order may take that the printer has received.
-pub(crate) const TO_SHOW: Duration = Duration::from_secs(10);
+const TO_SHOW: Duration = Duration::from_secs(10);
+/// How long the begin of a print may take to show: the printer unpacks the file first.
+pub(crate) const TO_BEGIN: Duration = Duration::from_secs(25);
 /// How long another connection may take after the one that carried an order has ended, and then its effect.
 const TO_RETURN: Duration = Duration::from_secs(40);
 const TO_SHOW_AFTER_LOSS: Duration = Duration::from_secs(5);
@@ -117,7 +119,7 @@ impl<N: Net> Bambu<N> {
     }
 
     /// Asks for everything, so that what somebody has just begun at the screen is known: changes are told a second or two
-    /// late. It is work for small printers, and for where something would move otherwise.
+    /// late. It is work for small printers, and for where something would move otherwise, or a file be taken away.
     pub(crate) async fn refresh_all(&self, operation: &'static str) -> Result<()> {
         self.admit(operation).await?;
         let before = self.with_live(|live| live.wholes);
@@ -144,20 +146,21 @@ impl<N: Net> Bambu<N> {
         order: &Order,
         shows: Option<&(dyn Fn(&Live) -> bool + Send + Sync)>,
     ) -> Result<Outcome> {
-        self.carry_out_if(&|_| Ok(()), operation, order, shows).await
+        self.carry_out_if(&|_, _| Ok(()), operation, order, shows).await
     }
 
-    /// As [`Self::carry_out`], if the printer may be told so as it is known at the moment of sending: what was asked before
-    /// may be over by then, and the connection another one.
+    /// As [`Self::carry_out`], if the printer may be told so as it is known at the moment of sending, which is told as well:
+    /// what was asked before may be over by then, and the connection another one.
     pub(crate) async fn carry_out_if(
         &self,
-        may: &(dyn Fn(&mut Live) -> Result<()> + Send + Sync),
+        may: &(dyn Fn(&mut Live, Duration) -> Result<()> + Send + Sync),
         operation: &'static str,
         order: &Order,
         shows: Option<&(dyn Fn(&Live) -> bool + Send + Sync)>,
     ) -> Result<Outcome> {
         self.admit(operation).await?;
         let is_control = order.is_control();
+        let now = self.net.parts().clock().now();
         let (was_shown, before, number) = self.change(|live| {
             if !live.desk.is_open(operation)? {
                 let why = "the connection is gone";
@@ -166,7 +169,7 @@ impl<N: Net> Bambu<N> {
             if is_control && live.needs_signature() {
                 return Err(codes::blocked(operation));
             }
-            may(live)?;
+            may(live, now)?;
             let was_shown = shows.is_some_and(|shows| shows(live));
             Ok((was_shown, live.errors(), live.desk.put(operation, order, false)?))
         })?;
@@ -201,9 +204,10 @@ impl<N: Net> Bambu<N> {
                 return Some(End::Shown);
             }
             // Of a print that cannot begin; other orders may raise what is no failure of theirs.
-            let error = live.errors().print;
-            if operation == "start" && error != before.print && codes::is_failure(error) {
-                return Some(End::Refused(codes::error(operation, error)));
+            if operation == "start"
+                && let Some(error) = live.start_failure(operation)
+            {
+                return Some(End::Refused(error));
             }
             live.errors().blocked_since(&before).then(|| End::Refused(codes::blocked(operation)))
         };
@@ -282,9 +286,12 @@ impl<N: Net> Bambu<N> {
         if is_back.await != Some(true) {
             return Err(error);
         }
-        match self.until_or(TO_SHOW_AFTER_LOSS, |live| shows(live).then_some(())).await {
-            Some(()) => Ok(Outcome::confirmed()),
-            None => Err(error),
-        }
+        let is_start = error.operation() == "start";
+        let limit = if is_start { TO_BEGIN } else { TO_SHOW_AFTER_LOSS };
+        let settled = self.until_or(limit, |live| match shows(live) {
+            true => Some(Ok(Outcome::confirmed())),
+            false => is_start.then(|| live.start_failure("start")).flatten().map(Err),
+        });
+        settled.await.unwrap_or(Err(error))
     }
 }

@@ -94,7 +94,6 @@ impl<N: Net> Bambu<N> {
 
     /// One connection, to its end.
     async fn session(&self) -> Result<Infallible> {
-        let origin = self.config.mqtt();
         let mut random = [0; 8];
         self.net.parts().entropy().fill(&mut random);
         let client_id = random.iter().fold(String::from("printhost-"), |mut id, byte| {
@@ -104,7 +103,8 @@ impl<N: Net> Bambu<N> {
         let login = Login::new(&client_id, USER, &self.config.code);
         let options = Options::new(REPORT);
         let (listen, tell) = (self.config.report_topic(), self.config.request_topic());
-        let client = Box::pin(mqtt::connect(&self.net, &origin, &login, &listen, options))
+        // Whom to believe is held while it connects, and not for as long as the connection lasts.
+        let client = Box::pin(mqtt::connect(&self.net, &self.config.mqtt(), &login, &listen, options))
             .await
             .map_err(|e| self.explain(e.in_operation("run")))?;
         let client = Box::pin(client.run(&self.net, &tell, &self.outbox, |message| self.take(message)));

@@ -11,7 +11,7 @@ use printhost_net::{
     ftp::{EntryKind, Ftp, PARTIAL, Settings},
 };
 
-use crate::{Bambu, config::USER, printed, quirks::Learned};
+use crate::{Bambu, config::USER, quirks::Learned};
 
 /// What there is at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,19 +95,6 @@ impl<N: Net> Bambu<N> {
         Ok(Files { ftp, learned, settings, opened })
     }
 
-    /// A file that is to be printed.
-    pub(crate) async fn must_be_there(&self, operation: &'static str, path: &str) -> Result<()> {
-        let mut files = Box::pin(self.open_files(operation)).await?;
-        let size = Box::pin(files.ftp.size(path)).await;
-        files.close().await;
-        match size {
-            Ok(0) => Err(Error::new(ErrorKind::InvalidInput, operation).with_detail("the file is empty")),
-            // A server that tells no sizes says nothing about whether there is a file.
-            Err(e) if e.kind() == ErrorKind::Unsupported => Ok(()),
-            size => size.map(drop).map_err(|e| e.in_operation(operation)),
-        }
-    }
-
     /// Servers send whole folders; the entries are taken one by one. What an upload has left that was broken off is no
     /// file yet, and is not shown.
     pub(crate) async fn list(&self, folder: &str, page: Page) -> Result<FilePage> {
@@ -180,12 +167,17 @@ impl<N: Net> Bambu<N> {
     pub(crate) async fn remove(&self, path: &str) -> Result<()> {
         let operation = "delete";
         let path = RemotePath::parse(path).map_err(|e| e.in_operation(operation))?.as_str();
-        self.must_not_print(operation, path).await?;
+        Box::pin(self.must_not_print(operation, path)).await?;
+        self.forget(path);
         let mut files = Box::pin(self.open_files(operation)).await?;
         let removed = async {
             match files.there(path).await? {
                 There::Nothing => Err(Error::new(ErrorKind::NotFound, operation).with_detail(path)),
-                There::File(_) => files.ftp.delete(path).await,
+                There::File(_) => {
+                    // Whoever had the connection for files may have had it for an hour.
+                    Box::pin(self.must_not_print(operation, path)).await?;
+                    files.ftp.delete(path).await
+                }
                 There::Folder => {
                     let mut has_something = false;
                     files
@@ -216,7 +208,8 @@ impl<N: Net> Bambu<N> {
             let why = "a file of such a name is not complete";
             return Err(Error::new(ErrorKind::InvalidInput, operation).with_detail(why));
         }
-        self.must_not_print(operation, from).await?;
+        Box::pin(self.must_not_print(operation, from)).await?;
+        self.forget(from);
         let mut files = Box::pin(self.open_files(operation)).await?;
         let moved = async {
             if !matches!(files.there(from).await?, There::File(_)) {
@@ -229,6 +222,8 @@ impl<N: Net> Bambu<N> {
             if !to.folder().is_empty() {
                 files.make_dirs(to.folder()).await?;
             }
+            // As with one that is deleted.
+            Box::pin(self.must_not_print(operation, from)).await?;
             files.ftp.rename(from, to.as_str()).await
         };
         let moved = Box::pin(moved).await.map_err(|e| e.in_operation(operation));
@@ -245,17 +240,17 @@ impl<N: Net> Bambu<N> {
         made.map(|()| path.into())
     }
 
-    /// [`ErrorKind::Conflict`] while this file, or something in this folder, is being printed; the printer is asked.
+    /// What this driver has stored there is not there any more.
+    pub(crate) fn forget(&self, path: &str) {
+        self.with_live(|live| live.stored.take_if(|stored| stored.path == path));
+    }
+
+    /// [`ErrorKind::Conflict`] while this file, or something in this folder, is being printed, or may be about to; the
+    /// printer is asked for everything, so that what somebody has just begun at its screen is known.
     pub(crate) async fn must_not_print(&self, operation: &'static str, path: &str) -> Result<()> {
-        self.refresh(operation).await?;
-        let is_it = self.with_live(|live| {
-            let status = live.status();
-            let printed = status.job.and_then(|job| job.path).unwrap_or_default();
-            let is_it =
-                printed.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-            status.phase.has_job() && (is_it || printed::may_be(live.report(), path))
-        });
-        match is_it {
+        self.refresh_all(operation).await?;
+        let now = self.net.parts().clock().now();
+        match self.with_live(|live| live.may_print(path, now)) {
             true => Err(Error::new(ErrorKind::Conflict, operation)
                 .with_detail("it is being printed, or a file of its name")),
             false => Ok(()),

@@ -1,5 +1,5 @@
 use alloc::{boxed::Box, format, string::String};
-use core::{cell::RefCell, convert::Infallible};
+use core::{cell::RefCell, convert::Infallible, pin::pin};
 
 use embassy_sync::{
     blocking_mutex::{Mutex, raw::CriticalSectionRawMutex},
@@ -7,8 +7,8 @@ use embassy_sync::{
 };
 use embedded_io_async::{Read, Write};
 use printhost_core::{
-    Capabilities, Command, EventBus, Events, FileInfo, FilePage, HostInfo, Memory, Outcome, Page, PrintHost,
-    PrinterStatus, Result, Upload, Uploaded,
+    Capabilities, Command, EventBus, Events, FileInfo, FilePage, HostInfo, Memory, Outcome, Page, Pipe,
+    PrintHost, PrinterStatus, Result, Upload, Uploaded,
 };
 use printhost_net::{Net, mqtt::Outbox};
 
@@ -33,6 +33,7 @@ impl<N: Net> Bambu<N> {
     /// A driver that has not connected yet.
     pub fn new(net: N, config: Config) -> Self {
         let live = Live::new(config.known_model(), net.parts().limits().json);
+        let live = if config.keeps_trays { live.with_trays() } else { live };
         Self {
             net,
             config,
@@ -102,7 +103,10 @@ impl<N: Net> PrintHost for Bambu<N> {
     }
 
     async fn upload<R: Read + ?Sized>(&self, upload: Upload<'_, R>) -> Result<Uploaded> {
-        self.store(upload).await
+        let pipe = Pipe::new(self.net.parts().limits().chunk);
+        let mut reader = pipe.reader();
+        let (upload, from) = upload.with_body(&mut reader);
+        pipe.carry(from, pin!(self.store(upload))).await
     }
 
     async fn download<W: Write + ?Sized>(&self, path: &str, to: &mut W) -> Result<u64> {
@@ -111,6 +115,10 @@ impl<N: Net> PrintHost for Bambu<N> {
 
     async fn start(&self, path: &str) -> Result<Outcome> {
         self.start_with(path, &StartOptions::default()).await
+    }
+
+    async fn start_plate(&self, path: &str, plate: u16) -> Result<Outcome> {
+        self.start_plate_of(path, plate).await
     }
 
     async fn command(&self, command: Command<'_>) -> Result<Outcome> {
@@ -156,6 +164,7 @@ const fn capabilities() -> Capabilities {
     can.move_file = true;
     can.create_folder = true;
     can.start = true;
+    can.projects = true;
     can.pause = true;
     can.resume = true;
     can.cancel = true;

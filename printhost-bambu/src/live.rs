@@ -1,18 +1,24 @@
 //! What is known of the printer from its reports, and what became of its jobs.
 
+mod ends;
+mod starting;
 mod turns;
 
 use alloc::{string::String, vec::Vec};
 use core::{task::Waker, time::Duration};
 
-use printhost_core::{Error, JobTracker, PrinterStatus};
+use printhost_core::{Error, JobTracker, Phase, PrinterStatus};
 
 use crate::{
     Model, codes,
     desk::{Desk, Reply},
-    map, printed,
+    map,
+    plates::Plates,
+    printed,
     report::{Ack, Feed, Report},
 };
+use ends::{Failed, Stopped};
+use starting::Starting;
 use turns::Turn;
 
 /// A print that this driver has started.
@@ -21,6 +27,15 @@ pub(crate) struct Ours {
     /// Its number; plain G-code is started without one.
     pub(crate) id: Option<u32>,
     pub(crate) path: String,
+}
+
+/// A project as this driver has stored it: the last one.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub(crate) path: String,
+    pub(crate) len: u64,
+    pub(crate) plates: Plates,
+    pub(crate) md5: [u8; 16],
 }
 
 /// The errors that a printer shows at a moment.
@@ -44,6 +59,8 @@ pub(crate) struct Live {
     /// Somebody polls the connection.
     pub(crate) is_run: bool,
     pub(crate) desk: Desk,
+    /// Counts connections.
+    pub(crate) connection: u32,
     feed: Feed,
     report: Report,
     /// A whole report has come on this connection.
@@ -63,8 +80,9 @@ pub(crate) struct Live {
     /// The connection is to be made anew, and why.
     pub(crate) renew: Option<Error>,
     pub(crate) ours: Option<Ours>,
-    /// The print that was told to begin, and when, as long as whoever told it has not seen what became of it.
-    pub(crate) starting: Option<(u32, Duration)>,
+    /// The print that was told to begin, as long as nobody has seen what became of it.
+    pub(crate) starting: Option<Starting>,
+    pub(crate) stored: Option<Stored>,
     /// The model, as far as the printer's own word for it does not count.
     configured: Option<Model>,
     jobs: JobTracker,
@@ -73,6 +91,12 @@ pub(crate) struct Live {
     turn: Option<Turn>,
     /// The printer's own number of the job that is followed.
     task: Option<String>,
+    /// That of the one before, which a printer may show for a while of the next.
+    task_before: Option<String>,
+    /// The last report was a whole one.
+    is_told_whole: bool,
+    stopped: Option<Stopped>,
+    failed: Option<Failed>,
     wakers: Vec<Waker>,
 }
 
@@ -82,10 +106,17 @@ impl Live {
         Self { configured, feed: Feed::within(json), ..Self::default() }
     }
 
+    /// Keeping what the printer tells of filament, also with little memory.
+    pub(crate) fn with_trays(self) -> Self {
+        Self { feed: self.feed.with_trays(), ..self }
+    }
+
     /// A new connection: nothing is known until it has told everything.
     pub(crate) fn begin(&mut self) {
         self.desk.begin();
+        self.connection = self.connection.wrapping_add(1);
         self.feed.begin();
+        self.keep_failure();
         self.report = Report::default();
         (self.is_whole, self.missed, self.synced, self.renew) = (false, false, false, None);
         self.turn = None;
@@ -109,6 +140,11 @@ impl Live {
             return;
         };
         self.reports = self.reports.wrapping_add(told.report.is_some().into());
+        if let Some(report) = &told.report {
+            self.is_told_whole = report.full;
+            self.recall_failure();
+            self.see_start();
+        }
         if told.report.is_some_and(|report| report.full) {
             (self.is_whole, self.missed) = (true, false);
             self.wholes = self.wholes.wrapping_add(1);
@@ -138,9 +174,29 @@ impl Live {
         self.report.gcode_state.as_deref().unwrap_or_default()
     }
 
-    /// Whether it does nothing that another job or a move would disturb; not when that is unknown.
+    /// Whether it has no job and moves nothing of its own, by its word; not when that is unknown.
     pub(crate) fn rests(&self) -> bool {
         matches!(self.state(), "IDLE" | "FINISH" | "FAILED")
+    }
+
+    /// What it does beside, which another job or a move would disturb, and its word does not tell.
+    pub(crate) fn occupation(&self) -> Option<&'static str> {
+        /// Of `ams_status`; while a tag is read, or filament is helped along, nothing moves that prints.
+        const CHANGE: u32 = 1;
+        const CALIBRATION: u32 = 4;
+        /// Of `device.extruder.state`.
+        const LOADING: u32 = 1 << 19;
+
+        let is_updated = self.report.upgrade_state.status.as_deref();
+        let is_loading = self.report.device.extruder_state.is_some_and(|state| state & LOADING != 0);
+        match self.report.ams_status.map(|status| status >> 8 & 0xFF) {
+            _ if is_updated.is_some_and(|s| matches!(s, "DOWNLOADING" | "FLASHING")) => {
+                Some("the printer is being updated")
+            }
+            Some(CHANGE | CALIBRATION) => Some("filament is being changed"),
+            _ if is_loading => Some("filament is being changed"),
+            _ => None,
+        }
     }
 
     /// As it says.
@@ -150,12 +206,28 @@ impl Live {
 
     pub(crate) fn status(&self) -> PrinterStatus {
         let mut status = map::status(&self.report, self.configured);
+        if status.phase == Phase::Faulted && self.was_stopped() && !map::has_reason(&self.report) {
+            (status.phase, status.fault) = (Phase::Cancelled, None);
+        }
         if let (Some(job), Some(ours)) = (&mut status.job, &self.ours)
             && self.is_ours(ours)
         {
             job.path = Some(ours.path.clone());
         }
         status
+    }
+
+    /// Whether this file, or something in this folder, is being printed, or may be about to. A state that nobody knows may be
+    /// one of a print.
+    pub(crate) fn may_print(&self, path: &str, now: Duration) -> bool {
+        let holds = |file: &str| {
+            // Storage does not tell capitals from other letters.
+            let (file, path) = (file.to_lowercase(), path.to_lowercase());
+            file.strip_prefix(&path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let printed = || self.status().job.and_then(|job| job.path).is_some_and(|file| holds(&file));
+        let begins = self.may_yet_begin(now) && self.ours.as_ref().is_some_and(|ours| holds(&ours.path));
+        begins || !self.rests() && (printed() || printed::may_be(&self.report, path))
     }
 
     /// Whether the printer shows this print, running or over: by its number, or where it tells none by its name.
@@ -172,18 +244,6 @@ impl Live {
     /// The printer's own number of the job, if it tells one.
     fn task(&self) -> Option<&str> {
         self.report.task_id.as_deref().filter(|task| !task.is_empty() && *task != "0")
-    }
-
-    /// Whether the printer shows this print as begun. `was_over` tells that it showed one that looks the same as over
-    /// before it was told: plain G-code has no number. A project that is known by its name alone may be over since an
-    /// earlier print of it, which a printer can name before it says so: it has begun only while it is at work.
-    pub(crate) fn has_begun(&self, ours: &Ours, was_over: bool) -> bool {
-        let is_at_work = match self.state() {
-            "PREPARE" | "SLICING" | "RUNNING" | "PAUSE" => true,
-            "FINISH" => !was_over && (ours.id.is_none() || self.task().is_some()),
-            _ => false,
-        };
-        is_at_work && self.is_ours(ours)
     }
 
     /// Whether the printer wants orders to be signed, as far as it says.
@@ -217,44 +277,10 @@ impl Live {
 
 #[cfg(test)]
 mod tests {
+    use printhost_core::ErrorKind;
+
     use super::*;
     use crate::jobs::rests;
-
-    #[test]
-    fn end_of_an_earlier_print_of_the_same_gcode_is_no_begin() {
-        let ours = Ours { id: None, path: "a.gcode".into() };
-        let mut live = Live::new(None, 1 << 20);
-        let mut has_begun = |message: &[u8]| {
-            live.begin_message();
-            live.take_piece(message);
-            live.end_message();
-            [true, false].map(|was_over| live.has_begun(&ours, was_over))
-        };
-        let over = br#"{"print":{"msg":0,"gcode_state":"FINISH","gcode_file":"/a.gcode"}}"#;
-        assert_eq!(has_begun(over), [false, true]);
-        assert_eq!(has_begun(br#"{"print":{"msg":1,"gcode_state":"PREPARE"}}"#), [true, true]);
-        assert_eq!(has_begun(br#"{"print":{"msg":1,"gcode_file":"b.gcode"}}"#), [false, false]);
-    }
-
-    #[test]
-    fn project_of_a_printer_that_tells_no_numbers_has_begun_by_its_name_but_not_by_its_end() {
-        for task in ["\"task_id\":\"0\"", "\"task_id\":\"\"", "\"x\":0"] {
-            let ours = Ours { id: Some(77), path: "jobs/A cube.gcode.3mf".into() };
-            let mut live = Live::new(None, 1 << 20);
-            let mut has_begun = |state: &str, name: &str| {
-                let message = alloc::format!(
-                    r#"{{"print":{{"msg":0,"gcode_state":"{state}","subtask_name":"{name}",{task}}}}}"#
-                );
-                live.begin_message();
-                live.take_piece(message.as_bytes());
-                live.end_message();
-                live.has_begun(&ours, false)
-            };
-            assert!(!has_begun("FINISH", "A_cube") && !has_begun("FAILED", "A_cube"), "{task}");
-            assert!(has_begun("PREPARE", "A_cube") && has_begun("RUNNING", "A_cube"), "{task}");
-            assert!(!has_begun("RUNNING", "another"), "{task}");
-        }
-    }
 
     #[test]
     fn printer_that_calibrates_itself_or_says_nothing_is_not_moved() {
@@ -263,7 +289,7 @@ mod tests {
             live.begin_message();
             live.take_piece(message);
             live.end_message();
-            rests("jog", &live).is_ok()
+            rests("jog", &live, Duration::ZERO).is_ok()
         };
         assert!(!told(br#"{"print":{"command":"push_status","msg":0,"bed_temper":20}}"#));
         assert!(told(br#"{"print":{"command":"push_status","msg":1,"gcode_state":"FINISH"}}"#));
@@ -271,6 +297,56 @@ mod tests {
             let message =
                 alloc::format!(r#"{{"print":{{"msg":1,"gcode_state":"{state}","print_type":"system"}}}}"#);
             assert!(!told(message.as_bytes()), "{state}");
+        }
+    }
+
+    #[test]
+    fn printer_that_changes_filament_or_is_updated_is_not_moved_though_it_calls_itself_idle() {
+        let mut live = Live::new(None, 1 << 20);
+        let mut told = |members: &str| {
+            let message = alloc::format!(r#"{{"print":{{"msg":0,"gcode_state":"IDLE"{members}}}}}"#);
+            live.begin_message();
+            live.take_piece(message.as_bytes());
+            live.end_message();
+            rests("jog", &live, Duration::ZERO).map_err(|e| e.kind())
+        };
+        let conflict = Err(ErrorKind::Conflict);
+        for (members, rests) in [
+            ("", Ok(())),
+            (r#","ams_status":0,"upgrade_state":{"status":"IDLE"}"#, Ok(())),
+            (r#","ams_status":768"#, Ok(())),
+            (r#","ams_status":258"#, conflict),
+            (r#","ams_status":1024"#, conflict),
+            (r#","device":{"extruder":{"state":274}}"#, Ok(())),
+            (r#","device":{"extruder":{"state":524562}}"#, conflict),
+            (r#","upgrade_state":{"status":"FLASHING"}"#, conflict),
+        ] {
+            assert_eq!(told(members), rests, "{members}");
+        }
+    }
+
+    #[test]
+    fn file_of_a_print_that_may_begin_or_of_a_state_nobody_knows_is_not_taken_away() {
+        let second = Duration::from_secs(1);
+        let mut live = Live::new(None, 1 << 20);
+        let tell = |live: &mut Live, state: &str| {
+            let message =
+                alloc::format!(r#"{{"print":{{"msg":0,"gcode_state":"{state}","subtask_name":"theirs"}}}}"#);
+            live.begin_message();
+            live.take_piece(message.as_bytes());
+            live.end_message();
+        };
+        tell(&mut live, "IDLE");
+        live.begins(7, Ours { id: Some(7), path: "jobs/a.gcode.3mf".into() }, second);
+        for (path, is) in [("jobs/A.gcode.3mf", true), ("jobs", true), ("job", false), ("theirs.3mf", false)]
+        {
+            assert_eq!(live.may_print(path, second), is, "{path}");
+        }
+        live.end_start(7);
+        for (state, is) in [("LEVITATING", true), ("RUNNING", true), ("FINISH", false), ("IDLE", false)] {
+            tell(&mut live, state);
+            assert_eq!(live.may_print("theirs.3mf", second), is, "{state}");
+            assert!(!live.may_print("jobs/a.gcode.3mf", second), "{state}");
         }
     }
 }

@@ -43,14 +43,15 @@ fn phase(report: &Report) -> Phase {
         Some("PREPARE" | "SLICING") => Phase::Preparing,
         Some("RUNNING") if has_not_begun(report) => Phase::Preparing,
         Some("RUNNING") => Phase::Printing,
+        // Which goes on once somebody says so.
+        Some("PAUSE") if is_own => Phase::Attention,
         Some("PAUSE") => Phase::Paused,
         Some("FINISH") => Phase::Finished,
-        Some("FAILED") => match reason(report) {
-            Some(code) if CANCELLED.contains(&code) => Phase::Cancelled,
-            Some(_) => Phase::Faulted,
-            // It stays so until the next job, which it would take.
-            None => Phase::Idle,
-        },
+        Some("FAILED") if was_cancelled(report) => Phase::Cancelled,
+        // Also when it does not say why, as it does for a moment only. It stays so until the next job, which most would take
+        // (some refuse), also when it was switched off and on since; so this may be long ago. But what has failed may as well
+        // lie on the bed, and who prints on whatever is idle would print into it. A printer says FINISH just as long.
+        Some("FAILED") => Phase::Faulted,
         Some("OFFLINE") => Phase::Offline,
         _ => Phase::Unknown,
     }
@@ -60,6 +61,15 @@ fn phase(report: &Report) -> Phase {
 fn has_not_begun(report: &Report) -> bool {
     let stage = report.stg_cur.and_then(|stage| stage.try_into().ok());
     report.layer_num == Some(0) && stage.is_some_and(is_preparation)
+}
+
+fn was_cancelled(report: &Report) -> bool {
+    reason(report).is_some_and(|code| CANCELLED.contains(&code))
+}
+
+/// Whether it is told why a job has failed.
+pub(crate) fn has_reason(report: &Report) -> bool {
+    reason(report).is_some()
 }
 
 /// Of a `print_error`, those below 0x4000 are no faults, and some others neither.

@@ -10,6 +10,9 @@ use crate::{Model, UrlForm};
 /// another one. It costs a handshake that hangs.
 const CLEAR: Duration = Duration::from_secs(600);
 
+/// After so long the largest models say that they have stored a file, as others report of them (low confidence).
+const LATE: Duration = Duration::from_secs(300);
+
 /// What was found out about this printer's file server, for as long as the driver lives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Learned {
@@ -28,6 +31,9 @@ impl Learned {
             Some(Model::A1 | Model::A1Mini) if !only_encrypted => DataChannel::EncryptedIfPossible,
             _ => DataChannel::Encrypted,
         };
+        if model.is_some_and(Model::confirms_late) {
+            settings.confirm = LATE;
+        }
         settings
     }
 
@@ -51,6 +57,11 @@ impl UrlForm {
 }
 
 impl Model {
+    /// Whether it may take minutes for its word that it has stored a file.
+    const fn confirms_late(self) -> bool {
+        matches!(self, Self::X2D | Self::H2D | Self::H2DPro | Self::H2S | Self::H2C)
+    }
+
     /// Whether it takes a target for its chamber by `set_ctt`.
     pub(crate) const fn heats_chamber(self) -> bool {
         matches!(self, Self::X2D | Self::H2D | Self::H2DPro | Self::H2S | Self::H2C)
@@ -74,6 +85,8 @@ mod tests {
         assert_eq!(next.data, DataChannel::Clear);
         assert_eq!(learned.settings(mini, true, 10 * MINUTE).data, DataChannel::Encrypted);
         assert_eq!(learned.settings(Some(Model::P1S), false, 10 * MINUTE).data, DataChannel::Encrypted);
+        assert_eq!(learned.settings(Some(Model::H2D), false, MINUTE).confirm, 5 * MINUTE);
+        assert_eq!(learned.settings(Some(Model::P1S), false, MINUTE).confirm, 2 * MINUTE);
         // To be spoken to so teaches nothing new.
         learned.learn(next, true, 10 * MINUTE);
         let again = learned.settings(mini, false, 12 * MINUTE);

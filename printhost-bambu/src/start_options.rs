@@ -6,6 +6,7 @@ use printhost_core::{Error, ErrorKind, Result};
 
 use crate::{
     UrlForm,
+    report::Ams,
     wire::orders::{Order, list},
 };
 
@@ -116,9 +117,10 @@ impl Spool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StartOptions {
-    /// Which plate of the project, from 1. A printer that is told one that is not in the file takes the order and then does
-    /// nothing; nobody looks into the file before.
-    pub plate: u16,
+    /// Which plate of the project, from 1; `None` for the only one there is. A printer that is told one that is not in the
+    /// file takes the order and then does nothing. So the file that this driver has stored last is known, and any other one
+    /// is read back before it is started with `None`, which takes as long as a download. With a number it is not read.
+    pub plate: Option<u16>,
     /// What lies on the bed.
     pub bed_type: BedType,
     /// Measure the bed.
@@ -137,7 +139,8 @@ pub struct StartOptions {
     pub spools: Vec<Spool>,
     /// Whether an AMS is used; `None` when one of [`StartOptions::spools`] says so.
     pub use_ams: Option<bool>,
-    /// The MD5 of the file, if known: the printer compares it.
+    /// The MD5 of the file (the project, not the G-code in it), if known: the printer compares it before anything is
+    /// heated. Of the file that this driver has stored last it is known.
     pub md5: Option<[u8; 16]>,
     /// How the file is named to the printer; `None` as its model takes it ([`crate::Config::with_url_form`]).
     pub url_form: Option<UrlForm>,
@@ -146,7 +149,7 @@ pub struct StartOptions {
 impl Default for StartOptions {
     fn default() -> Self {
         Self {
-            plate: 1,
+            plate: None,
             bed_type: BedType::Auto,
             bed_levelling: Calibrate::On,
             flow_calibration: Calibrate::Off,
@@ -165,7 +168,7 @@ impl Default for StartOptions {
 impl StartOptions {
     /// Prints this plate, from 1.
     pub const fn plate(mut self, plate: u16) -> Self {
-        self.plate = plate;
+        self.plate = Some(plate);
         self
     }
 
@@ -175,22 +178,39 @@ impl StartOptions {
         self
     }
 
+    /// Refuses spools that are not there, as far as the printer says.
+    pub(crate) fn check_spools(&self, operation: &'static str, ams: &Ams) -> Result<()> {
+        for spool in &self.spools {
+            if let Spool::Ams { unit, slot } = *spool
+                && ams.has_spool(unit, slot) == Some(false)
+            {
+                let why =
+                    alloc::format!("there is no spool in slot {slot} of AMS {unit}, both counted from 0");
+                return Err(Error::new(ErrorKind::InvalidInput, operation).with_detail(why));
+            }
+        }
+        Ok(())
+    }
+
     /// Refuses what no printer could make sense of.
     pub(crate) fn check(&self, operation: &'static str) -> Result<()> {
         let refuse = |why: &str| Err(Error::new(ErrorKind::InvalidInput, operation).with_detail(why));
-        if !(1..=PLATES).contains(&self.plate) {
+        if self.plate.is_some_and(|plate| !(1..=PLATES).contains(&plate)) {
             return refuse("plates are counted from 1 to 999");
         }
         if self.spools.len() > FILAMENTS {
             return refuse("there are more than 32 filaments");
         }
-        let is_wrong = |spool: &Spool| matches!(*spool, Spool::Ams { unit, slot } if slot > 3 || unit > 31 && !(128..=135).contains(&unit));
+        let is_wrong = |spool: &Spool| matches!(*spool, Spool::Ams { unit, slot } if slot > 3 || unit > 31 && !(128..=135).contains(&unit) || unit > 31 && slot > 0);
         if self.spools.iter().any(is_wrong) {
-            return refuse("an AMS has the number 0 to 31, or 128 to 135, and slots from 0 to 3");
+            return refuse("an AMS has the number 0 to 31 and slots from 0 to 3, or 128 to 135 and one slot");
         }
         let has_ams = self.spools.iter().any(|spool| matches!(spool, Spool::Ams { .. }));
         if self.use_ams == Some(true) && !has_ams {
             return refuse("an AMS is to be used, and no filament is taken from one");
+        }
+        if self.use_ams == Some(false) && has_ams {
+            return refuse("no AMS is to be used, and a filament is taken from one");
         }
         Ok(())
     }
@@ -213,7 +233,7 @@ pub(crate) fn project_file(
     let spools: &[Spool] = if use_ams { &options.spools } else { &[] };
     let trays: Vec<i16> = spools.iter().map(|spool| spool.tray()).collect();
     Order::new("print", "project_file")
-        .text("param", &alloc::format!("Metadata/plate_{}.gcode", options.plate))
+        .text("param", &alloc::format!("Metadata/plate_{}.gcode", options.plate.unwrap_or(1)))
         .text("project_id", &id)
         .text("profile_id", "0")
         .text("task_id", &id)
@@ -294,7 +314,9 @@ mod tests {
             default().plate(1000),
             default().spools([Spool::ams(0, 4)]),
             default().spools([Spool::ams(99, 0)]),
+            default().spools([Spool::ams(128, 1)]),
             default().spools([Spool::Unused; 33]),
+            StartOptions { use_ams: Some(false), ..default().spools([Spool::ams(0, 0)]) },
             StartOptions { use_ams: Some(true), ..default() },
         ] {
             assert_eq!(options.check("start").unwrap_err().kind(), ErrorKind::InvalidInput, "{options:?}");

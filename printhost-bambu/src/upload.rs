@@ -2,9 +2,8 @@
 
 use alloc::boxed::Box;
 
-use embedded_io_async::Read;
 use printhost_core::{
-    Error, ErrorKind, HashOnly, Hashed, IfExists, RemotePath, Result, Started, Then, Upload, Uploaded,
+    Error, ErrorKind, Hashed, IfExists, PipeReader, RemotePath, Result, Started, Then, Upload, Uploaded,
     Verified, Verify,
 };
 use printhost_net::{Net, ftp::PARTIAL};
@@ -14,14 +13,15 @@ use crate::{
     Bambu, StartOptions,
     files::{Files, There},
     jobs::is_project,
-    plates::Scanned,
+    live::Stored,
+    plates::{Glance, Scanned},
 };
 
 impl<N: Net> Bambu<N> {
     /// Stores under another name first where the printer can rename, so that nothing partial ever has the file's own, nor
     /// anything that was not looked at; then gives it its name, and only then starts: the only plate of a project there is,
     /// and none where there are others.
-    pub(crate) async fn store<R: Read + ?Sized>(&self, upload: Upload<'_, R>) -> Result<Uploaded> {
+    pub(crate) async fn store(&self, upload: Upload<'_, PipeReader<'_>>) -> Result<Uploaded> {
         let operation = "upload";
         let path = RemotePath::parse(upload.path).map_err(|e| e.in_operation(operation))?;
         if path.name().len() > 255 - PARTIAL.len() || path.name().ends_with(PARTIAL) {
@@ -33,9 +33,9 @@ impl<N: Net> Bambu<N> {
             self.admit(operation).await?;
         }
         if upload.if_exists == IfExists::Replace {
-            self.must_not_print(operation, path.as_str()).await?;
+            Box::pin(self.must_not_print(operation, path.as_str())).await?;
         }
-        let mut scanned = Scanned::new(upload.body);
+        let mut scanned = Scanned::when(is_project(path.name()), upload.body);
         let mut body = Hashed::<_, Sha1>::when(upload.verify == Verify::ReadBack, &mut scanned);
         let mut files = Box::pin(self.open_files(operation)).await?;
         let stored = async {
@@ -48,12 +48,18 @@ impl<N: Net> Bambu<N> {
                 files.make_dirs(path.folder()).await?;
             }
             let replaces = upload.if_exists == IfExists::Replace;
+            self.forget(path.as_str());
+            if replaces {
+                // Who had the connection for files may have had it for long, and not every server keeps the older one until
+                // this is whole.
+                Box::pin(self.must_not_print(operation, path.as_str())).await?;
+            }
             let staged = Box::pin(files.ftp.stage(path.as_str(), &mut body, upload.len, replaces)).await?;
             let sha1 = body.finish().map(Into::into);
             let verified = Box::pin(verify(&mut files, &staged.name, upload.len, sha1)).await?;
             if replaces && staged.is_partial {
                 // Somebody may have begun to print the older one meanwhile.
-                if let Err(error) = self.must_not_print(operation, path.as_str()).await {
+                if let Err(error) = Box::pin(self.must_not_print(operation, path.as_str())).await {
                     return Err(Box::pin(files.ftp.abandon(&staged, error)).await);
                 }
             }
@@ -63,16 +69,13 @@ impl<N: Net> Bambu<N> {
         let verified = Box::pin(stored).await.map_err(|e| e.in_operation(operation));
         files.close().await;
         let mut uploaded = Uploaded::new(path.as_str(), upload.len, verified?);
+        if let Some((plates, md5)) = scanned.finish() {
+            let stored = Stored { path: path.as_str().into(), len: upload.len, plates, md5 };
+            self.with_live(|live| live.stored = Some(stored));
+        }
         if upload.then == Then::Print {
-            let started = async {
-                let mut options = StartOptions::default();
-                if is_project(path.name()) {
-                    // A printer that is told another one takes the order, and hangs.
-                    options.plate = scanned.plates.only("start")?;
-                }
-                self.start_with(path.as_str(), &options).await
-            };
-            uploaded.started = match Box::pin(started).await {
+            let options = StartOptions::default();
+            uploaded.started = match Box::pin(self.start_with(path.as_str(), &options)).await {
                 Ok(outcome) => Started::Yes(outcome.confirmation),
                 Err(e) => Started::No(e),
             };
@@ -103,9 +106,9 @@ async fn verify<N: Net>(
             let Some(ours) = sha1 else {
                 return Ok(if size.is_ok() { Verified::Size } else { Verified::No });
             };
-            let mut content = HashOnly::<Sha1>::new();
+            let mut content = Glance::new();
             files.ftp.retrieve(path, &mut content).await.map_err(open)?;
-            if <[u8; 20]>::from(content.finish()) == ours {
+            if content.sha1() == ours {
                 return Ok(Verified::ReadBack(ours));
             }
             corrupted("the printer hands out something else")

@@ -95,7 +95,7 @@ fn every_state_has_a_phase_and_keeps_its_word() {
         ("RUNNING", Phase::Printing),
         ("PAUSE", Phase::Paused),
         ("FINISH", Phase::Finished),
-        ("FAILED", Phase::Idle),
+        ("FAILED", Phase::Faulted),
         ("OFFLINE", Phase::Offline),
         ("LEVITATING", Phase::Unknown),
         ("running", Phase::Unknown),
@@ -104,8 +104,10 @@ fn every_state_has_a_phase_and_keeps_its_word() {
         assert_eq!((status.phase, status.state_text.as_str(), status.fault), (phase, word, None));
     }
     assert_eq!(status_of("\"mc_percent\":5").phase, Phase::Unknown);
-    let own = r#""gcode_state":"RUNNING","print_type":"system","stg_cur":1"#;
-    assert_eq!(status_of(own).phase, Phase::Busy);
+    for (word, phase) in [("RUNNING", Phase::Busy), ("PREPARE", Phase::Busy), ("PAUSE", Phase::Attention)] {
+        let own = format!(r#""gcode_state":"{word}","print_type":"system","stg_cur":1"#);
+        assert_eq!(status_of(&own).phase, phase, "{word}");
+    }
 }
 
 #[test]
@@ -140,9 +142,11 @@ fn why_a_job_was_stopped_is_remembered_while_it_has_failed() {
     hears(r#""gcode_state":"RUNNING""#);
     hears(r#""print_error":83935248"#);
     hears(r#""print_error":0"#);
-    assert_eq!(hears(r#""gcode_state":"FAILED""#), (Phase::Idle, None));
+    assert_eq!(hears(r#""gcode_state":"FAILED""#), (Phase::Faulted, None));
     // What is no fault by its number.
-    assert_eq!(hears(r#""print_error":50331649"#), (Phase::Idle, None));
+    assert_eq!(hears(r#""print_error":50331649"#), (Phase::Faulted, None));
+    let fatal = hears(r#""hms":[{"attr":50331904,"code":65543}]"#);
+    assert_eq!(fatal, fault("HMS_0300_0100_0001_0007"));
 }
 
 #[test]

@@ -68,6 +68,9 @@ macro_rules! any_host {
             async fn start(&self, path: &str) -> $crate::Result<$crate::Outcome> {
                 match self { $($(#[cfg(feature = $feature)])? Self::$variant(host) => host.start(path).await),+ }
             }
+            async fn start_plate(&self, path: &str, plate: u16) -> $crate::Result<$crate::Outcome> {
+                match self { $($(#[cfg(feature = $feature)])? Self::$variant(host) => host.start_plate(path, plate).await),+ }
+            }
             async fn command(&self, command: $crate::Command<'_>) -> $crate::Result<$crate::Outcome> {
                 match self { $($(#[cfg(feature = $feature)])? Self::$variant(host) => host.command(command).await),+ }
             }

@@ -1,11 +1,11 @@
 use alloc::{boxed::Box, string::String, vec::Vec};
-use core::convert::Infallible;
+use core::{cell::Cell, convert::Infallible, future::poll_fn, pin::pin, task::Poll};
 
 use embedded_io_async::{Read, Write};
 
 use crate::{
     Camera, Capabilities, Command, ErrorKind, Events, FileInfo, FilePage, HostInfo, Memory, Outcome, Page,
-    PrintHost, PrinterStatus, Result, Thumbnail, Upload, Uploaded, beside,
+    PrintHost, PrinterStatus, Result, Retry, Thumbnail, Upload, Uploaded, beside,
 };
 
 /// A host whose calls work whether or not somebody polls [`PrintHost::run`].
@@ -13,7 +13,9 @@ use crate::{
 /// Where a printer takes one connection only, a call fails with [`ErrorKind::NotRunning`] when nobody does, before
 /// anything is sent. Here it is then made beside a run of its own, which ends with it: a connection for every such call.
 /// For programs that do one thing and end; who does more polls [`PrintHost::run`]. Two calls at the same time without it
-/// are one too many: the second may fail when the first one's connection ends.
+/// are one too many: the second may fail when the first one's connection ends. When that connection ends for good under a
+/// call, its error is the call's, unless the call has sent something that may take effect: then it is
+/// [`ErrorKind::Unconfirmed`].
 #[derive(Clone, Debug)]
 pub struct Attended<H>(H);
 
@@ -33,8 +35,8 @@ impl<H: PrintHost> Attended<H> {
 macro_rules! attended {
     ($host:expr, $call:expr) => {
         match Box::pin($call).await {
-            Err(e) if e.kind() == ErrorKind::NotRunning => match Box::pin(beside(&$host, $call)).await {
-                Ok(result) => result,
+            Err(e) if e.kind() == ErrorKind::NotRunning => match Box::pin(call_beside(&$host, $call)).await {
+                Ok(result) => Ok(result),
                 // Somebody has begun to.
                 Err(e) if e.kind() == ErrorKind::Busy && e.operation() == "run" => Box::pin($call).await,
                 Err(e) => Err(e),
@@ -42,6 +44,25 @@ macro_rules! attended {
             result => result,
         }
     };
+}
+
+/// As [`beside`]. What ends the run for good ends the call as well; but a call that has sent something by then says so.
+async fn call_beside<H: PrintHost, T>(host: &H, call: impl Future<Output = Result<T>>) -> Result<T> {
+    let (mut call, has_begun) = (pin!(call), Cell::new(false));
+    let watched = poll_fn(|cx| {
+        has_begun.set(true);
+        call.as_mut().poll(cx)
+    });
+    let error = match beside(host, watched).await {
+        Ok(result) => return result,
+        Err(error) if !has_begun.get() => return Err(error),
+        Err(error) => error,
+    };
+    match poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await {
+        Poll::Ready(Ok(result)) => Ok(result),
+        Poll::Ready(Err(open)) if open.retry() == Retry::ReadFirst => Err(open),
+        _ => Err(error),
+    }
 }
 
 impl<H: PrintHost> PrintHost for Attended<H> {
@@ -80,6 +101,10 @@ impl<H: PrintHost> PrintHost for Attended<H> {
 
     async fn start(&self, path: &str) -> Result<Outcome> {
         attended!(self.0, self.0.start(path))
+    }
+
+    async fn start_plate(&self, path: &str, plate: u16) -> Result<Outcome> {
+        attended!(self.0, self.0.start_plate(path, plate))
     }
 
     async fn command(&self, command: Command<'_>) -> Result<Outcome> {
@@ -121,8 +146,6 @@ impl<H: PrintHost> PrintHost for Attended<H> {
 
 #[cfg(test)]
 mod tests {
-    use core::{cell::Cell, future::pending};
-
     use embassy_futures::block_on;
 
     use super::*;
@@ -135,6 +158,8 @@ mod tests {
         is_run: Cell<bool>,
         runs: Cell<u32>,
         refuses: bool,
+        /// The printer has it, and its connection ends for good before it answers.
+        is_sent: Cell<bool>,
     }
 
     impl PrintHost for Host {
@@ -170,7 +195,24 @@ mod tests {
             self.runs.set(self.runs.get() + 1);
             self.is_run.set(true);
             let _stop = Stop(&self.is_run);
-            pending().await
+            poll_fn(|_| match self.is_sent.get() {
+                true => Poll::Ready(Err(Error::new(ErrorKind::Unauthorized, "run"))),
+                false => Poll::Pending,
+            })
+            .await
+        }
+
+        async fn start(&self, _: &str) -> Result<Outcome> {
+            if !self.is_run.get() {
+                return Err(Error::new(ErrorKind::NotRunning, "start"));
+            }
+            self.is_sent.set(true);
+            poll_fn(|_| match self.is_run.get() {
+                true => Poll::Pending,
+                false => Poll::Ready(()),
+            })
+            .await;
+            Err(Error::new(ErrorKind::NotRunning, "start").unconfirmed())
         }
     }
 
@@ -189,6 +231,13 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(host.get_ref().runs.get(), 1);
+    }
+
+    #[test]
+    fn call_that_had_sent_something_when_the_run_ended_says_so() {
+        let host = Attended::new(Host::default());
+        let error = block_on(host.start("a")).unwrap_err();
+        assert_eq!((error.kind(), error.retry()), (ErrorKind::Unconfirmed, Retry::ReadFirst));
     }
 
     #[test]

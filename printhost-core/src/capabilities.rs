@@ -45,6 +45,8 @@ capabilities! {
     create_folder,
     /// [`crate::PrintHost::start`].
     start,
+    /// Sliced projects (`.gcode.3mf`), which hold the G-code of some plates, are printed: [`crate::PrintHost::start_plate`].
+    projects,
     /// [`crate::Command::Pause`].
     pause,
     /// [`crate::Command::Resume`].

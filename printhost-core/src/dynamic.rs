@@ -73,6 +73,8 @@ pub trait DynPrintHost: Send + Sync {
     async fn download<'a>(&self, path: &str, to: &mut (dyn DynWrite + 'a)) -> Result<u64>;
     /// See [`PrintHost::start`](crate::PrintHost::start).
     async fn start(&self, path: &str) -> Result<Outcome>;
+    /// See [`PrintHost::start_plate`](crate::PrintHost::start_plate).
+    async fn start_plate(&self, path: &str, plate: u16) -> Result<Outcome>;
     /// See [`PrintHost::command`](crate::PrintHost::command).
     async fn command(&self, command: Command<'_>) -> Result<Outcome>;
     /// See [`PrintHost::files`](crate::PrintHost::files).
@@ -138,6 +140,9 @@ macro_rules! dyn_host {
                 }
                 async fn start(&self, path: &str) -> $crate::Result<$crate::Outcome> {
                     $crate::PrintHost::start(&self.0, path).await
+                }
+                async fn start_plate(&self, path: &str, plate: u16) -> $crate::Result<$crate::Outcome> {
+                    $crate::PrintHost::start_plate(&self.0, path, plate).await
                 }
                 async fn command(&self, command: $crate::Command<'_>) -> $crate::Result<$crate::Outcome> {
                     $crate::PrintHost::command(&self.0, command).await

@@ -27,7 +27,13 @@ impl JobTracker {
         Self { seen: false, active: None }
     }
 
-    /// Compares a status with what is known; returns what must have happened in between, oldest first.
+    /// The path of the job that goes on, if it was told.
+    pub fn path(&self) -> Option<&str> {
+        self.active.as_ref()?.path.as_deref()
+    }
+
+    /// Compares a status with what is known; returns what must have happened in between, oldest first. Jobs are told apart
+    /// by their paths: how one has ended is not taken from what shows another one.
     pub fn observe(&mut self, status: &PrinterStatus) -> impl Iterator<Item = JobEvent> + use<> {
         let path = status.job.as_ref().and_then(|job| job.path.clone());
         let complete = status.job.as_ref().and_then(|job| job.progress).is_some_and(|p| p >= 1.0);
@@ -37,7 +43,9 @@ impl JobTracker {
             self.active.as_ref().is_some_and(|a| a.path.is_some() && path.is_some() && a.path != path);
         let over = !status.phase.has_job() && !status.phase.leaves_job_open();
         if other_job || over {
-            first = self.active.take().map(|job| job.end(status, complete && !other_job));
+            // What a host shows of another job says nothing of this one.
+            let shown = (!other_job).then_some(status);
+            first = self.active.take().map(|job| job.end(shown, complete && !other_job));
         }
         if status.phase.has_job() {
             let paused = status.phase == Phase::Paused;
@@ -85,11 +93,13 @@ impl JobTracker {
 }
 
 impl Active {
-    fn end(self, status: &PrinterStatus, complete: bool) -> JobEvent {
-        match status.phase {
-            Phase::Finished => JobEvent::Finished,
-            Phase::Cancelled => JobEvent::Cancelled,
-            Phase::Faulted | Phase::Offline => JobEvent::Failed { reason: status.fault.clone() },
+    fn end(self, status: Option<&PrinterStatus>, complete: bool) -> JobEvent {
+        match status.map(|status| status.phase) {
+            Some(Phase::Finished) => JobEvent::Finished,
+            Some(Phase::Cancelled) => JobEvent::Cancelled,
+            Some(Phase::Faulted | Phase::Offline) => {
+                JobEvent::Failed { reason: status.and_then(|status| status.fault.clone()) }
+            }
             _ if self.cancelling => JobEvent::Cancelled,
             _ if complete || self.complete => JobEvent::Finished,
             _ => JobEvent::Ended,
@@ -151,6 +161,15 @@ mod tests {
         let fault =
             PrinterStatus { phase: Phase::Faulted, fault: Some("thermal".into()), ..Default::default() };
         assert_eq!(all(&mut t, &fault), vec![JobEvent::Failed { reason: Some("thermal".into()) }]);
+    }
+
+    #[test]
+    fn end_of_another_job_is_not_that_of_the_one_before_the_gap() {
+        for phase in [Phase::Finished, Phase::Cancelled, Phase::Faulted, Phase::Idle] {
+            let mut t = JobTracker::new();
+            all(&mut t, &status(Phase::Printing, "a", 0.5));
+            assert_eq!(all(&mut t, &status(phase, "b", 1.0)), vec![JobEvent::Ended], "{phase:?}");
+        }
     }
 
     #[test]

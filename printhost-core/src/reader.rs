@@ -1,11 +1,15 @@
 //! Adapters around the reader of an upload, and just as well around any other.
 
-use core::{convert::Infallible, time::Duration};
+use core::{
+    convert::Infallible,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use digest::Digest;
 use embedded_io_async::{ErrorType, Read, Write};
 
-use crate::Clock;
+use crate::{Clock, PollRead, SourceError};
 
 /// Reports how much has been read.
 #[derive(Debug)]
@@ -115,6 +119,16 @@ impl<R: Read, D: Digest> Read for Hashed<R, D> {
             digest.update(&buf[..n]);
         }
         Ok(n)
+    }
+}
+
+impl<R: PollRead, D: Digest> PollRead for Hashed<R, D> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, SourceError>> {
+        let n = ready!(self.reader.poll_read(cx, buf))?;
+        if let Some(digest) = &mut self.digest {
+            digest.update(&buf[..n]);
+        }
+        Poll::Ready(Ok(n))
     }
 }
 

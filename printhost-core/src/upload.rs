@@ -90,6 +90,15 @@ impl<'a, R: ?Sized> Upload<'a, R> {
         self.verify = Verify::Size;
         self
     }
+
+    /// The same with another reader, and the one that it had.
+    pub const fn with_body<'b, S: ?Sized>(self, body: &'b mut S) -> (Upload<'b, S>, &'a mut R)
+    where
+        'a: 'b,
+    {
+        let Self { path, len, body: had, then, if_exists, verify } = self;
+        (Upload { path, len, body, then, if_exists, verify }, had)
+    }
 }
 
 /// How the stored file was checked.

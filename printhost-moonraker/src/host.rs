@@ -1,5 +1,5 @@
 use alloc::{boxed::Box, string::String, vec::Vec};
-use core::{cell::RefCell, convert::Infallible};
+use core::{cell::RefCell, convert::Infallible, pin::pin};
 
 use embassy_sync::{
     blocking_mutex::{Mutex, raw::CriticalSectionRawMutex},
@@ -9,7 +9,7 @@ use embassy_sync::{
 use embedded_io_async::{Read, Write};
 use printhost_core::{
     Camera, Capabilities, Command, Error, ErrorKind, EventBus, Events, FileInfo, FilePage, HostInfo, Memory,
-    Outcome, Page, PrintHost, PrinterStatus, Result, Thumbnail, Upload, Uploaded,
+    Outcome, Page, Pipe, PrintHost, PrinterStatus, Result, Thumbnail, Upload, Uploaded,
 };
 use printhost_net::{BaseUrl, Net, link::Link};
 
@@ -132,11 +132,14 @@ impl<N: Net> PrintHost for Moonraker<N> {
     }
 
     async fn run(&self) -> Result<Infallible> {
-        self.run_forever().await
+        Box::pin(self.run_forever()).await
     }
 
     async fn upload<R: Read + ?Sized>(&self, upload: Upload<'_, R>) -> Result<Uploaded> {
-        self.store(upload).await
+        let pipe = Pipe::new(self.net.parts().limits().chunk);
+        let mut reader = pipe.reader();
+        let (upload, from) = upload.with_body(&mut reader);
+        pipe.carry(from, pin!(self.store(upload))).await
     }
 
     async fn download<W: Write + ?Sized>(&self, path: &str, to: &mut W) -> Result<u64> {
@@ -148,7 +151,7 @@ impl<N: Net> PrintHost for Moonraker<N> {
     }
 
     async fn command(&self, command: Command<'_>) -> Result<Outcome> {
-        self.order(command).await
+        Box::pin(self.order(command)).await
     }
 
     async fn files(&self, folder: &str, page: Page) -> Result<FilePage> {

@@ -1,9 +1,9 @@
-//! How much heap this driver takes at most: declared from sizes and limits, not measured. `hub-firmware/tests/memory.rs`
+//! How much heap this driver takes at most: declared from sizes and limits, not measured. `hub-firmware/tests/memory`
 //! measures against it.
 
 use alloc::string::String;
 
-use printhost_core::{EVENT_QUEUE, Error, ErrorKind, Fan, Heater, JobEvent, Memory, Thumbnail};
+use printhost_core::{Command, EVENT_QUEUE, Error, ErrorKind, Fan, Heater, JobEvent, Memory, Thumbnail};
 use printhost_net::{
     Dial as _, Net,
     memory::{growing, of_future},
@@ -18,6 +18,10 @@ use crate::{
     live::MAX_HELD,
     wire::{self, HistoryJob, MANY, MAX_FANS, MAX_NAME, MAX_TOOLS, PATH, TEXT, USER, WORD, WORDS},
 };
+
+/// How many connections to the host there must be room for at once: with fewer, one may wait for another that waits for it.
+/// One brings what is pushed, and one has requests; with room for more, there may be one more.
+pub const CONNECTIONS: usize = 2;
 
 const TOOLS: usize = MAX_TOOLS as usize;
 const FANS: usize = MAX_FANS + 1;
@@ -85,15 +89,15 @@ impl<N: Net> Moonraker<N> {
         let call = |params: usize| 2 * params + SAID / 4 + limits.message;
         let question = NAMES + PARAMS + QUERY + call(PARAMS).max(request(QUERY, short)) + OBJECTS + STATUS;
         let file = file(limits.json, longest_path);
-        let form = request(0, 0) + growing(FORM + 5 * longest_path);
+        let form = request(0, 0) + growing(FORM + 5 * longest_path) + limits.chunk;
         // What the run does for itself, one after the other.
         let own = call(2 * secret + SAID / 2)
             .max(call(PARAMS))
             .max(request(SAID / 8, short))
             .max(listing(SAID / 8) + HISTORY);
 
-        // What is in boxes instead of in the futures: the way to a host that is not known yet, and an order whose effect
-        // is waited for.
+        // What is in boxes instead of in the futures: the run, an order, the way to a host that is not known yet, and an
+        // order whose effect is waited for.
         let base = &self.config.url;
         let refused = || Error::new(ErrorKind::Unauthorized, "");
         let settling = of_future(&|| self.settle());
@@ -101,16 +105,21 @@ impl<N: Net> Moonraker<N> {
         let explaining = of_future(&|| self.explain(base, refused()));
         let known = settling + renewing.max(explaining);
         let sending = of_future(&|| self.send_and_wait("", "", ""));
+        let running = of_future(&|| self.run_forever());
+        let ordering = of_future(&|| self.order(Command::Pause));
 
         let mut memory = Memory::default();
         memory.connection = parts.dialer().memory(&self.config.url.origin);
+        memory.opening = parts.dialer().opening_memory(&self.config.url.origin);
+        memory.connections = CONNECTIONS + 1;
         memory.run = STATUSES
             + EVENTS
             + secret
             + own
             + known
+            + running
             + websocket::memory(limits, url + SAID / 8, PARAMS.max(order) + SAID / 4);
-        memory.call = (question + STATUS + call(order).max(request(SAID, short) + order))
+        memory.call = (ordering + question + STATUS + call(order).max(request(SAID, short) + order))
             .max(listing(path))
             .max(form)
             .max(request(path, short) + file)

@@ -1,12 +1,15 @@
 use alloc::{boxed::Box, string::String};
-use core::{fmt::Write as _, time::Duration};
-
-use embedded_io_async::{ErrorType, Read};
-use printhost_core::{
-    Clock as _, Entropy as _, Error, ErrorKind, IfExists, RemotePath, Result, Retry, Started, Then, Upload,
-    Uploaded, Verified, Verify,
+use core::{
+    fmt::Write as _,
+    task::{Context, Poll, ready},
+    time::Duration,
 };
-use printhost_net::{Body, Method, Net, proto::multipart::Form};
+
+use printhost_core::{
+    Clock as _, Entropy as _, Error, ErrorKind, IfExists, PipeReader, PollRead, RemotePath, Result, Retry,
+    SourceError, Started, Then, Upload, Uploaded, Verified, Verify,
+};
+use printhost_net::{Body, Method, Net, Streamed, proto::multipart::Form};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -25,7 +28,7 @@ const SETTLES: Duration = Duration::from_millis(500);
 
 impl<N: Net> Moonraker<N> {
     /// Stores without `print`, verified by Moonraker itself, and only then starts: a damaged file never prints.
-    pub(crate) async fn store<R: Read + ?Sized>(&self, upload: Upload<'_, R>) -> Result<Uploaded> {
+    pub(crate) async fn store(&self, upload: Upload<'_, PipeReader<'_>>) -> Result<Uploaded> {
         let operation = "upload";
         let path = ours(operation, upload.path)?;
         if upload.len > MAX_LEN {
@@ -83,11 +86,11 @@ impl<N: Net> Moonraker<N> {
     }
 
     /// Sends the form; returns what the host has made of the file.
-    async fn transfer<R: Read + ?Sized>(
+    async fn transfer(
         &self,
         path: RemotePath<'_>,
         len: u64,
-        body: &mut Sent<'_, R>,
+        body: &mut Sent<'_, PipeReader<'_>>,
         random: [u8; 16],
     ) -> Result<wire::Item> {
         let operation = "upload";
@@ -107,7 +110,7 @@ impl<N: Net> Moonraker<N> {
         // Moving the file and looking into it takes a small host a while: 4 MiB/s is what an SD card does.
         call.answer = Some(self.net.parts().limits().answer + Duration::from_secs(len >> 22));
         let total = len + body.form.len() as u64;
-        let streamed = Body::stream(before.as_bytes(), &mut *body, total, after.as_bytes());
+        let streamed = Body::<Streamed<'_>>::stream(before.as_bytes(), &mut *body, total, after.as_bytes());
         let response = match self.rest().exchange(&base, call, streamed).await {
             Ok(response) => response,
             Err(e) if e.kind() == ErrorKind::Source && body.left > 0 && !body.failed => {
@@ -198,7 +201,7 @@ fn check_name(operation: &'static str, path: RemotePath<'_>) -> Result<()> {
 }
 
 /// The caller's reader, hashed on its way; and behind it the part of the form that has the hash, which is only known then.
-struct Sent<'a, R: ?Sized> {
+struct Sent<'a, R> {
     reader: &'a mut R,
     /// Of the file.
     left: u64,
@@ -213,7 +216,7 @@ struct Sent<'a, R: ?Sized> {
 /// Hexadecimal digits of a SHA-256.
 const HEX: usize = 64;
 
-impl<'a, R: ?Sized> Sent<'a, R> {
+impl<'a, R> Sent<'a, R> {
     fn new(reader: &'a mut R, len: u64, hashes: bool, random: [u8; 16]) -> Self {
         let mut form = String::new();
         if hashes {
@@ -242,48 +245,56 @@ impl<'a, R: ?Sized> Sent<'a, R> {
     }
 }
 
-impl<R: ErrorType + ?Sized> ErrorType for Sent<'_, R> {
-    type Error = R::Error;
-}
-
-impl<R: Read + ?Sized> Read for Sent<'_, R> {
-    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, R::Error> {
+impl<R: PollRead> PollRead for Sent<'_, R> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, SourceError>> {
         if self.left > 0 {
             let most = buf.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
-            let n = self.reader.read(&mut buf[..most]).await.inspect_err(|_| self.failed = true)?;
+            let read = ready!(self.reader.poll_read(cx, &mut buf[..most]));
+            let n = read.inspect_err(|_| self.failed = true)?;
             if let Some(digest) = &mut self.digest {
                 digest.update(&buf[..n]);
             }
             self.left -= n as u64;
-            return Ok(n);
+            return Poll::Ready(Ok(n));
         }
         self.finish();
         let rest = &self.form.as_bytes()[self.at..];
         let n = rest.len().min(buf.len());
         buf[..n].copy_from_slice(&rest[..n]);
         self.at += n;
-        Ok(n)
+        Poll::Ready(Ok(n))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use alloc::{format, vec::Vec};
-
-    use embassy_futures::block_on;
+    use core::task::Waker;
 
     use super::*;
+
+    struct File(&'static [u8]);
+
+    impl PollRead for File {
+        fn poll_read(&mut self, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, SourceError>> {
+            let n = buf.len().min(self.0.len());
+            buf[..n].copy_from_slice(&self.0[..n]);
+            self.0 = &self.0[n..];
+            Poll::Ready(Ok(n))
+        }
+    }
 
     #[test]
     fn hash_follows_the_file_whatever_the_size_of_the_reads() {
         for step in [1, 7, 4096] {
-            let mut file = &b"abc"[..];
+            let mut file = File(b"abc");
             let mut sent = Sent::new(&mut file, 3, true, [7; 16]);
             let total = 3 + sent.form.len();
             let mut all = Vec::new();
             while all.len() < total {
                 let mut buf = [0; 4096];
-                let n = block_on(sent.read(&mut buf[..step])).unwrap();
+                let mut cx = Context::from_waker(Waker::noop());
+                let Poll::Ready(Ok(n)) = sent.poll_read(&mut cx, &mut buf[..step]) else { panic!() };
                 assert!(n > 0);
                 all.extend_from_slice(&buf[..n]);
             }

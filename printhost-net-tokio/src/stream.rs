@@ -1,5 +1,6 @@
 use std::{
     io,
+    net::SocketAddr,
     pin::Pin,
     task::{Context, Poll, Waker},
     time::Duration,
@@ -58,6 +59,10 @@ impl Conn for TokioConn {
         let mut byte = [0];
         let mut cx = Context::from_waker(Waker::noop());
         self.tcp().poll_peek(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending()
+    }
+
+    fn peer(&self) -> Option<SocketAddr> {
+        self.tcp().peer_addr().ok()
     }
 
     /// The system resets it then too when the whole program ends.

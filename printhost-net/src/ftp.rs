@@ -22,7 +22,7 @@ use printhost_core::{Error, ErrorKind, RemotePath, Result, Secret};
 
 pub use crate::proto::ftp::{Entry, EntryKind, Modified};
 use crate::{
-    Dial, Limits, Net, Origin, Scheme,
+    Dial, Net, Origin, Scheme,
     proto::ftp::{Command, MAX_ARGUMENT, MAX_LINE, MAX_TEXT, Reply},
 };
 use control::Control;
@@ -39,7 +39,7 @@ pub enum DataChannel {
     Encrypted,
     /// If it can be: when the server refuses to, or a handshake fails or hangs, once more without. **Whoever is between us
     /// and the server can bring that about**, and then read and change files, though neither names nor passwords. Never
-    /// after a certificate that is not trusted.
+    /// after a certificate that is not trusted, nor for want of memory or of a turn on our side.
     EncryptedIfPossible,
     /// Never.
     Clear,
@@ -68,11 +68,18 @@ impl Default for Settings {
 }
 
 /// The heap that a client takes at most, in bytes, without its two connections ([`Dial::memory`]): the control connection
-/// for as long as it lives, and a data connection, plain or as encrypted as the control connection.
-pub const fn memory(limits: &Limits) -> usize {
-    let control = control::INBOX + 4 * MAX_TEXT + 2 * (MAX_ARGUMENT + 8) + 3 * MAX_ARGUMENT;
-    control + limits.chunk + MAX_LINE + 512
+/// for as long as it lives, and a data connection, plain or as encrypted as the control connection. No path, user or
+/// password has more than `longest` bytes. Beside it, a file on its way has [`Limits::chunk`](crate::Limits::chunk) bytes,
+/// and a listing [`LISTING`].
+pub const fn memory(longest: usize) -> usize {
+    // With what is added to a path: its root, and the end of a file that is not whole.
+    let argument = longest + PARTIAL.len() + 1;
+    let argument = if argument < MAX_ARGUMENT { argument } else { MAX_ARGUMENT };
+    control::INBOX + 4 * MAX_TEXT + 2 * (argument + 8) + 3 * argument
 }
+
+/// The heap that a listing takes at most while it is read, in bytes, beside [`memory`] and what is made of its entries.
+pub const LISTING: usize = data::PIECE + MAX_LINE + 256;
 
 /// A logged in client.
 ///
@@ -87,6 +94,8 @@ pub struct Ftp<'n, N: Net> {
     settings: Settings,
     /// Data connections are plain from here on.
     is_clear: bool,
+    /// They are plain after a handshake has failed, and no transfer has shown yet that this helps.
+    is_doubtful: bool,
     control: Option<Control<<N::Dial as Dial>::Conn>>,
     last: Option<u16>,
 }
@@ -110,15 +119,26 @@ impl<'n, N: Net> Ftp<'n, N> {
         settings: Settings,
     ) -> Result<Self> {
         let is_clear = origin.scheme == Scheme::Http || settings.data == DataChannel::Clear;
-        let mut ftp = Self { net, origin, user, password, settings, is_clear, control: None, last: None };
+        let mut ftp = Self {
+            net,
+            origin,
+            user,
+            password,
+            settings,
+            is_clear,
+            is_doubtful: false,
+            control: None,
+            last: None,
+        };
         ftp.open("connect").await?;
         Ok(ftp)
     }
 
     /// Whether data connections are plain: also after [`DataChannel::EncryptedIfPossible`] has found out that they must be,
-    /// which is worth keeping for the next time.
+    /// which is worth keeping for the next time. That a handshake has failed shows nothing: a plain transfer has succeeded
+    /// then, or the server has refused to encrypt.
     pub const fn is_clear(&self) -> bool {
-        self.is_clear
+        self.is_clear && !self.is_doubtful
     }
 
     /// The code of the last reply, for what an error does not tell.
@@ -213,6 +233,8 @@ impl<'n, N: Net> Ftp<'n, N> {
     /// Keeps the control connection after a reply, unless the server closes it.
     fn keep(&mut self, control: Control<<N::Dial as Dial>::Conn>, reply: &Reply) {
         self.last = Some(reply.code);
+        // Said of nothing but transfers.
+        self.is_doubtful &= reply.code != 226;
         self.control = (reply.code != 421).then_some(control);
     }
 
@@ -226,10 +248,7 @@ impl<'n, N: Net> Ftp<'n, N> {
         let net = self.net;
         let conn = net.parts().dial(&self.origin).await.map_err(|e| e.in_operation(operation))?;
         let mut control = Control::new(conn);
-        let mut greeting = control.reply(net, operation).await?;
-        if greeting.code == 120 {
-            greeting = control.reply(net, operation).await?;
-        }
+        let greeting = control.reply(net, operation).await?;
         self.last = Some(greeting.code);
         if !greeting.is_done() {
             return Err(refusal::at_login(operation, &greeting, self.password));

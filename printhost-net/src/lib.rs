@@ -25,4 +25,5 @@ pub use net::{Limits, Net, Parts};
 pub use printhost_core::{Clock, Entropy, within};
 pub use seam::{
     Body, Conn, Dial, Head, HttpBackend, HttpConn, HttpMemory, Meter, Method, NO_BODY, Pressure, Request,
+    Streamed,
 };

@@ -3,12 +3,13 @@
 use alloc::string::String;
 use core::{
     fmt::Write as _,
+    net::SocketAddr,
     sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
     time::Duration,
 };
 
 use embedded_io_async::{Read, Write};
-use printhost_core::{Error, ErrorKind, Result};
+use printhost_core::{Error, ErrorKind, PollRead, Result};
 
 use crate::Origin;
 
@@ -31,6 +32,12 @@ pub trait Conn: Read + Write {
 
     /// Without waiting: there is no unread byte and no end, so that an idle connection may be used again.
     fn is_quiet(&mut self) -> bool;
+
+    /// The address at the other end, where the platform knows it: for further connections to the same machine, which a name
+    /// need not lead to again.
+    fn peer(&self) -> Option<SocketAddr> {
+        None
+    }
 
     /// For what is whole only with the end of the connection: until [`Conn::finish`], dropping the connection resets it, so
     /// that the peer cannot take what it has got by then for everything. A platform also holds little back that the
@@ -78,6 +85,12 @@ pub trait Dial {
         Err(Error::unsupported("connect").with_detail("this network cannot encrypt an open connection"))
     }
 
+    /// How long [`Dial::secure`] may wait before its handshake begins, where only some are done at once; who waits longer
+    /// is told [`ErrorKind::Busy`]. Whoever limits a handshake adds this, so that what takes longer is the peer's doing.
+    fn secure_waits(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// The heap that a connection there takes at most while it is open, in bytes: TLS has buffers, a plain connection of
     /// a microcontroller none. 0 where nobody counts.
     fn memory(&self, to: &Origin) -> usize {
@@ -85,8 +98,15 @@ pub trait Dial {
         0
     }
 
+    /// The heap that opening a connection there takes at most beside that, in bytes: what is made of the authorities to
+    /// believe. It counts once, for the connection that takes most, where connections are opened one at a time.
+    fn opening_memory(&self, to: &Origin) -> usize {
+        let _ = to;
+        0
+    }
+
     /// The heap that some connections take at most together, each of them as [`Dial::memory`] says: no more than can be
-    /// open at once, and what is needed to open them.
+    /// open at once, and what is needed to open any.
     fn memory_together(&self, connections: &mut [usize]) -> usize {
         connections.iter().sum()
     }
@@ -189,12 +209,15 @@ impl<'a> Request<'a> {
     }
 }
 
+/// What streams in the requests of a driver: whatever it is, so that the client exists once.
+pub type Streamed<'a> = dyn PollRead + Send + 'a;
+
 /// The body of a request without one.
-pub const NO_BODY: Body<'static, &'static [u8]> =
+pub const NO_BODY: Body<'static, Streamed<'static>> =
     Body { before: &[], stream: None, left: 0, after: &[], total: None, touched: false };
 
 /// The body of a request: some bytes, then a stream of known length, then some bytes. JSON is the first only, a PUT
-/// the second, a multipart form all three; so there is one client per reader type, not per driver.
+/// the second, a multipart form all three. There is one client per type of reader; drivers have one such type, [`Streamed`].
 #[derive(Debug)]
 pub struct Body<'a, R: ?Sized> {
     before: &'a [u8],
@@ -205,7 +228,7 @@ pub struct Body<'a, R: ?Sized> {
     touched: bool,
 }
 
-impl<'a> Body<'a, &'static [u8]> {
+impl<'a> Body<'a, Streamed<'static>> {
     /// A body in memory.
     pub const fn bytes(bytes: &'a [u8]) -> Self {
         Body {
@@ -439,6 +462,8 @@ pub trait HttpBackend<C> {
 pub struct HttpMemory {
     /// Until the head of the answer is there.
     pub sending: usize,
+    /// The same of a request that has no body.
+    pub asking: usize,
     /// From then on to the end of the answer.
     pub answered: usize,
     /// Beside either: what is allocated and freed again without waiting in between.

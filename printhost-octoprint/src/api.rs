@@ -2,11 +2,10 @@
 
 use alloc::vec::Vec;
 
-use embedded_io_async::Read;
 use printhost_core::{Error, ErrorKind, Result, Retry};
 pub(crate) use printhost_net::rest::Call;
 use printhost_net::{
-    Body, Login, NO_BODY, Net,
+    Body, Login, NO_BODY, Net, Streamed,
     http::ResponseOf,
     json,
     rest::{Dialect, Refusal, Rest, not_json},
@@ -37,10 +36,10 @@ impl<N: Net> OctoPrint<N> {
     }
 
     /// Sends one request to where OctoPrint lives, which is found out first; a status of 300 and above becomes an error.
-    pub(crate) async fn request<R: Read + ?Sized>(
+    pub(crate) async fn request(
         &self,
         call: Call<'_>,
-        body: Body<'_, R>,
+        body: Body<'_, Streamed<'_>>,
     ) -> Result<ResponseOf<'_, N>> {
         let base = self.base(call.operation).await?;
         self.rest().exchange(&base, call, body).await

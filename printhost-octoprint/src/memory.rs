@@ -1,7 +1,7 @@
-//! How much heap this driver takes at most: declared from sizes and limits, not measured. `hub-firmware/tests/memory.rs`
+//! How much heap this driver takes at most: declared from sizes and limits, not measured. `hub-firmware/tests/memory`
 //! measures against it.
 
-use printhost_core::{EVENT_QUEUE, Heater, Memory};
+use printhost_core::{Command, EVENT_QUEUE, Heater, Memory};
 use printhost_net::{
     Dial as _, Net, json,
     memory::{growing, of_future},
@@ -15,6 +15,10 @@ use crate::{
     files::MAX_TEXT,
     wire::{MAX_SIZE, MAX_THUMBNAILS, MAX_TOOLS, PATH, TEXT, Temperature},
 };
+
+/// How many connections to the host there must be room for at once: with fewer, one may wait for another that waits for it.
+/// One brings what is pushed, and one has requests; with room for more, there may be one more.
+pub const CONNECTIONS: usize = 2;
 
 /// A status: its path, its two texts, its heaters.
 const STATUS: usize = PATH + 2 * TEXT + MAX_TOOLS as usize * size_of::<Heater>();
@@ -70,17 +74,21 @@ impl<N: Net> OctoPrint<N> {
         let listing = request(path, limits.json + limits.chunk) + FILE;
         let reading = request(0, short) + READ;
         // A form is as long as it can be while it is sent, with nothing else.
-        let form = request(0, 0) + growing(FORM + 5 * longest_path);
+        let form = request(0, 0) + growing(FORM + 5 * longest_path) + limits.chunk;
         let asking = request(path, short);
 
-        // In a box instead of in every future.
+        // In boxes instead of in every future.
         let settling = of_future(&|| self.settle());
+        let running = of_future(&|| self.run_forever());
+        let ordering = of_future(&|| self.order(Command::Pause));
 
         let mut memory = Memory::default();
         memory.connection = parts.dialer().memory(&self.config.url.origin);
-        memory.run = settling + reading + login + push + STATUSES + EVENTS;
-        memory.call =
-            settling + listing.max(reading + STATUS).max(form).max(asking) + 2 * longest_path.max(PATH);
+        memory.opening = parts.dialer().opening_memory(&self.config.url.origin);
+        memory.connections = CONNECTIONS + 1;
+        memory.run = running + settling + reading + login + push + STATUSES + EVENTS;
+        let order = ordering + asking.max(reading + STATUS);
+        memory.call = settling + listing.max(form).max(order) + 2 * longest_path.max(PATH);
         memory.transient = parts
             .request_transient(limits.json)
             .max(websocket::transient(limits))

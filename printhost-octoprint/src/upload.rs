@@ -1,12 +1,11 @@
 use alloc::string::String;
 use core::time::Duration;
 
-use embedded_io_async::Read;
 use printhost_core::{
-    Entropy, Error, ErrorKind, FileEntry, HashOnly, Hashed, IfExists, RemotePath, Result, Retry, Started,
-    Then, Upload, Uploaded, Verified, Verify,
+    Entropy, Error, ErrorKind, FileEntry, HashOnly, Hashed, IfExists, PipeReader, RemotePath, Result, Retry,
+    Started, Then, Upload, Uploaded, Verified, Verify,
 };
-use printhost_net::{Body, Method, Net, proto::multipart::Form};
+use printhost_net::{Body, Method, Net, Streamed, proto::multipart::Form};
 use sha1::Sha1;
 
 use crate::{OctoPrint, api::Call, commands::reads, jobs::ours, wire};
@@ -16,7 +15,7 @@ const MAX_LEN: u64 = i64::MAX as u64;
 
 impl<N: Net> OctoPrint<N> {
     /// Stores without `print`, verifies, and only then starts: a damaged file never prints.
-    pub(crate) async fn store<R: Read + ?Sized>(&self, upload: Upload<'_, R>) -> Result<Uploaded> {
+    pub(crate) async fn store(&self, upload: Upload<'_, PipeReader<'_>>) -> Result<Uploaded> {
         let path = ours(upload.path)?;
         if upload.len > MAX_LEN {
             return Err(Error::new(ErrorKind::TooLarge, "upload").with_detail("no file is that long"));
@@ -67,12 +66,12 @@ impl<N: Net> OctoPrint<N> {
     }
 
     /// Sends the form; returns the path under which the host stored the file.
-    async fn transfer<R: Read + ?Sized>(
+    async fn transfer(
         &self,
         path: RemotePath<'_>,
         len: u64,
         if_exists: IfExists,
-        body: &mut Hashed<&mut R, Sha1>,
+        body: &mut Hashed<&mut PipeReader<'_>, Sha1>,
     ) -> Result<String> {
         let mut random = [0; 16];
         self.net.parts().entropy().fill(&mut random);
@@ -89,7 +88,7 @@ impl<N: Net> OctoPrint<N> {
         let mut call = Call::new("upload", Method::Post, "/api/files/local").headers(&headers);
         // Moving and hashing the file takes a small host a while: 4 MiB/s is what an SD card does.
         call.answer = Some(self.net.parts().limits().answer + Duration::from_secs(len >> 22));
-        let body = Body::stream(before.as_bytes(), body, len, after.as_bytes());
+        let body = Body::<Streamed<'_>>::stream(before.as_bytes(), body, len, after.as_bytes());
         let response = self.request(call, body).await?;
         // From here on the host has the file; an answer that cannot be read does not undo that.
         let body = self.body("upload", response).await;

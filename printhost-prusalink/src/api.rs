@@ -3,11 +3,10 @@
 use alloc::vec::Vec;
 use core::fmt::Display;
 
-use embedded_io_async::Read;
 use printhost_core::{Error, ErrorKind, Result};
 pub(crate) use printhost_net::rest::Call;
 use printhost_net::{
-    Body, Method, NO_BODY, Net,
+    Body, Method, NO_BODY, Net, Streamed,
     http::ResponseOf,
     json,
     rest::{Dialect, Refusal, Rest, not_json},
@@ -38,11 +37,11 @@ impl<N: Net> PrusaLink<N> {
     }
 
     /// Sends one request; a status of 300 and above becomes an error. To be called with a turn ([`Self::turn`]).
-    pub(crate) async fn request<R: Read + ?Sized>(
+    pub(crate) async fn request(
         &self,
         home: &Home,
         call: Call<'_>,
-        body: Body<'_, R>,
+        body: Body<'_, Streamed<'_>>,
     ) -> Result<ResponseOf<'_, N>> {
         self.rest().exchange(&home.base, call, body).await
     }

@@ -2,6 +2,7 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 use core::{
     cell::{Cell, RefCell},
     convert::Infallible,
+    pin::pin,
 };
 
 use embassy_sync::{
@@ -12,7 +13,7 @@ use embassy_sync::{
 use embedded_io_async::{Read, Write};
 use printhost_core::{
     Camera, Capabilities, Command, Error, ErrorKind, EventBus, Events, FileInfo, FilePage, HostInfo, Memory,
-    Outcome, Page, PrintHost, PrinterStatus, Result, Thumbnail, Upload, Uploaded,
+    Outcome, Page, Pipe, PrintHost, PrinterStatus, Result, Thumbnail, Upload, Uploaded,
 };
 use printhost_net::{BaseUrl, Method, Net};
 
@@ -162,11 +163,14 @@ impl<N: Net> PrintHost for PrusaLink<N> {
     }
 
     async fn run(&self) -> Result<Infallible> {
-        self.run_forever().await
+        Box::pin(self.run_forever()).await
     }
 
     async fn upload<R: Read + ?Sized>(&self, upload: Upload<'_, R>) -> Result<Uploaded> {
-        self.store(upload).await
+        let pipe = Pipe::new(self.net.parts().limits().chunk);
+        let mut reader = pipe.reader();
+        let (upload, from) = upload.with_body(&mut reader);
+        pipe.carry(from, pin!(self.store(upload))).await
     }
 
     async fn download<W: Write + ?Sized>(&self, path: &str, to: &mut W) -> Result<u64> {
@@ -178,7 +182,7 @@ impl<N: Net> PrintHost for PrusaLink<N> {
     }
 
     async fn command(&self, command: Command<'_>) -> Result<Outcome> {
-        self.order(command).await
+        Box::pin(self.order(command)).await
     }
 
     async fn files(&self, folder: &str, page: Page) -> Result<FilePage> {

@@ -1,7 +1,7 @@
-//! How much heap this driver takes at most: declared from sizes and limits, not measured. `hub-firmware/tests/memory.rs`
+//! How much heap this driver takes at most: declared from sizes and limits, not measured. `hub-firmware/tests/memory`
 //! measures against it.
 
-use printhost_core::{EVENT_QUEUE, Fan, Heater, Memory};
+use printhost_core::{Command, EVENT_QUEUE, Fan, Heater, Memory};
 use printhost_net::{
     Dial as _, Net, json,
     memory::{growing, of_future},
@@ -13,6 +13,10 @@ use crate::{
     config::CREDENTIALS,
     wire::{self, MANY, PATH, ROOT, TEXT},
 };
+
+/// How many connections to the host there must be room for at once: with fewer, one may wait for another that waits for it.
+/// One brings what is pushed, and one has requests; with room for more, there may be one more.
+pub const CONNECTIONS: usize = 2;
 
 /// A status: its job's path, its two texts, its heater, its fans and their names.
 const STATUS: usize = PATH + 2 * TEXT + size_of::<Heater>() + 4 * size_of::<Fan>() + 16;
@@ -60,14 +64,22 @@ impl<N: Net> PrusaLink<N> {
         };
         let short = limits.json.max(REFUSAL + LOCATION);
 
-        // In a box instead of in every future.
+        // In boxes instead of in every future.
         let settling = of_future(&|| self.settle());
+        let running = of_future(&|| self.run_forever());
+        let ordering = of_future(&|| self.order(Command::Pause));
 
         let mut memory = Memory::default();
         memory.connection = parts.dialer().memory(&self.config.url.origin);
-        memory.run = settling + request(0, short) + READ + STATUSES + EVENTS + login;
-        memory.call =
-            settling + request(path, short) + READ.max(FILE).max(HOST) + STATUS + 2 * longest_path.max(PATH);
+        memory.opening = parts.dialer().opening_memory(&self.config.url.origin);
+        memory.connections = CONNECTIONS + 1;
+        memory.run = running + settling + request(0, short) + READ + STATUSES + EVENTS + login;
+        memory.call = settling
+            + request(path, short)
+            + ordering.max(limits.chunk)
+            + READ.max(FILE).max(HOST)
+            + STATUS
+            + 2 * longest_path.max(PATH);
         memory.transient = parts.request_transient(limits.json).max(parsed(limits.json));
         memory
     }

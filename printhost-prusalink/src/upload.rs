@@ -1,11 +1,10 @@
 use core::time::Duration;
 
-use embedded_io_async::Read;
 use printhost_core::{
-    Clock as _, Entropy as _, Error, ErrorKind, HashOnly, Hashed, IfExists, Result, Retry, Started, Then,
-    Upload, Uploaded, Verified, Verify,
+    Clock as _, Entropy as _, Error, ErrorKind, HashOnly, Hashed, IfExists, PipeReader, Result, Retry,
+    Started, Then, Upload, Uploaded, Verified, Verify,
 };
-use printhost_net::{Body, Method, Net};
+use printhost_net::{Body, Method, Net, Streamed};
 use sha1::Sha1;
 
 use crate::{
@@ -24,7 +23,7 @@ const GCODE: (&str, &str) = ("Content-Type", "text/x.gcode");
 
 impl<N: Net> PrusaLink<N> {
     /// Stores, verifies, and only then starts, by a request of its own: a damaged file never prints.
-    pub(crate) async fn store<R: Read + ?Sized>(&self, upload: Upload<'_, R>) -> Result<Uploaded> {
+    pub(crate) async fn store(&self, upload: Upload<'_, PipeReader<'_>>) -> Result<Uploaded> {
         let operation = "upload";
         let refuse = |kind, why: &str| Err(Error::new(kind, operation).with_detail(why));
         let path = names::parse(operation, upload.path)?;
@@ -102,13 +101,13 @@ impl<N: Net> PrusaLink<N> {
         Ok(false)
     }
 
-    async fn put<R: Read + ?Sized>(
+    async fn put(
         &self,
         home: &Home,
         path: &str,
         len: u64,
         if_exists: IfExists,
-        body: &mut Hashed<&mut R, Sha1>,
+        body: &mut Hashed<&mut PipeReader<'_>, Sha1>,
     ) -> Result<()> {
         let route = names::route(home, path);
         let fields = [JSON, GCODE, ("Overwrite", "?1")];
@@ -122,7 +121,7 @@ impl<N: Net> PrusaLink<N> {
             Family::Pi => None,
             Family::Firmware => Some(self.turn("upload").await?),
         };
-        let response = self.request(home, call, Body::stream(&[], body, len, &[])).await?;
+        let response = self.request(home, call, Body::<Streamed<'_>>::stream(&[], body, len, &[])).await?;
         response.finish().await;
         Ok(())
     }

@@ -153,6 +153,29 @@ async fn the_plate_that_is_named_is_printed() {
     assert_eq!(sim.latest_print(), ("cache/two.3mf".to_owned(), "Metadata/plate_5.gcode".to_owned()));
 }
 
+/// By its MD5 as Studio sends it: of the whole file, in capitals.
+#[tokio::test]
+async fn a_file_that_is_another_one_than_was_meant_is_not_printed() {
+    let (sim, mut client) = with(BambuModel::P2s, ENDLESS).await;
+    let mut request = project(&format!("ftp:///{NAME}"), 1);
+    request["md5"] = json!("D41D8CD98F00B204E9800998ECF8427E");
+    assert_eq!(client.command(request.clone()).await["print"]["result"], "success");
+    client.report(|report| report["print"]["print_error"] == 83_902_527).await;
+    assert_eq!((sim.state_text(), sim.prints_started(), sim.targets()[0]), ("FAILED", 0, 0.0));
+    request["md5"] = json!(format!("{:X}", md5::compute(three_mf(ENDLESS))));
+    client.command(request).await;
+    until("printing", || sim.state_text() == "RUNNING").await;
+}
+
+#[tokio::test]
+async fn the_first_plate_there_is_gets_printed_when_somebody_starts_a_project_at_the_screen() {
+    let (sim, _client) = with(BambuModel::P1s, SHORT).await;
+    sim.put_file("two.gcode.3mf", &three_mf_of(&[(5, ENDLESS), (2, ENDLESS)]));
+    assert!(sim.start_print("two.gcode.3mf"));
+    until("printing", || sim.state_text() == "RUNNING").await;
+    assert_eq!(sim.latest_print(), ("two.gcode.3mf".to_owned(), "Metadata/plate_2.gcode".to_owned()));
+}
+
 #[tokio::test]
 async fn stored_g_code_is_printed_by_its_path() {
     let (sim, mut client) = with(BambuModel::P1s, SHORT).await;

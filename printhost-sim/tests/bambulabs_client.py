@@ -1,6 +1,6 @@
-"""Drives a simulated Bambu Lab printer with bambulabs-api: `bambulabs_client.py MQTT_PORT FTPS_PORT SERIAL CODE`.
+"""Drives a simulated Bambu Lab printer with bambulabs-api: `bambulabs_client.py MQTT_PORT FTPS_PORT SERIAL CODE PROJECT`.
 
-It ends with an error when something is not as bambulabs-api
+It prints a project that Python has made, and plate 2 of PROJECT, which has no other. It ends with an error when something is not as bambulabs-api
 understands it. Its `Printer` knows the usual ports only, so its parts are used one by one.
 """
 
@@ -14,7 +14,7 @@ from bambulabs_api.mqtt_client import PrinterMQTTClient
 from bambulabs_api.states_info import GcodeState
 
 MQTT_PORT, FTPS_PORT = (int(port) for port in sys.argv[1:3])
-SERIAL, CODE = sys.argv[3:5]
+SERIAL, CODE, PROJECT = sys.argv[3:6]
 NAME = "from bambulabs.gcode.3mf"
 LAYERS = 20
 
@@ -86,6 +86,16 @@ def main():
     until("stopped", lambda: printer.get_printer_state() == GcodeState.FAILED)
     until("no error", lambda: printer.print_error_code() == 0)
     assert files().delete_file(NAME).startswith("250")
+
+    with open(PROJECT, "rb") as file:
+        content = file.read()
+    answer = files().upload_file(io.BytesIO(content), NAME)
+    assert answer and answer.startswith("226"), answer
+    assert printer.start_print_3mf(NAME, 2)
+    until("running the project", lambda: printer.get_printer_state() == GcodeState.RUNNING)
+    until("in its layer", lambda: printer.current_layer_num() == 1)
+    assert printer.stop_print()
+    until("stopped the project", lambda: printer.get_printer_state() == GcodeState.FAILED)
 
     stranger = PrinterMQTTClient("127.0.0.1", "another1", SERIAL, port=MQTT_PORT)
     stranger.connect()

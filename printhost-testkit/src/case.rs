@@ -143,6 +143,13 @@ cases! {
         lost_answer_to_a_start_begins_one_print_at_most [upload, start];
         start_of_a_missing_file_is_not_found [start];
     }
+    projects {
+        uploaded_project_is_printed_by_its_only_plate [upload, upload_and_print, projects];
+        stored_project_is_started_by_its_only_plate [upload, start, projects];
+        project_of_several_plates_is_started_only_by_the_one_chosen [upload, upload_and_print, start, projects];
+        plate_that_is_not_in_the_project_is_refused_and_nothing_begins [upload, start, projects];
+        damaged_project_is_found_out_and_never_printed [upload, upload_and_print, projects];
+    }
     commands {
         target_temperature_is_set_on_the_heater_named [set_temperature];
         gcode_reaches_the_printer [gcode, set_temperature];

@@ -10,6 +10,7 @@ mod cases;
 mod content;
 pub mod mutants;
 mod oracle;
+mod project;
 mod remote_oracle;
 #[cfg(feature = "runner")]
 pub mod runner;
@@ -18,4 +19,5 @@ pub use bench::Bench;
 pub use case::{CASES, Case, Needs, Verdict, run};
 pub use content::{Broken, Content, Slow};
 pub use oracle::{Activity, Answer, Deed, Fault, Oracle, Question, Seen, Stored};
+pub use project::Project;
 pub use remote_oracle::RemoteOracle;

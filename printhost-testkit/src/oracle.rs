@@ -46,6 +46,15 @@ pub enum Deed {
         /// Seconds it prints.
         seconds: u32,
     },
+    /// Stores a [`crate::Project`] of these plates, each with so many seconds of printing.
+    StoreProject {
+        /// Where.
+        path: String,
+        /// The plates' numbers.
+        plates: Vec<u16>,
+        /// Seconds each of them prints.
+        seconds: u32,
+    },
     /// Starts a stored file.
     Start(String),
     /// Pauses.
@@ -120,6 +129,8 @@ pub struct Seen {
     pub activity: Activity,
     /// The file it prints, or has selected.
     pub file: Option<String>,
+    /// Of a project, which plate of it.
+    pub plate: Option<u16>,
     /// How many prints have begun since the reset.
     pub prints: u32,
     /// Target of the first hot end, °C.

@@ -2,7 +2,7 @@ use alloc::string::String;
 use core::time::Duration;
 
 use embassy_futures::select::{Either, select};
-use printhost_core::{Clock, ErrorKind, Event, Events, JobEvent, PrintHost, PrinterStatus, Result};
+use printhost_core::{Clock, ErrorKind, Event, Events, JobEvent, Phase, PrintHost, PrinterStatus, Result};
 
 /// How long a job that was accepted may take to show, and how long to wait before reading again.
 const TO_SHOW: Duration = Duration::from_secs(15);
@@ -97,9 +97,35 @@ fn is_active(status: &PrinterStatus, path: &str) -> bool {
 /// What an idle printer still shows of the job.
 fn seen_after(status: &PrinterStatus, path: &str) -> JobEnd {
     match &status.job {
+        // One may break off in its last percent.
+        _ if matches!(status.phase, Phase::Cancelled | Phase::Faulted) => JobEnd::Unseen,
         Some(job) if job.path.as_deref() == Some(path) && job.progress.is_some_and(|p| p >= 1.0) => {
             JobEnd::Finished
         }
         _ => JobEnd::Unseen,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use printhost_core::Job;
+
+    use super::*;
+
+    #[test]
+    fn job_that_broke_off_in_its_last_percent_has_not_finished() {
+        let mut status = PrinterStatus::default();
+        let mut job = Job::default();
+        (job.path, job.progress) = (Some("a".into()), Some(1.0));
+        status.job = Some(job);
+        for (phase, end) in [
+            (Phase::Finished, JobEnd::Finished),
+            (Phase::Idle, JobEnd::Finished),
+            (Phase::Cancelled, JobEnd::Unseen),
+            (Phase::Faulted, JobEnd::Unseen),
+        ] {
+            status.phase = phase;
+            assert_eq!(seen_after(&status, "a"), end, "{phase:?}");
+        }
     }
 }

@@ -43,6 +43,20 @@ impl Protocol {
         }
     }
 
+    /// How many connections to the printer there must be room for at once, as its driver says.
+    pub const fn connections(self) -> usize {
+        match self {
+            #[cfg(feature = "octoprint")]
+            Self::OctoPrint => printhost_octoprint::CONNECTIONS,
+            #[cfg(feature = "prusalink")]
+            Self::PrusaLink => printhost_prusalink::CONNECTIONS,
+            #[cfg(feature = "moonraker")]
+            Self::Moonraker => printhost_moonraker::CONNECTIONS,
+            #[cfg(feature = "bambu")]
+            Self::Bambu => printhost_bambu::CONNECTIONS,
+        }
+    }
+
     /// Where it listens on a plain connection when nobody has said where.
     const fn plain_port(self) -> u16 {
         match self {

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 
 import zeroconf
 
@@ -23,28 +24,40 @@ serial_adapter.sleep = lambda seconds: sleep(min(seconds, 0.2))
 from prusa.link.serial.serial_queue import MonitoredSerialQueue  # noqa: E402
 
 # A print that is stopped while an `ok` is dealt with may lose the command that stops it; then every later start hangs.
-# The stop waits for the `ok`.
-at_rest = threading.Event()
-at_rest.set()
+# One is done after the other.
+either = threading.RLock()
 confirmed = MonitoredSerialQueue._confirmed
 flush = MonitoredSerialQueue.flush_print_queue
 
 
 def confirmed_undisturbed(queue, force=False):
-    at_rest.clear()
-    try:
+    with either:
         confirmed(queue, force=force)
-    finally:
-        at_rest.set()
 
 
-def flush_at_rest(queue):
-    at_rest.wait(timeout=1)
-    flush(queue)
+def flush_undisturbed(queue):
+    with either:
+        flush(queue)
 
 
 MonitoredSerialQueue._confirmed = confirmed_undisturbed
-MonitoredSerialQueue.flush_print_queue = flush_at_rest
+MonitoredSerialQueue.flush_print_queue = flush_undisturbed
+
+from prusa.link.printer_adapter.file_printer import FilePrinter  # noqa: E402
+
+# The first print since PrusaLink was started breaks everything that is sent to the printer, if its thread is quicker
+# than the one that notes the job's file. It waits for that.
+write_file_stats = FilePrinter.write_file_stats
+
+
+def write_known_file_stats(file_printer, *args):
+    deadline = time.monotonic() + 5
+    while file_printer.model.job.selected_file_path is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    write_file_stats(file_printer, *args)
+
+
+FilePrinter.write_file_stats = write_known_file_stats
 
 from prusa.link.__main__ import main  # noqa: E402
 

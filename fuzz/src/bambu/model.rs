@@ -64,7 +64,11 @@ impl Printer {
             _ if text(at(&self.print, "gcode_state")) == Some("FAILED") => {}
             _ => self.last_error = None,
         }
-        Some(self.status())
+        let status = self.status();
+        // Without a code, the worst health message tells why.
+        let has_health = matches!(at(&self.print, "hms"), Json::List(list) if !list.is_empty());
+        let is_decided = status.phase != Phase::Faulted || status.fault.is_some() || !has_health;
+        is_decided.then_some(status)
     }
 
     fn status(&self) -> PrinterStatus {
@@ -91,13 +95,13 @@ impl Printer {
             "PREPARE" | "SLICING" | "RUNNING" => Phase::Preparing,
             "IDLE" => Phase::Idle,
             "INIT" => Phase::Busy,
+            "PAUSE" if is_own => Phase::Attention,
             "PAUSE" => Phase::Paused,
             "FINISH" => Phase::Finished,
             "OFFLINE" => Phase::Offline,
             "FAILED" => match error {
-                None => Phase::Idle,
                 Some(0x0300_400c | 0x0500_400e) => Phase::Cancelled,
-                Some(_) => Phase::Faulted,
+                _ => Phase::Faulted,
             },
             _ => Phase::Unknown,
         };

@@ -14,6 +14,7 @@ use printhost::{
 use serde_json::json;
 
 use crate::{
+    commands::start::begin,
     failure::{Code, Failure},
     output::{Bar, Output, duration, event_json, phase, progress_text},
     targets::{Printer, Session, Target},
@@ -29,6 +30,9 @@ pub(crate) struct Print {
     printer: Printer,
     #[command(flatten)]
     upload: UploadOptions,
+    /// Which plate of a sliced project to print, when it has several.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "no_start")]
+    plate: Option<u16>,
     /// Return as soon as the print has been started.
     #[arg(long)]
     no_wait: bool,
@@ -92,7 +96,7 @@ async fn work<N: Net>(
         return Ok(Code::Success);
     }
     if args.no_wait {
-        start(out, target, &upload.await?, None).await?;
+        start(out, target, &upload.await?, args.plate, None).await?;
         return Ok(Code::Success);
     }
     let mut events = target.host.events()?;
@@ -100,7 +104,7 @@ async fn work<N: Net>(
         let uploaded = upload.await?;
         stage.set(Stage::Starting);
         events.clear(); // what comes now is about this print
-        start(out, target, &uploaded, None).await?;
+        start(out, target, &uploaded, args.plate, None).await?;
         let path = uploaded.path;
         stage.set(Stage::Following);
         let mut view = View::new(out, &target.name);
@@ -120,6 +124,7 @@ pub(crate) async fn start<N: Net>(
     out: &Output,
     target: &Target<N>,
     uploaded: &Uploaded,
+    plate: Option<u16>,
     label: Option<&str>,
 ) -> Result<(), Failure> {
     if uploaded.verified == Verified::No {
@@ -129,7 +134,7 @@ pub(crate) async fn start<N: Net>(
     }
     let path = uploaded.path.as_str();
     let at = label.map(|label| format!(" on {label}")).unwrap_or_default();
-    if let Err(error) = target.host.start(path).await {
+    if let Err(error) = begin(&target.host, path, plate).await {
         match error.kind() {
             ErrorKind::Unconfirmed => {
                 out.warn("Unknown", format_args!("the file is stored{at}, and its print may have begun."));

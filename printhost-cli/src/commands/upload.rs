@@ -38,6 +38,9 @@ pub(crate) struct Upload {
     /// Print it, on every printer where the stored file was verified.
     #[arg(long)]
     print: bool,
+    /// Which plate of a sliced project to print, when it has several.
+    #[arg(long, value_name = "NUMBER", requires = "print")]
+    plate: Option<u16>,
     /// Begin the prints this far apart, in the order of the printers: 30s, 5m, …
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, requires = "print")]
     stagger: Option<Duration>,
@@ -110,7 +113,7 @@ async fn one<N: Net + Clone>(
     }
     turn.come().await;
     progress.started.set(None);
-    let end = start(out, &target, &uploaded, Some(&place.name)).await;
+    let end = start(out, &target, &uploaded, args.plate, Some(&place.name)).await;
     progress.started.set(match &end {
         Ok(()) => Some(true),
         Err(failure) if failure.code == Code::Unconfirmed => None,

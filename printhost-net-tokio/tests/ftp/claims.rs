@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use printhost_core::{ErrorKind, Retry};
 use printhost_net::ftp::{DataChannel, EntryKind, Ftp, SESSION_REQUIRED, Settings};
 
@@ -63,6 +65,24 @@ async fn data_is_encrypted_after_150_with_the_session_of_the_control_connection(
 }
 
 #[tokio::test(start_paused = true)]
+async fn data_goes_to_the_machine_of_the_control_connection_whatever_its_name_leads_to() {
+    for (peer, host) in [
+        ("192.168.1.7:990", "http://192.168.1.7:2020"),
+        ("[::ffff:192.168.1.7]:990", "http://192.168.1.7:2020"),
+        ("[fe80::7%3]:990", "http://[fe80::7%3]:2020"),
+    ] {
+        let server = Server::start(Rules::default());
+        server.lines.is_at(peer);
+        let mut ftp = server.connect().await.unwrap();
+        names(&mut ftp, "").await.unwrap();
+        let events = server.lines.events();
+        assert!(events.contains(&Event::Dialled(host.into())), "{events:?}");
+        // Whom to believe is told by the name.
+        assert!(events.contains(&Event::Handshake("https://printer.local:990".into())));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn password_that_is_refused_is_unauthorized_and_never_shown() {
     let says = vec![("PASS", "530 no such password: 12345678")];
     let server = Server::start(Rules { says, ..Rules::default() });
@@ -73,7 +93,7 @@ async fn password_that_is_refused_is_unauthorized_and_never_shown() {
         ("421 Too many users", ErrorKind::Busy),
         ("SSH-2.0-OpenSSH", ErrorKind::Protocol),
         ("220", ErrorKind::Unauthorized),
-        ("220-Welcome\r\n220 is not the end\r\n 220 nor this\r\n220 in", ErrorKind::Protocol),
+        ("220-Welcome\r\n220 is not the end\r\n 220 nor this\r\n220 in", ErrorKind::Disconnected),
         ("220-Welcome\r\n 220 nor this\r\n220-still\r\n220 in", ErrorKind::Unauthorized),
     ] {
         let says = vec![("", greeting), ("PASS", "530 no")];
@@ -139,8 +159,37 @@ async fn certificate_that_is_not_trusted_never_leads_to_plain_data() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn want_of_a_turn_or_of_memory_on_our_side_never_leads_to_plain_data() {
+    let server = Server::start(Rules::default());
+    let mut ftp = server.connect_with(if_possible()).await.unwrap();
+    server.lines.refuse_handshakes(ErrorKind::Busy);
+    assert_eq!(names(&mut ftp, "").await.unwrap_err().kind(), ErrorKind::Busy);
+    assert!(!ftp.is_clear() && !server.lines.commands().contains(&"PROT C".into()));
+    // Waiting takes nothing from the time for the handshake.
+    let server = Server::start(Rules::default());
+    server.lines.delay_handshakes(Duration::from_secs(15));
+    let mut ftp = server.connect_with(if_possible()).await.unwrap();
+    names(&mut ftp, "").await.unwrap();
+    assert!(!ftp.is_clear() && !server.lines.commands().contains(&"PROT C".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn plain_data_that_did_not_work_either_is_not_remembered() {
+    let refusing = Rules { says: vec![("PROT C", "")], ..Rules::default() };
+    let breaking = Rules { word: (Duration::ZERO, "426 broken"), keeps: 1, ..Rules::default() };
+    for rules in [refusing, breaking] {
+        let server = Server::start(rules);
+        server.lines.refuse_handshakes(ErrorKind::Unreachable);
+        let mut ftp = server.connect_with(if_possible()).await.unwrap();
+        ftp.store("a", &mut &b"abc"[..], 3).await.unwrap_err();
+        assert!(server.lines.commands().contains(&"PROT C".into()));
+        assert!(!ftp.is_clear());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn server_that_wants_the_session_resumed_is_told_apart() {
-    let word = (std::time::Duration::ZERO, "522 SSL connection failed: session reuse required");
+    let word = (Duration::ZERO, "522 SSL connection failed: session reuse required");
     let server = Server::start(Rules { word, ..Rules::default() });
     let mut ftp = server.connect_with(if_possible()).await.unwrap();
     let error = names(&mut ftp, "").await.unwrap_err();
@@ -203,9 +252,65 @@ async fn passive_answer_without_a_port_is_an_error_and_epsv_is_the_other_way() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn reply_that_nobody_asked_for_is_never_taken_for_an_answer() {
+    let twice = Rules { word: (Duration::ZERO, "426 Broken.\r\n226 Transfer complete."), ..Rules::default() };
+    let server = Server::start(twice);
+    let mut ftp = server.connect().await.unwrap();
+    assert_eq!(names(&mut ftp, "").await.unwrap_err().kind(), ErrorKind::Disconnected);
+    assert_eq!(ftp.delete("b").await.unwrap_err().kind(), ErrorKind::Disconnected);
+    // One that comes on its own.
+    let alone =
+        Rules { word: (Duration::ZERO, "226 Transfer complete.\r\n421 Timeout."), ..Rules::default() };
+    let server = Server::start(alone);
+    let mut ftp = server.connect().await.unwrap();
+    names(&mut ftp, "").await.unwrap();
+    assert_eq!(ftp.delete("b").await.unwrap_err().kind(), ErrorKind::Disconnected);
+    for mark in ["150 Ok.\r\n150 Ok again.", "125 Open.\r\n110 MARK 1 = 1"] {
+        let server = Server::start(Rules { mark, ..Rules::default() });
+        server.put("/a", b"abc");
+        let mut ftp = server.connect().await.unwrap();
+        names(&mut ftp, "").await.unwrap();
+        assert_eq!(ftp.retrieve("a", &mut [0; 3].as_mut_slice()).await, Ok(3));
+        ftp.store("b", &mut &b"abcd"[..], 4).await.unwrap();
+        assert_eq!(ftp.size("b").await, Ok(4), "{mark}");
+    }
+    let server = Server::start(Rules { says: vec![("SIZE", "150 Wait.\r\n213 7")], ..Rules::default() });
+    assert_eq!(server.connect().await.unwrap().size("a").await, Ok(7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn line_that_was_cut_is_no_entry() {
+    let listing = b"-rw-r--r-- 1 0 0 5 Jun 17 12:14 a\r\n-rw-r--r-- 1 0 0 5 Jun 17 12:14 benchy".to_vec();
+    let word = (Duration::ZERO, "426 Failure writing network stream.");
+    let server = Server::start(Rules { listing: listing.clone(), word, ..Rules::default() });
+    let mut ftp = server.connect().await.unwrap();
+    let found = ftp.list("", |entry| Ok(entry.name != "benchy")).await;
+    assert_eq!(found.unwrap_err().kind(), ErrorKind::Disconnected);
+    // Unless the server calls it all.
+    let server = Server::start(Rules { listing, ..Rules::default() });
+    let mut ftp = server.connect().await.unwrap();
+    assert!(ftp.list("", |entry| Ok(entry.name != "benchy")).await.unwrap().stopped);
+}
+
+#[tokio::test(start_paused = true)]
+async fn listings_and_downloads_end() {
+    let server = Server::start(Rules { listing: vec![b'x'; 17 << 20], ..Rules::default() });
+    let mut ftp = server.connect().await.unwrap();
+    assert_eq!(names(&mut ftp, "").await.unwrap_err().kind(), ErrorKind::TooLarge);
+    let server = Server::start(Rules { surplus: 1 << 20, ..Rules::default() });
+    server.put("/a", &[b'G'; 5000]);
+    let mut ftp = server.connect().await.unwrap();
+    let mut got = printhost_net_tokio::FromTokio::new(Vec::new());
+    let error = ftp.retrieve("a", &mut got).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupted);
+    assert!(got.into_inner().len() <= 5000);
+    assert_eq!(ftp.size("a").await, Ok(5000), "still usable");
+}
+
+#[tokio::test(start_paused = true)]
 async fn listing_that_is_not_wanted_to_its_end_leaves_the_client_usable() {
     let listing = b"-rw-r--r-- 1 0 0 5 Jun 17 12:14 a\r\n".repeat(2000);
-    let word = (std::time::Duration::ZERO, "426 Failure writing network stream.");
+    let word = (Duration::ZERO, "426 Failure writing network stream.");
     let server = Server::start(Rules { listing, word, ..Rules::default() });
     let mut ftp = server.connect().await.unwrap();
     let mut seen = 0;

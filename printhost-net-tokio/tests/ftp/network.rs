@@ -3,7 +3,11 @@
 use std::{
     collections::HashMap,
     io,
+    net::SocketAddr,
+    pin::Pin,
     sync::{Arc, Mutex},
+    task::{Context, Waker},
+    time::Duration,
 };
 
 use embedded_io_async::{ErrorType, Read, Write};
@@ -11,7 +15,7 @@ use printhost_core::{Error, ErrorKind, Result};
 use printhost_net::{Conn, Dial, Http1, Limits, Origin, Parts, Scheme};
 use printhost_net_tokio::{FromTokio, OsEntropy, TokioClock};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex},
+    io::{AsyncBufRead, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, ReadHalf, WriteHalf, duplex},
     sync::mpsc,
 };
 
@@ -42,6 +46,10 @@ struct State {
     listeners: HashMap<u16, mpsc::UnboundedSender<DuplexStream>>,
     /// The kind of error with which handshakes end.
     refused: Option<ErrorKind>,
+    /// Where the server is.
+    peer: Option<&'static str>,
+    /// How long handshakes wait for their turn.
+    wait: Duration,
 }
 
 impl Lines {
@@ -69,6 +77,14 @@ impl Lines {
         self.0.lock().unwrap().refused = Some(kind);
     }
 
+    pub(crate) fn is_at(&self, peer: &'static str) {
+        self.0.lock().unwrap().peer = Some(peer);
+    }
+
+    pub(crate) fn delay_handshakes(&self, wait: Duration) {
+        self.0.lock().unwrap().wait = wait;
+    }
+
     /// The commands that were sent, each of which was one write.
     pub(crate) fn commands(&self) -> Vec<String> {
         let one_line = |event| match event {
@@ -94,14 +110,25 @@ impl Dial for Lines {
         listener.and_then(|to| to.send(far).ok()).ok_or(unreachable)?;
         let is_control = to.port == super::server::PORT;
         let is_secure = to.scheme == Scheme::Https;
-        Ok(Line { stream: near, lines: self.clone(), is_control, is_secure, is_partial: false })
+        Ok(Line {
+            stream: BufReader::new(near),
+            lines: self.clone(),
+            is_control,
+            is_secure,
+            is_partial: false,
+        })
     }
 
     /// Stands for a handshake: a word there and a word back.
     async fn secure(&self, mut conn: Line, to: &Origin) -> Result<Line> {
         assert!(!conn.is_secure);
         self.note(Event::Handshake(to.to_string()));
-        if let Some(kind) = self.0.lock().unwrap().refused {
+        let (refused, wait) = {
+            let state = self.0.lock().unwrap();
+            (state.refused, state.wait)
+        };
+        tokio::time::sleep(wait).await;
+        if let Some(kind) = refused {
             return Err(Error::new(kind, "connect").with_detail("TLS"));
         }
         let failed = |e: io::Error| Error::new(ErrorKind::Unreachable, "connect").with_detail(e);
@@ -110,10 +137,14 @@ impl Dial for Lines {
         conn.is_secure = true;
         Ok(conn)
     }
+
+    fn secure_waits(&self) -> Duration {
+        self.0.lock().unwrap().wait
+    }
 }
 
 pub(crate) struct Line {
-    stream: DuplexStream,
+    stream: BufReader<DuplexStream>,
     lines: Lines,
     is_control: bool,
     is_secure: bool,
@@ -121,7 +152,7 @@ pub(crate) struct Line {
 }
 
 impl Conn for Line {
-    type Reader<'a> = FromTokio<ReadHalf<&'a mut DuplexStream>>;
+    type Reader<'a> = FromTokio<ReadHalf<&'a mut BufReader<DuplexStream>>>;
     type Writer<'a> = Noted<'a>;
 
     async fn split(&mut self) -> io::Result<(Self::Reader<'_>, Self::Writer<'_>)> {
@@ -131,7 +162,12 @@ impl Conn for Line {
     }
 
     fn is_quiet(&mut self) -> bool {
-        false
+        let mut cx = Context::from_waker(Waker::noop());
+        Pin::new(&mut self.stream).poll_fill_buf(&mut cx).is_pending()
+    }
+
+    fn peer(&self) -> Option<SocketAddr> {
+        self.lines.0.lock().unwrap().peer.map(|peer| peer.parse().unwrap())
     }
 
     fn begin_whole(&mut self) {
@@ -177,7 +213,7 @@ impl Write for Line {
 }
 
 pub(crate) struct Noted<'a> {
-    writer: WriteHalf<&'a mut DuplexStream>,
+    writer: WriteHalf<&'a mut BufReader<DuplexStream>>,
     lines: Option<&'a Lines>,
 }
 

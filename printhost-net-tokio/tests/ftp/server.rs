@@ -40,6 +40,18 @@ pub(crate) struct Rules {
     pub(crate) stops_after: Option<usize>,
     /// Does no handshake on data connections.
     pub(crate) hangs: bool,
+    /// What it says of a data connection on which there was no handshake.
+    pub(crate) unencrypted: &'static str,
+    /// What it says when a transfer begins.
+    pub(crate) mark: &'static str,
+    /// How many bytes it sends beyond the end of a file.
+    pub(crate) surplus: usize,
+    /// Answers questions for sizes while its word is still to come.
+    pub(crate) chats: bool,
+    /// An upload is all there only so long after its end.
+    pub(crate) lags: Duration,
+    /// What it has under the new name after a rename, if it is not what was renamed.
+    pub(crate) swaps: Option<&'static [u8]>,
     /// Leaves after the word instead of going on; without a word, at once.
     pub(crate) leaves: bool,
     pub(crate) clear: bool,
@@ -55,6 +67,12 @@ impl Default for Rules {
             keeps: usize::MAX,
             stops_after: None,
             hangs: false,
+            unencrypted: "425 no handshake",
+            mark: "150 Ok to send data.",
+            surplus: 0,
+            chats: false,
+            lags: Duration::ZERO,
+            swaps: None,
             leaves: false,
             clear: false,
         }
@@ -211,6 +229,7 @@ impl Session {
                 let mut files = self.files.lock().unwrap();
                 let from = self.renames.take().unwrap_or_default();
                 let file = files.remove(&from).unwrap_or_default();
+                let file = self.rules.swaps.map_or(file, Vec::from);
                 files.insert(path.into(), file);
                 "250 renamed".into()
             }
@@ -227,7 +246,11 @@ impl Session {
         // Nobody encrypts before the server has spoken.
         let early = timeout(Duration::from_millis(100), conn.read_u8()).await;
         assert!(early.is_err(), "something came before 150");
-        self.say("150 Ok to send data.").await;
+        if verb == "STOR" {
+            self.files.lock().unwrap().insert(path.into(), Vec::new());
+        }
+        let mark = self.rules.mark;
+        self.say(mark).await;
         if !self.is_clear {
             if self.rules.hangs {
                 // Until the client leaves.
@@ -235,13 +258,13 @@ impl Session {
                 return false;
             }
             if conn.read_u8().await.is_err() || conn.write_u8(b'H').await.is_err() {
-                self.say("425 no handshake").await;
+                let why = self.rules.unencrypted;
+                self.say(why).await;
                 return true;
             }
         }
         match verb {
             "STOR" => {
-                self.files.lock().unwrap().insert(path.into(), Vec::new());
                 let mut got = Vec::new();
                 match self.rules.stops_after {
                     Some(most) => {
@@ -251,12 +274,24 @@ impl Session {
                     None => drop(conn.read_to_end(&mut got).await),
                 }
                 got.truncate(self.rules.keeps);
-                self.files.lock().unwrap().insert(path.into(), got);
+                let (lags, files, path) = (self.rules.lags, self.files.clone(), path.to_owned());
+                let part = got[..got.len() / 2].to_vec();
+                if lags.is_zero() {
+                    files.lock().unwrap().insert(path, got);
+                } else {
+                    files.lock().unwrap().insert(path.clone(), part);
+                    tokio::spawn(async move {
+                        sleep(lags).await;
+                        // Not what was deleted meanwhile.
+                        files.lock().unwrap().entry(path).and_modify(|file| *file = got);
+                    });
+                }
             }
             "RETR" => {
                 let file = self.files.lock().unwrap().get(path).cloned().unwrap_or_default();
                 let most = file.len().min(self.rules.keeps);
                 let _ = conn.write_all(&file[..most]).await;
+                let _ = conn.write_all(&vec![b'+'; self.rules.surplus]).await;
                 drop(conn);
             }
             _ => {
@@ -267,9 +302,27 @@ impl Session {
         }
         let (after, word) = self.rules.word;
         if !word.is_empty() {
-            sleep(after).await;
+            if self.rules.chats {
+                let chat = self.chat();
+                if let Ok(()) = timeout(after, chat).await {
+                    return false;
+                }
+            } else {
+                sleep(after).await;
+            }
             self.say(word).await;
         }
         !self.rules.leaves
+    }
+
+    /// Until the client leaves.
+    async fn chat(&mut self) {
+        let mut line = String::new();
+        while matches!(self.stream.read_line(&mut line).await, Ok(1..)) {
+            let path = line.trim_end().strip_prefix("SIZE ").expect("a question for a size");
+            let len = self.files.lock().unwrap().get(path).map_or(0, Vec::len);
+            self.say(&format!("213 {len}")).await;
+            line.clear();
+        }
     }
 }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use printhost_core::{Error, ErrorKind, Retry};
-use printhost_net::ftp::{Proof, Stored};
+use printhost_net::ftp::{DataChannel, Proof, Settings, Stored};
 
 use super::{
     network::Event,
@@ -54,6 +54,30 @@ async fn file_of_the_right_size_is_stored_whatever_was_said_of_the_connection() 
             let stored = store(&server).await;
             assert_eq!(stored.map(|s| s.proof), Ok(Proof::Size), "{word} {leaves}");
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn word_that_comes_after_the_size_is_no_answer_to_what_is_asked_next() {
+    let word = (Duration::from_secs(130), "226 Transfer complete.");
+    let server = Server::start(Rules { word, chats: true, ..Rules::default() });
+    let mut ftp = server.connect().await.unwrap();
+    let stored = ftp.store("a", &mut &FILE[..], FILE.len() as u64).await.unwrap();
+    assert_eq!(stored.proof, Proof::Size);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(ftp.delete("b").await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(ftp.size("a").await, Ok(50_000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn file_that_the_server_is_still_writing_is_not_deleted() {
+    // It has told the size while it wrote, or the connection was lost meanwhile.
+    let chatting = Rules { word: (Duration::from_secs(500), "226 x"), chats: true, ..Rules::default() };
+    let leaving = Rules { word: now(""), leaves: true, ..Rules::default() };
+    for (rules, lags) in [(chatting, 128), (leaving, 8)] {
+        let server = Server::start(Rules { lags: Duration::from_secs(lags), ..rules });
+        assert_eq!(store(&server).await.map(|stored| stored.proof), Ok(Proof::Size), "{lags} s");
+        assert!(server.file("/a").unwrap() == FILE);
     }
 }
 
@@ -118,6 +142,47 @@ async fn what_is_refused_before_it_begins_is_not_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn file_that_was_begun_and_never_sent_is_deleted() {
+    for kind in [ErrorKind::Untrusted, ErrorKind::Busy, ErrorKind::Unreachable] {
+        let server = Server::start(Rules::default());
+        server.put("/a", b"older");
+        server.lines.refuse_handshakes(kind);
+        assert_eq!(store(&server).await.unwrap_err().kind(), kind);
+        assert_eq!(server.file("/a"), None, "emptied by the server, {kind:?}");
+        let mut ftp = server.connect().await.unwrap();
+        ftp.replace("b", &mut &FILE[..], 50_000).await.unwrap_err();
+        assert_eq!((server.file("/b"), server.file("/b.part")), (None, None));
+    }
+    // A handshake that hangs, and a 150 that never comes.
+    let hanging = Rules { hangs: true, ..Rules::default() };
+    let silent = Rules { says: vec![("STOR", "")], ..Rules::default() };
+    for rules in [hanging, silent] {
+        let server = Server::start(rules);
+        server.put("/a", b"");
+        assert_eq!(store(&server).await.unwrap_err().kind(), ErrorKind::Timeout);
+        assert_eq!(server.file("/a"), None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn full_card_is_told_where_the_data_connection_was_closed_before_its_handshake() {
+    for (unencrypted, kind) in [
+        ("552 disk full", ErrorKind::StorageFull),
+        ("451 local error", ErrorKind::HostFault),
+        ("553 no card", ErrorKind::Conflict),
+    ] {
+        let server = Server::start(Rules { unencrypted, ..Rules::default() });
+        server.lines.refuse_handshakes(ErrorKind::Unreachable);
+        let mut settings = Settings::default();
+        settings.data = DataChannel::EncryptedIfPossible;
+        let mut ftp = server.connect_with(settings).await.unwrap();
+        let error = ftp.store("a", &mut &FILE[..], 50_000).await.unwrap_err();
+        assert_eq!((error.kind(), ftp.is_clear()), (kind, false), "{unencrypted}");
+        assert!(server.file("/a").is_none() && !server.lines.commands().contains(&"PROT C".into()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn source_that_ends_early_leaves_nothing() {
     let server = Server::start(Rules { word: now("426 reset"), ..Rules::default() });
     let mut ftp = server.connect().await.unwrap();
@@ -164,7 +229,7 @@ async fn file_gets_its_name_once_it_is_whole() {
     assert!(stored.renamed && server.file("/a").unwrap() == FILE && server.file("/a.part").is_none());
     let commands = server.commands();
     assert_eq!(commands[..4], ["RNFR /a.part", "SIZE /a.part", "PASV", "STOR /a.part"]);
-    assert_eq!(commands[4..], ["SIZE /a.part", "RNFR /a.part", "RNTO /a"]);
+    assert_eq!(commands[4..], ["SIZE /a.part", "SIZE /a.part", "RNFR /a.part", "RNTO /a", "SIZE /a"]);
 
     // What was broken off never had the name, and is deleted the next time at the latest.
     ftp.replace("a", &mut &FILE[..1000], 2000).await.unwrap_err();
@@ -172,6 +237,39 @@ async fn file_gets_its_name_once_it_is_whole() {
     server.put("/b.part", b"left");
     let stored = ftp.replace("b", &mut &FILE[..], 50_000).await.unwrap();
     assert!(stored.renamed && server.file("/b").unwrap() == FILE && server.file("/b.part").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn file_that_somebody_else_stores_meanwhile_does_not_get_the_name_as_ours() {
+    for swaps in [None, Some(&b"half"[..])] {
+        let server = Server::start(Rules { swaps, ..Rules::default() });
+        server.put("/a", b"older");
+        let mut ftp = server.connect().await.unwrap();
+        let staged = ftp.stage("a", &mut &FILE[..], 50_000, true).await.unwrap();
+        if swaps.is_none() {
+            server.put("/a.part", b"half");
+        }
+        let error = ftp.publish("a", &staged, true).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+        match swaps {
+            None => assert_eq!(server.file("/a").as_deref(), Some(&b"older"[..])),
+            // Somebody else's affair: it may be whole by now.
+            Some(_) => assert_eq!(server.file("/a").as_deref(), swaps),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn size_that_is_not_told_does_not_free_a_name() {
+    for says in ["502 what?", "450 in use", "451 x"] {
+        let server = Server::start(Rules { says: vec![("SIZE", says)], ..Rules::default() });
+        server.put("/a", b"older");
+        let mut ftp = server.connect().await.unwrap();
+        let error = ftp.create("a", &mut &FILE[..], 50_000).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Exists, "{says}");
+        assert_eq!((server.file("/a").as_deref(), server.file("/a.part")), (Some(&b"older"[..]), None));
+        ftp.create("b", &mut &FILE[..], 50_000).await.unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,12 @@
 //! The control connection.
 
-use alloc::{vec, vec::Vec};
+use alloc::{
+    format,
+    string::{String, ToString as _},
+    vec,
+    vec::Vec,
+};
+use core::net::SocketAddr;
 
 use embedded_io_async::{Read, Write};
 use printhost_core::{Error, ErrorKind, Result, within};
@@ -21,7 +27,7 @@ pub(super) struct Control<C> {
 
 impl<C: Conn> Control<C> {
     pub(super) const fn new(conn: C) -> Self {
-        Self { conn, replies: Replies { decoder: ReplyDecoder::new(), inbox: Vec::new(), at: 0 } }
+        Self { conn, replies: Replies::new() }
     }
 
     /// Sends a command and waits for its reply.
@@ -31,6 +37,32 @@ impl<C: Conn> Control<C> {
         operation: &'static str,
         command: Command<'_>,
     ) -> Result<Reply> {
+        self.replies.wants_mark = false;
+        self.send(net, operation, command).await
+    }
+
+    /// As `ask`, but a preliminary reply is one too: that a transfer begins.
+    pub(super) async fn announced<N: Net>(
+        &mut self,
+        net: &N,
+        operation: &'static str,
+        command: Command<'_>,
+    ) -> Result<Reply> {
+        self.replies.wants_mark = true;
+        self.send(net, operation, command).await
+    }
+
+    /// What the server has said already is no answer to what it is asked now, and nobody knows what else is still to come.
+    async fn send<N: Net>(
+        &mut self,
+        net: &N,
+        operation: &'static str,
+        command: Command<'_>,
+    ) -> Result<Reply> {
+        if !self.replies.is_empty() || !self.conn.is_quiet() {
+            return Err(Error::new(ErrorKind::Disconnected, operation)
+                .with_detail("the server has closed the connection, or speaks without being asked"));
+        }
         send(net, operation, &mut self.conn, command).await?;
         self.reply(net, operation).await
     }
@@ -44,6 +76,15 @@ impl<C: Conn> Control<C> {
             ErrorKind::Timeout => Error::new(ErrorKind::Timeout, operation)
                 .with_detail(format_args!("no reply for {} s", limit.as_secs())),
             _ => error.in_operation(operation),
+        })
+    }
+
+    /// Where the server is, as a host to connect to.
+    pub(super) fn host(&self) -> Option<String> {
+        let peer = self.conn.peer()?;
+        Some(match peer {
+            SocketAddr::V6(v6) if v6.scope_id() != 0 => format!("{}%{}", v6.ip(), v6.scope_id()),
+            _ => peer.ip().to_canonical().to_string(),
         })
     }
 
@@ -75,15 +116,31 @@ pub(super) struct Replies {
     decoder: ReplyDecoder,
     inbox: Vec<u8>,
     at: usize,
+    /// The next reply may be a preliminary one.
+    wants_mark: bool,
 }
 
 impl Replies {
+    const fn new() -> Self {
+        Self { decoder: ReplyDecoder::new(), inbox: Vec::new(), at: 0, wants_mark: false }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.at == self.inbox.len() && self.decoder.is_at_start()
+    }
+
+    /// The next reply. Preliminary ones are passed over: one at most is waited for, and some servers say it twice.
     pub(super) async fn next(&mut self, from: &mut impl Read) -> Result<Reply> {
         loop {
             let (used, reply) = self.decoder.decode(&self.inbox[self.at..])?;
             self.at += used;
-            if let Some(reply) = reply {
-                return Ok(reply);
+            match reply {
+                Some(reply) if reply.is_preliminary() && !self.wants_mark => continue,
+                Some(reply) => {
+                    self.wants_mark = false;
+                    return Ok(reply);
+                }
+                None => {}
             }
             if self.inbox.capacity() == 0 {
                 self.inbox = vec![0; INBOX];

@@ -14,10 +14,12 @@ use crate::{
 
 /// More lines than this are no listing of a printer's folder.
 const MAX_LINES: u32 = 100_000;
+/// Nor are more bytes than this.
+const MAX_LISTING: usize = 16 << 20;
 /// How long the server may take to say what became of a transfer that was broken off.
 const SETTLE: Duration = Duration::from_secs(10);
 /// How much of a listing is read at a time.
-const PIECE: usize = 1024;
+pub(super) const PIECE: usize = 1024;
 
 /// How a listing went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,40 +57,48 @@ impl<N: Net> Ftp<'_, N> {
             "" => "/".into(),
             folder => absolute(operation, folder)?,
         };
-        let Transfer::Open(control, mut data) = self.transfer(operation, Some(&path), Command::List).await?
+        let Transfer::Open(control, mut data) =
+            self.transfer(operation, Some(&path), Command::List).await.map_err(Failed::error)?
         else {
             return Ok(Listed::default());
         };
         let mut listing = Listing::new();
+        let mut left = MAX_LISTING;
+        let mut is_cut = false;
         let mut piece = vec![0; PIECE];
         let result = loop {
             match self.piece(operation, &mut data, &mut piece).await {
-                Ok(0) => break listing.finish().map_or(Ok(true), &mut take),
+                Ok(0) => break Ok(true),
                 Ok(n) => match feed(&mut listing, &piece[..n], &mut take) {
-                    Ok(true) if listing.lines() > MAX_LINES => {
+                    Ok(true) if listing.lines() > MAX_LINES || n > left => {
                         break Err(Error::new(ErrorKind::TooLarge, operation)
-                            .with_detail(format_args!("a folder of over {MAX_LINES} lines")));
+                            .with_detail("a folder of more lines than any printer has"));
                     }
-                    Ok(true) => {}
+                    Ok(true) => left -= n,
                     enough => break enough,
                 },
                 // The server's word decides whether that was all.
                 Err(error) if error.kind() == ErrorKind::Disconnected => {
-                    break listing.finish().map_or(Ok(true), &mut take);
+                    is_cut = true;
+                    break Ok(true);
                 }
                 Err(error) => return Err(error),
             }
         };
         drop(data);
-        let skipped = listing.skipped();
         match result {
             Ok(true) => {
                 self.end(operation, control).await?;
-                Ok(Listed { skipped, stopped: false })
+                // A line without an end may be half of one: nobody's entry where the connection broke, and elsewhere only
+                // one if the server calls this all.
+                let last = listing.finish();
+                let skipped = listing.skipped() + u32::from(is_cut && last.is_some());
+                let goes_on = last.filter(|_| !is_cut).map_or(Ok(true), take)?;
+                Ok(Listed { skipped, stopped: !goes_on })
             }
             Ok(false) => {
                 self.settle(operation, control).await;
-                Ok(Listed { skipped, stopped: true })
+                Ok(Listed { skipped: listing.skipped(), stopped: true })
             }
             Err(error) => {
                 self.settle(operation, control).await;
@@ -97,8 +107,9 @@ impl<N: Net> Ftp<'_, N> {
         }
     }
 
-    /// Gets a file and returns its length. Nothing less than the size that the server told before is a success; of a server
-    /// that tells none, only what TLS or the server's word shows to be complete.
+    /// Gets a file and returns its length. Nothing but the size that the server told before is a success, and with the first
+    /// byte beyond it the download ends ([`ErrorKind::Corrupted`]); of a server that tells none, only what TLS or the server's
+    /// word shows to be complete, however much that is.
     pub async fn retrieve(&mut self, path: &str, sink: &mut (impl Write + ?Sized)) -> Result<u64> {
         let operation = "download";
         let path = absolute(operation, path)?;
@@ -107,7 +118,8 @@ impl<N: Net> Ftp<'_, N> {
             Err(error) if error.kind() == ErrorKind::Unsupported => None,
             Err(error) => return Err(error),
         };
-        let Transfer::Open(control, mut data) = self.transfer(operation, None, Command::Retr(&path)).await?
+        let Transfer::Open(control, mut data) =
+            self.transfer(operation, None, Command::Retr(&path)).await.map_err(Failed::error)?
         else {
             return short(operation, 0, size);
         };
@@ -118,6 +130,12 @@ impl<N: Net> Ftp<'_, N> {
                 Ok(0) => break false,
                 Ok(n) => {
                     got += n as u64;
+                    if let Some(size) = size.filter(|size| got > *size) {
+                        drop(data);
+                        self.settle(operation, control).await;
+                        return Err(Error::new(ErrorKind::Corrupted, operation)
+                            .with_detail(format_args!("more came than the file's {size} bytes")));
+                    }
                     if let Err(error) = sink.write_all(&piece[..n]).await {
                         drop(data);
                         self.settle(operation, control).await;
@@ -145,19 +163,18 @@ impl<N: Net> Ftp<'_, N> {
         operation: &'static str,
         folder: Option<&str>,
         command: Command<'_>,
-    ) -> Result<Transfer<ConnOf<N>>> {
+    ) -> Result<Transfer<ConnOf<N>>, Failed> {
         match self.try_transfer(operation, folder, command).await {
             Err(Failed::Encrypting(_)) if self.settings.data == DataChannel::EncryptedIfPossible => {
                 // The server may still be busy with the handshake: a new connection is in nobody's way.
-                self.is_clear = true;
-                self.open(operation).await?;
+                (self.is_clear, self.is_doubtful) = (true, true);
+                self.open(operation).await.map_err(Failed::Begun)?;
                 match self.try_transfer(operation, folder, command).await {
-                    Ok(transfer) => Ok(transfer),
-                    Err(Failed::Encrypting(error) | Failed::Otherwise(error)) => Err(error),
+                    Err(Failed::Otherwise(error)) => Err(Failed::Begun(error)),
+                    tried => tried,
                 }
             }
-            Ok(transfer) => Ok(transfer),
-            Err(Failed::Encrypting(error) | Failed::Otherwise(error)) => Err(error),
+            tried => tried,
         }
     }
 
@@ -168,13 +185,17 @@ impl<N: Net> Ftp<'_, N> {
         command: Command<'_>,
     ) -> Result<Transfer<ConnOf<N>>, Failed> {
         let net = self.net;
+        // Before anything is touched: what cannot be sent does not cost it.
+        command.encode(operation)?;
         // Not as an argument of LIST, where blanks, stars and a leading - have meanings of their own.
         if let Some(folder) = folder {
             self.done(operation, Command::Cwd(folder)).await?;
         }
         let port = self.passive(operation).await?;
         let mut control = self.take_control(operation)?;
-        let data = net.parts().dial(&Origin::http(self.origin.host.clone(), port)).await;
+        // Not by the name again: it may lead to another machine, and anybody may answer mDNS.
+        let host = control.host().unwrap_or_else(|| self.origin.host.clone());
+        let data = net.parts().dial(&Origin::http(host, port)).await;
         let mut data = match data {
             Ok(data) => data,
             Err(error) => {
@@ -186,7 +207,7 @@ impl<N: Net> Ftp<'_, N> {
         if matches!(command, Command::Stor(_)) {
             data.begin_whole();
         }
-        let reply = control.ask(net, operation, command).await?;
+        let reply = control.announced(net, operation, command).await.map_err(Failed::Begun)?;
         if !reply.is_preliminary() {
             self.keep(control, &reply);
             return if reply.is_done() {
@@ -200,7 +221,7 @@ impl<N: Net> Ftp<'_, N> {
             return Ok(Transfer::Open(control, data));
         }
         let handshake = net.parts().dialer().secure(data, &self.origin);
-        let limit = self.settings.handshake;
+        let limit = self.settings.handshake + net.parts().dialer().secure_waits();
         match within(net.parts().clock(), limit, operation, handshake).await {
             Ok(data) => Ok(Transfer::Open(control, data)),
             Err(error) => Err(self.not_encrypted(operation, control, error).await),
@@ -247,19 +268,15 @@ impl<N: Net> Ftp<'_, N> {
     ) -> Failed {
         let error = error.in_operation(operation);
         match error.kind() {
-            ErrorKind::Untrusted
-            | ErrorKind::PinMismatch
-            | ErrorKind::InvalidInput
-            | ErrorKind::Unsupported => {
-                return Failed::Otherwise(error);
-            }
+            ErrorKind::Protocol | ErrorKind::Unreachable | ErrorKind::Disconnected => {}
             ErrorKind::Timeout => {
                 let limit = self.settings.handshake.as_secs();
                 return Failed::Encrypting(error.with_detail(format_args!(
                     "the TLS handshake of the data connection takes over {limit} s"
                 )));
             }
-            _ => {}
+            // Whom we do not believe, and what lies on our side: no turn, no memory.
+            _ => return Failed::Begun(error),
         }
         let clock = self.net.parts().clock();
         let Ok(reply) = within(clock, SETTLE, operation, control.reply(self.net, operation)).await else {
@@ -267,7 +284,8 @@ impl<N: Net> Ftp<'_, N> {
         };
         self.keep(control, &reply);
         match reply.code {
-            522 => Failed::Otherwise(self.refused(operation, &reply)),
+            // Of the session, of the file, of the storage, or a farewell.
+            522 | 421 | 450..=452 | 550..=559 => Failed::Begun(self.refused(operation, &reply)),
             _ => Failed::Encrypting(error),
         }
     }
@@ -310,15 +328,24 @@ impl<N: Net> Ftp<'_, N> {
 }
 
 /// Why there is no transfer.
-enum Failed {
-    /// The data connection cannot be encrypted.
+pub(super) enum Failed {
+    /// The data connection cannot be encrypted, after the server has said that the transfer begins.
     Encrypting(Error),
+    /// The server has said that it begins, or may have.
+    Begun(Error),
     Otherwise(Error),
 }
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
         Self::Otherwise(error)
+    }
+}
+
+impl Failed {
+    pub(super) fn error(self) -> Error {
+        let (Self::Encrypting(error) | Self::Begun(error) | Self::Otherwise(error)) = self;
+        error
     }
 }
 

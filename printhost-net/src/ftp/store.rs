@@ -14,7 +14,7 @@ use printhost_core::{Clock, Error, ErrorKind, Result, within};
 use super::{
     Ftp, absolute,
     control::{Control, Replies, broke, send},
-    data::Transfer,
+    data::{Failed, Transfer},
 };
 use crate::{
     Conn, Net,
@@ -25,6 +25,10 @@ use crate::{
 pub const PARTIAL: &str = ".part";
 /// How long the server may take to say why it takes no more.
 const EXPLAIN: Duration = Duration::from_secs(10);
+
+/// How often the size of a file is asked that the server may still be writing, and how long is waited in between.
+const LOOKS: u32 = 12;
+const PAUSE: Duration = Duration::from_secs(10);
 
 /// By what an upload is known to be complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +61,8 @@ pub struct Staged {
     pub proof: Proof,
     /// It has another name until it is published.
     pub is_partial: bool,
+    /// Its length.
+    pub len: u64,
 }
 
 impl<N: Net> Ftp<'_, N> {
@@ -123,19 +129,22 @@ impl<N: Net> Ftp<'_, N> {
         let partial = absolute(operation, &name)?;
         if self.makes_room(operation, &partial).await? {
             let proof = self.store_absolute(&partial, body, len).await?;
-            return Ok(Staged { name, proof, is_partial: true });
+            return Ok(Staged { name, proof, is_partial: true, len });
         }
         if replaces {
             self.delete_if_there(operation, &absolute_path).await?;
         }
         let proof = self.store_absolute(&absolute_path, body, len).await?;
-        Ok(Staged { name: path.into(), proof, is_partial: false })
+        Ok(Staged { name: path.into(), proof, is_partial: false, len })
     }
 
     /// The second half: gives the file its name. Another one of this name is [`ErrorKind::Exists`], or is replaced: by the
     /// server, or deleted first where it is there and the server will not rename over it.
     ///
-    /// On an error, a file that was to replace none is deleted again. One that was to replace another stays under its other
+    /// Its size is looked at before and afterwards, where the server tells sizes: two that store files of the same name at once
+    /// have the same other name for them. [`ErrorKind::Conflict`] then, and nothing is deleted, since it is not ours.
+    ///
+    /// On another error, a file that was to replace none is deleted again. One that was to replace another stays under its other
     /// name, whole, as the error's detail says; and so does the older one, unless the detail says that it is deleted.
     pub async fn publish(&mut self, path: &str, staged: &Staged, replaces: bool) -> Result<()> {
         let operation = "upload";
@@ -143,12 +152,21 @@ impl<N: Net> Ftp<'_, N> {
             return Ok(());
         }
         let (partial, path) = (absolute(operation, &staged.name)?, absolute(operation, path)?);
-        if !replaces && self.size_of(operation, &path).await.is_ok() {
-            let error = Error::new(ErrorKind::Exists, operation).with_detail("it was stored meanwhile");
-            return Err(self.discard(&partial, error).await);
+        self.is_ours(&partial, staged.len).await?;
+        if !replaces {
+            let free = match self.is_taken(operation, &path).await {
+                Ok(false) => Ok(()),
+                Ok(true) => {
+                    Err(Error::new(ErrorKind::Exists, operation).with_detail("it was stored meanwhile"))
+                }
+                Err(error) => Err(error),
+            };
+            if let Err(error) = free {
+                return Err(self.discard(&partial, error).await);
+            }
         }
         let error = match self.rename_absolute(&partial, &path).await {
-            Ok(()) => return Ok(()),
+            Ok(()) => return self.is_ours(&path, staged.len).await,
             Err(error) => error.in_operation(operation),
         };
         if matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Unconfirmed) {
@@ -168,7 +186,8 @@ impl<N: Net> Ftp<'_, N> {
         self.delete_if_there(operation, &path).await.map_err(|e| whole(e, "", &partial))?;
         self.rename_absolute(&partial, &path)
             .await
-            .map_err(|e| whole(e.in_operation(operation), "the older file is deleted; ", &partial))
+            .map_err(|e| whole(e.in_operation(operation), "the older file is deleted; ", &partial))?;
+        self.is_ours(&path, staged.len).await
     }
 
     /// Deletes what was staged and is not wanted any more; the error says so if that did not work.
@@ -176,6 +195,29 @@ impl<N: Net> Ftp<'_, N> {
         match absolute("upload", &staged.name) {
             Ok(path) => self.discard(&path, error).await,
             Err(_) => error,
+        }
+    }
+
+    /// Whether there is anything of this name. A refusal to tell the size does not say that there is nothing.
+    async fn is_taken(&mut self, operation: &'static str, path: &str) -> Result<bool> {
+        match self.size_of(operation, path).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) if self.control.is_none() => Err(error),
+            Err(_) => self.is_there(operation, path).await,
+        }
+    }
+
+    /// Whether a file that was stored has its length still, as far as the server tells.
+    async fn is_ours(&mut self, path: &str, len: u64) -> Result<()> {
+        match self.size_of("upload", path).await {
+            Ok(size) if size != len => {
+                Err(Error::new(ErrorKind::Conflict, "upload").with_detail(format_args!(
+                    "{} has {size} bytes instead of {len}: somebody else stores a file of this name",
+                    &path[1..]
+                )))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -216,12 +258,20 @@ impl<N: Net> Ftp<'_, N> {
             Err(error) if self.control.is_none() => return Err(error),
             Err(_) => None,
         };
-        let Transfer::Open(mut control, data) = self.transfer(operation, None, Command::Stor(path)).await?
-        else {
-            return Err(Error::new(ErrorKind::Protocol, operation)
-                .with_detail("the server calls the file stored before it was sent"));
+        let begun = match self.transfer(operation, None, Command::Stor(path)).await {
+            Ok(Transfer::Open(control, data)) => Ok((control, data)),
+            Ok(Transfer::Done) => Err(too_early()),
+            Err(Failed::Otherwise(error)) => return Err(error),
+            Err(failed) => Err(failed.error()),
+        };
+        let (mut control, data) = match begun {
+            Ok(both) => both,
+            // Servers make the file, or empty it, before they say that it begins.
+            Err(error) => return Err(self.discard(path, error).await),
         };
         let upload = Upload { net: self.net, path, confirm: self.settings.confirm };
+        // Whether the server may still be writing, for all that is known.
+        let mut goes_on = false;
         let (error, is_whole) = match upload.run(&mut control, data, body, len).await {
             Sent::Replied { reply, is_whole, size } => {
                 self.keep(control, &reply);
@@ -232,20 +282,28 @@ impl<N: Net> Ftp<'_, N> {
                     return self.judge(path, size, len, before).await;
                 }
                 let error = match reply.is_done() {
-                    true => Error::new(ErrorKind::Protocol, operation)
-                        .with_detail("the server calls the file stored before it was sent"),
+                    true => too_early(),
                     false => self.refused(operation, &reply),
                 };
                 // What speaks of the connection, after everything was sent; and nothing of the storage.
                 (error, is_whole && matches!(reply.code, 421 | 425 | 426 | 451))
             }
             Sent::Sized(size) => {
-                self.control = Some(control);
-                return self.judge(path, size, len, before).await;
+                // The word may still come, and would be taken for the answer to the next question.
+                drop(control);
+                if size == Some(len) {
+                    let proof = self.judge(path, size, len, before).await?;
+                    // The file is whole, with a connection for what comes next or without one.
+                    let _ = self.open(operation).await;
+                    return Ok(proof);
+                }
+                goes_on = true;
+                (Error::new(ErrorKind::Timeout, operation).with_detail("the server does not end"), true)
             }
             Sent::Lost { error, is_whole } => {
                 // Before another one is opened: some servers have one place only.
                 drop(control);
+                goes_on = is_whole;
                 (error, is_whole)
             }
             Sent::Broken { error, reply } => {
@@ -254,7 +312,11 @@ impl<N: Net> Ftp<'_, N> {
             }
         };
         if is_whole {
-            return match self.size_again(path).await {
+            let size = match goes_on {
+                true => self.final_size(path, len).await,
+                false => self.size_again(path).await,
+            };
+            return match size {
                 Ok(size) => self.judge(path, Some(size), len, before).await,
                 Err(e) if e.kind() == ErrorKind::NotFound => self.judge(path, None, len, before).await,
                 Err(_) => Err(error.unconfirmed()),
@@ -286,7 +348,10 @@ impl<N: Net> Ftp<'_, N> {
             Some(size) if size == len && before == Some(len) => {
                 Err(error.with_detail("the size is right, but it was so before").unconfirmed())
             }
-            Some(size) if size == len => Ok(Proof::Size),
+            Some(size) if size == len => {
+                self.is_doubtful = false;
+                Ok(Proof::Size)
+            }
             Some(size) => {
                 let error = error.with_detail(format_args!("{size} bytes were stored of {len}"));
                 Err(self.discard(path, error).await)
@@ -305,6 +370,26 @@ impl<N: Net> Ftp<'_, N> {
         }
         self.open("upload").await?;
         self.size_of("upload", path).await
+    }
+
+    /// The size once it is right, or stays the same. Who has one place only may still be busy with the connection before.
+    async fn final_size(&mut self, path: &str, len: u64) -> Result<u64> {
+        let mut before = None;
+        let mut looks = 1;
+        loop {
+            let size = self.size_again(path).await;
+            let is_final = match &size {
+                Ok(size) => *size == len || before == Some(Ok(*size)),
+                Err(error) if error.kind() == ErrorKind::Busy => false,
+                Err(error) => before == Some(Err(error.kind())) || error.kind() != ErrorKind::NotFound,
+            };
+            if is_final || looks == LOOKS {
+                return size;
+            }
+            before = Some(size.map_err(|error| error.kind()));
+            looks += 1;
+            self.net.parts().clock().sleep(PAUSE).await;
+        }
     }
 
     /// Deletes what is no whole file, over a new connection where the old one is lost, and tells in the error if that did
@@ -518,6 +603,11 @@ impl<N: Net> Upload<'_, N> {
             _ => error.in_operation("upload"),
         })
     }
+}
+
+fn too_early() -> Error {
+    Error::new(ErrorKind::Protocol, "upload")
+        .with_detail("the server calls the file stored before it was sent")
 }
 
 fn source_failed<E: core::error::Error>(error: E) -> Error {

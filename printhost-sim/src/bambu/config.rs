@@ -73,6 +73,8 @@ pub struct BambuConfig {
     pub report_size: usize,
     /// Texts are sent as Latin-1, and there is one that is no UTF-8 then. Default: false.
     pub latin1: bool,
+    /// Whether reports have `home_flag`, which tells the axes that were homed. Default: true.
+    pub home_flag: bool,
     /// How many AMS units of four trays there are, up to four. Default: 1.
     pub ams_units: u8,
     /// Whether there is a card, or a USB stick, for files. Default: true.
@@ -105,6 +107,7 @@ impl BambuConfig {
             report_every: Duration::from_secs(1),
             report_size: 0,
             latin1: false,
+            home_flag: true,
             ams_units: 1,
             card: true,
             room: 32 << 30,

@@ -8,6 +8,7 @@ use super::machine::{BUSY, Job, Phase};
 use super::model::BambuModel;
 use super::requests::Request;
 use super::shared::{Inner, Shared};
+use super::three_mf;
 
 pub(super) fn handle(shared: &Arc<Shared>, request: &Request<'_>) {
     let inner = &mut *shared.lock();
@@ -90,6 +91,9 @@ pub(super) fn handle(shared: &Arc<Shared>, request: &Request<'_>) {
 /// The answer comes before anybody looks for the file.
 fn project(shared: &Arc<Shared>, inner: &mut Inner, request: &Request<'_>) {
     let serial = &shared.config.serial;
+    if let Some(reason) = inner.refuses.take() {
+        return request.fails(inner, serial, &reason);
+    }
     let mut echo = request.fields.clone();
     echo["result"] = json!("success");
     echo["reason"] = json!("success");
@@ -114,6 +118,7 @@ fn project(shared: &Arc<Shared>, inner: &mut Inner, request: &Request<'_>) {
     let job = Job {
         number: 0,
         plate,
+        md5: text("md5"),
         name: shortened(&name),
         file,
         task_id: text("task_id"),
@@ -134,15 +139,16 @@ fn stored_gcode(shared: &Arc<Shared>, inner: &mut Inner, request: &Request<'_>) 
         return request.fails(inner, serial, "error string");
     }
     request.succeeds(inner, serial);
-    start(shared, inner, local_job(path));
+    start(shared, inner, local_job(path, None));
 }
 
-/// A print of a stored file that nobody has named otherwise.
-pub(super) fn local_job(path: &str) -> Job {
-    let plate = if path.ends_with(".3mf") { "Metadata/plate_1.gcode" } else { "" };
+/// A print of a stored file that nobody has named otherwise: of a project, its first plate.
+pub(super) fn local_job(path: &str, data: Option<&[u8]>) -> Job {
+    let first =
+        || data.and_then(three_mf::first_plate).unwrap_or_else(|| "Metadata/plate_1.gcode".to_owned());
     Job {
         path: path.to_owned(),
-        plate: plate.to_owned(),
+        plate: if path.ends_with(".3mf") { first() } else { String::new() },
         name: shortened(stem(path)),
         file: path.to_owned(),
         ..Job::default()

@@ -17,6 +17,8 @@ pub(super) const CANCELLED: u32 = 0x0300_400C;
 pub(super) const BUSY: u32 = 0x0500_4004;
 pub(super) const NO_FILE: u32 = 0x0500_C010;
 pub(super) const UNREADABLE: u32 = 0x0500_4003;
+/// As a P2S has it for a file with another MD5 than it was told.
+pub(super) const OTHER_FILE: u32 = 0x0500_403F;
 
 /// Stages as `stg_cur` has them.
 pub(super) const PRINTING: i64 = 0;
@@ -52,6 +54,8 @@ pub(super) struct Job {
     /// The file's path, and the plate within.
     pub(super) path: String,
     pub(super) plate: String,
+    /// The MD5 of the file in hexadecimal; empty when it does not matter.
+    pub(super) md5: String,
     /// What the request called it.
     pub(super) name: String,
     pub(super) file: String,

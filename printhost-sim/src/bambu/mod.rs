@@ -215,6 +215,7 @@ impl BambuSim {
         inner.store = store::Store::new();
         inner.faults.clear_all();
         (inner.zombie, inner.loses_answer, inner.hurries) = (false, false, false);
+        inner.refuses = None;
     }
 
     /// Somebody carries out G-code at the printer.
@@ -248,11 +249,10 @@ impl BambuSim {
     pub fn start_print(&self, path: &str) -> bool {
         let mut inner = self.shared.lock();
         let path = path.trim_matches('/');
-        let may = inner.store.file(path).is_some() && !control::is_busy(&inner);
-        if may {
-            self.shared.print(&mut inner, control::local_job(path));
-        }
-        may
+        let Some(file) = inner.store.file(path).filter(|_| !control::is_busy(&inner)) else { return false };
+        let job = control::local_job(path, file.data.as_deref());
+        self.shared.print(&mut inner, job);
+        true
     }
 
     /// Somebody pauses the print at the printer. False when none is running.
@@ -338,6 +338,11 @@ impl BambuSim {
     /// The next message with a command for printing is carried out, and its connection reset without an answer to it.
     pub fn lose_next_answer(&self) {
         self.shared.lock().loses_answer = true;
+    }
+
+    /// The next request to print a project is refused, with this reason.
+    pub fn refuse_next_project(&self, reason: &str) {
+        self.shared.lock().refuses = Some(reason.to_owned());
     }
 
     /// Ends every connection to the broker without a word.

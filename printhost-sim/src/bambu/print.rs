@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, sleep};
 
-use super::machine::{NO_FILE, PRINTING, Phase, UNREADABLE};
+use super::machine::{NO_FILE, OTHER_FILE, PRINTING, Phase, UNREADABLE};
 use super::shared::Shared;
 use super::three_mf::{self, Flaw};
 
@@ -104,8 +104,14 @@ fn read(shared: &Shared, number: u64) -> Option<Bytes> {
     }
     // Without the lock, as it may take a while.
     drop(inner);
+    let is_other =
+        !job.md5.is_empty() && !format!("{:x}", md5::compute(&data)).eq_ignore_ascii_case(&job.md5);
     let plate = three_mf::plate(&data, &job.plate);
     let mut inner = shared.lock();
+    if is_other {
+        inner.machine.fail(OTHER_FILE);
+        return None;
+    }
     match plate {
         Ok(gcode) => Some(Bytes::from(gcode)),
         Err(Flaw::Unreadable) => {

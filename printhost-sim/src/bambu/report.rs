@@ -157,7 +157,11 @@ impl Reporter {
         }
         let flags = state.get("home_flag").and_then(Value::as_i64).unwrap_or(0) & !0x307;
         let flags = flags | if config.card { 0x100 } else { 0 } | if machine.homed { 7 } else { 0 };
-        state.insert("home_flag".to_owned(), json!(flags));
+        if config.home_flag {
+            state.insert("home_flag".to_owned(), json!(flags));
+        } else {
+            state.remove("home_flag");
+        }
         if machine.facts.has_device {
             device(&mut state, machine);
         }

@@ -60,6 +60,8 @@ pub(super) struct Inner {
     pub(super) zombie: bool,
     /// The next command is carried out and not answered.
     pub(super) loses_answer: bool,
+    /// The next request to print a project is refused, and why.
+    pub(super) refuses: Option<String>,
     /// Nothing is published.
     pub(super) mute: bool,
     pub(super) requests: VecDeque<Value>,
@@ -134,6 +136,7 @@ impl Shared {
             identity,
             zombie: false,
             loses_answer: false,
+            refuses: None,
             mute: false,
             requests: VecDeque::new(),
             changes: 0,

@@ -60,6 +60,21 @@ pub(super) fn plate(archive: &[u8], path: &str) -> Result<Vec<u8>, Flaw> {
     read(archive, path).map_err(|_| Flaw::Unreadable)?.ok_or(Flaw::NoSuchPlate)
 }
 
+/// The path of the plate with the lowest number.
+pub(super) fn first_plate(archive: &[u8]) -> Option<String> {
+    let archive = ZipArchive::from_slice(archive).ok()?;
+    let mut entries = archive.entries();
+    let mut first = None;
+    while let Some(entry) = entries.next_entry().ok()? {
+        let path = entry.file_path();
+        let number = str::from_utf8(path.as_ref()).ok().and_then(|path| {
+            path.strip_prefix("Metadata/plate_")?.strip_suffix(".gcode")?.parse::<u32>().ok()
+        });
+        first = first.into_iter().chain(number).min();
+    }
+    first.map(|number| format!("Metadata/plate_{number}.gcode"))
+}
+
 fn read(archive: &[u8], path: &str) -> Result<Option<Vec<u8>>, Error> {
     let archive = ZipArchive::from_slice(archive)?;
     let mut entries = archive.entries();
@@ -137,6 +152,7 @@ mod tests {
         let archive = three_mf_of(&[(2, "G28\n"), (5, "G1 X1\n")]);
         assert_eq!(plate(&archive, "Metadata/plate_5.gcode"), Ok(b"G1 X1\n".to_vec()));
         assert_eq!(plate(&archive, "Metadata/plate_1.gcode"), Err(Flaw::NoSuchPlate));
+        assert_eq!(first_plate(&archive).as_deref(), Some("Metadata/plate_2.gcode"));
         assert_eq!(plate(&archive[..archive.len() / 2], "Metadata/plate_5.gcode"), Err(Flaw::Unreadable));
     }
 }

@@ -55,6 +55,7 @@ async fn attempt<H: PrintHost>(host: &H, capability: &str) -> Option<Result<()>>
         "move_file" => host.move_file(MISSING, "no such file either.gcode").await.map(drop),
         "create_folder" => host.create_folder("attempt").await.map(drop),
         "start" => host.start(MISSING).await.map(drop),
+        "projects" => host.start_plate("no such project.gcode.3mf", 1).await.map(drop),
         "pause" => command(Command::Pause).await,
         "resume" => command(Command::Resume).await,
         "cancel" => command(Command::Cancel).await,
@@ -165,6 +166,9 @@ pub(crate) async fn nonsense_is_refused_without_touching_the_network<B: Bench>(b
         if can.start {
             results.push(("start", host.start(path).await.map(drop)));
         }
+        if can.projects {
+            results.push(("start plate", host.start_plate(path, 1).await.map(drop)));
+        }
         if can.delete {
             results.push(("delete", host.delete(path).await));
         }
@@ -184,6 +188,12 @@ pub(crate) async fn nonsense_is_refused_without_touching_the_network<B: Bench>(b
         for (what, result) in results {
             let kind = result.err().map(|e| e.kind());
             ensure!(kind == Some(ErrorKind::InvalidInput), "{what} {path:?} ended as {kind:?}");
+        }
+    }
+    if can.projects {
+        for (path, plate) in [("project.gcode.3mf", 0), ("plain.gcode", 1)] {
+            let kind = host.start_plate(path, plate).await.err().map(|e| e.kind());
+            ensure!(kind == Some(ErrorKind::InvalidInput), "plate {plate} of {path} ended as {kind:?}");
         }
     }
     let nan = f32::NAN;

@@ -7,6 +7,7 @@ pub(crate) mod files;
 pub(crate) mod honesty;
 pub(crate) mod jobs;
 pub(crate) mod observing;
+pub(crate) mod projects;
 pub(crate) mod uploads;
 
 use alloc::{format, string::String, vec::Vec};

@@ -80,7 +80,7 @@ impl<H: PrintHost> Mutant<H> {
             Defect::CleansPaths if !clean.is_empty() => upload.path = &clean,
             Defect::ReplacesUnasked => upload.if_exists = IfExists::Replace,
             Defect::IgnoresHash => upload.verify = Verify::Size,
-            Defect::OnlySaysStarted => upload.then = Then::Store,
+            Defect::OnlySaysStarted | Defect::OnlySaysProjectStarted => upload.then = Then::Store,
             Defect::PadsShortSources => {
                 let mut padded = Padded(upload.body);
                 return self.host.upload(Upload::new(path, len, &mut padded)).await;
@@ -111,7 +111,13 @@ impl<H: PrintHost> Mutant<H> {
             Defect::ClaimsHash if only_size => {
                 uploaded.verified = Verified::Sha1(hashed.sha1.finalize().into())
             }
-            Defect::OnlySaysStarted if then == Then::Print => {
+            Defect::ChoosesPlates if refused(&uploaded.started, ErrorKind::InvalidInput) => {
+                uploaded.started = started(self.host.start_plate(&uploaded.path, 1).await);
+            }
+            Defect::PrintsDamagedProjects if refused(&uploaded.started, ErrorKind::Corrupted) => {
+                uploaded.started = started(self.host.start_plate(&uploaded.path, 1).await);
+            }
+            Defect::OnlySaysStarted | Defect::OnlySaysProjectStarted if then == Then::Print => {
                 uploaded.started = Started::Yes(printhost_core::Confirmation::Confirmed);
             }
             _ => {}
@@ -196,7 +202,20 @@ impl<H: PrintHost> PrintHost for Mutant<H> {
         }
     }
 
+    async fn start_plate(&self, path: &str, plate: u16) -> Result<Outcome> {
+        let other = if self.is(Defect::StartsAnotherPlate) { 1 } else { plate };
+        match self.host.start_plate(path, other).await {
+            Err(e) if self.is(Defect::MakesUpForMissingPlates) && e.kind() == ErrorKind::InvalidInput => {
+                self.host.start_plate(path, plate + 1).await
+            }
+            result => result.map_err(|e| self.spoilt(e)),
+        }
+    }
+
     async fn start(&self, path: &str) -> Result<Outcome> {
+        if self.is(Defect::StartsFirstPlate) && path.ends_with(".3mf") {
+            return self.host.start_plate(path, 1).await;
+        }
         let result = self.host.start(path).await;
         // An honest driver has read the printer by now, or says that it does not know.
         let sent = result.as_ref().map_or_else(|e| e.retry() == Retry::ReadFirst, |_| true);
@@ -289,6 +308,14 @@ impl<H: PrintHost> PrintHost for Mutant<H> {
     async fn snapshot<W: Write + ?Sized>(&self, camera: &Camera, to: &mut W) -> Result<u64> {
         self.host.snapshot(camera, to).await
     }
+}
+
+fn refused(started: &Started, kind: ErrorKind) -> bool {
+    matches!(started, Started::No(error) if error.kind() == kind)
+}
+
+fn started(outcome: Result<Outcome>) -> Started {
+    outcome.map_or_else(Started::No, |outcome| Started::Yes(outcome.confirmation))
 }
 
 /// Goes on with zeros where its reader ends.

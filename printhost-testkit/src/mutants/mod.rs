@@ -85,6 +85,18 @@ defects! {
     ConfirmsUnsent => pause_resume_and_cancel_do_what_they_say,
     /// Pauses when it is told to cancel.
     PausesForCancel => pause_resume_and_cancel_do_what_they_say,
+    /// Starts the first plate of every project.
+    StartsFirstPlate => stored_project_is_started_by_its_only_plate,
+    /// Says that a project was started after its upload, and has only stored it.
+    OnlySaysProjectStarted => uploaded_project_is_printed_by_its_only_plate,
+    /// Starts the first plate when none was chosen.
+    ChoosesPlates => project_of_several_plates_is_started_only_by_the_one_chosen,
+    /// Starts another plate than the one that was chosen.
+    StartsAnotherPlate => project_of_several_plates_is_started_only_by_the_one_chosen,
+    /// Starts some plate when the one that was chosen is not there.
+    MakesUpForMissingPlates => plate_that_is_not_in_the_project_is_refused_and_nothing_begins,
+    /// Prints a project although the printer finds it damaged.
+    PrintsDamagedProjects => damaged_project_is_found_out_and_never_printed,
     /// Says that G-code was taken, without sending it.
     SwallowsGcode => gcode_reaches_the_printer,
     /// Says that a move was taken, without sending it.

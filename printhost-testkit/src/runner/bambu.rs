@@ -12,7 +12,9 @@ use printhost_sim::{BambuConfig, BambuFault, BambuModel, BambuSim};
 use tokio::time::{sleep, timeout};
 
 use super::{FaultProxy, oracle_service::AskAnywhere};
-use crate::{Activity, Answer, Content, Deed, Fault, Oracle, Question, Seen, Stored};
+use crate::{
+    Activity, Answer, Content, Deed, Fault, Oracle, Project, Question, Seen, Stored, cases::size_of,
+};
 
 /// How long the printer may take for what it was told.
 const SOON: Duration = Duration::from_secs(30);
@@ -119,12 +121,14 @@ impl BambuOracle {
     }
 
     fn seen(&self) -> Seen {
-        let (file, _) = self.sim.latest_print();
+        let (file, plate) = self.sim.latest_print();
+        let number = |path: &str| path.strip_prefix("Metadata/plate_")?.strip_suffix(".gcode")?.parse().ok();
         let targets = self.sim.targets();
         let target = |celsius: Option<&f64>| celsius.map(|celsius| *celsius as f32);
         Seen {
             activity: self.activity(),
             file: Some(file).filter(|file| !file.is_empty()),
+            plate: number(&plate),
             prints: (self.sim.prints_accepted() - self.before.prints.load(Relaxed)) as u32,
             tool_target: target(targets.first()),
             bed_target: target(targets.last()),
@@ -159,6 +163,13 @@ impl BambuOracle {
             Deed::Store { path, len, seconds } => {
                 let (mut content, mut bytes) = (Content::new(*len, *seconds), vec![0; *len as usize]);
                 content.fill(&mut bytes);
+                self.sim.put_file(path, &bytes);
+                true
+            }
+            Deed::StoreProject { path, plates, seconds } => {
+                let mut project = Project::new(plates, size_of(*seconds), *seconds);
+                let mut bytes = vec![0; project.len() as usize];
+                project.fill(&mut bytes);
                 self.sim.put_file(path, &bytes);
                 true
             }

@@ -166,6 +166,7 @@ impl MoonrakerOracle {
             return Ok(Seen {
                 activity,
                 file: file.as_str().filter(|file| !file.is_empty()).map(Into::into),
+                plate: None,
                 prints: count.saturating_sub(self.before.load(Relaxed)) as u32,
                 tool_target: target("extruder"),
                 bed_target: target("heater_bed"),
@@ -205,7 +206,7 @@ impl MoonrakerOracle {
             Deed::Pause => self.order("POST", "/printer/print/pause").await,
             Deed::Resume => self.order("POST", "/printer/print/resume").await,
             Deed::Cancel => self.order("POST", "/printer/print/cancel").await,
-            Deed::Disconnect => Err(Error::unsupported("oracle")),
+            Deed::StoreProject { .. } | Deed::Disconnect => Err(Error::unsupported("oracle")),
         }
     }
 

@@ -137,6 +137,7 @@ impl OctoPrintOracle {
         Ok(Seen {
             activity,
             file: job["job"]["file"]["path"].as_str().map(Into::into),
+            plate: None,
             prints: over as u32 + u32::from(running),
             tool_target: target("tool0"),
             bed_target: target("bed"),
@@ -160,6 +161,7 @@ impl OctoPrintOracle {
             Deed::Pause => self.post("/api/job", &json!({ "command": "pause", "action": "pause" })).await,
             Deed::Resume => self.post("/api/job", &json!({ "command": "pause", "action": "resume" })).await,
             Deed::Cancel => self.post("/api/job", &json!({ "command": "cancel" })).await,
+            Deed::StoreProject { .. } => Err(Error::unsupported("oracle")),
             Deed::Disconnect => self.post("/api/connection", &json!({ "command": "disconnect" })).await,
         }
     }

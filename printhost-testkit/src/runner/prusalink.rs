@@ -254,6 +254,7 @@ impl PrusaLinkOracle {
         Ok(Seen {
             activity: activity(printer["state"].as_str().unwrap_or_default()),
             file: self.job_path(&job["file"]).await?,
+            plate: None,
             prints: self.with_jobs(|jobs| jobs.prints()),
             tool_target: target("target_nozzle"),
             bed_target: target("target_bed"),
@@ -300,7 +301,7 @@ impl PrusaLinkOracle {
             Deed::Pause => self.steer("PUT", "/pause").await,
             Deed::Resume => self.steer("PUT", "/resume").await,
             Deed::Cancel => self.steer("DELETE", "").await,
-            Deed::Disconnect => Err(Error::unsupported("oracle")),
+            Deed::StoreProject { .. } | Deed::Disconnect => Err(Error::unsupported("oracle")),
         }
     }
 

@@ -140,7 +140,8 @@ async fn error_that_follows_the_answer_is_the_start_s() {
     let host = host(&sim);
     sim.put_file("bad.gcode.3mf", b"no archive");
     let begun = Instant::now();
-    let error = on(&host, host.start("bad.gcode.3mf")).await.unwrap_err();
+    let options = StartOptions::default().plate(1);
+    let error = on(&host, host.start_with("bad.gcode.3mf", &options)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
     assert!(
         begun.elapsed() < Duration::from_secs(15) && error.detail().unwrap().contains("0500_4003"),
@@ -264,4 +265,173 @@ async fn same_gcode_is_confirmed_again_only_when_it_has_begun_again() {
         }
     })
     .await;
+}
+
+/// The orders to print a project, as they were sent.
+fn projects(sim: &BambuSim) -> Vec<serde_json::Value> {
+    let print = |mut request: serde_json::Value| request["print"].take();
+    sim.requests().into_iter().map(print).filter(|print| print["command"] == "project_file").collect()
+}
+
+#[tokio::test]
+async fn project_that_somebody_else_has_stored_is_read_and_started_by_its_only_plate() {
+    for model in [BambuModel::P1s, BambuModel::X1c, BambuModel::P2s] {
+        let sim = sim(model).await;
+        let host = host(&sim);
+        sim.put_file("two.gcode.3mf", &three_mf_of(&[(2, &gcode(10)), (4, &gcode(10))]));
+        sim.put_file("jobs/third.gcode.3mf", &three_mf_of(&[(3, &gcode(2000))]));
+        sim.put_file("model.3mf", &three_mf_of(&[]));
+        on(&host, async {
+            for (path, names) in [("two.gcode.3mf", "2, 4"), ("model.3mf", "no plate")] {
+                let error = host.start(path).await.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+                assert!(error.detail().unwrap().contains(names), "{error}");
+            }
+            assert!(projects(&sim).is_empty());
+            assert_eq!(host.start("jobs/third.gcode.3mf").await, Ok(Outcome::confirmed()), "{model:?}");
+        })
+        .await;
+        assert_eq!(sim.latest_print(), ("jobs/third.gcode.3mf".into(), "Metadata/plate_3.gcode".into()));
+        assert_eq!(projects(&sim)[0]["md5"], "");
+    }
+}
+
+#[tokio::test]
+async fn md5_of_what_was_stored_goes_with_its_start_and_keeps_another_file_from_being_printed() {
+    let sim = sim(BambuModel::P2s).await;
+    let host = host(&sim);
+    let ours = three_mf(&gcode(2000));
+    let looks_the_same = |other: &Vec<u8>| other.len() == ours.len() && *other != ours;
+    let theirs = (2000..).map(|seconds| three_mf(&gcode(seconds))).find(looks_the_same).unwrap();
+    on(&host, async {
+        upload(&host, "a.gcode.3mf", &ours).await.unwrap();
+        sim.put_file("a.gcode.3mf", &theirs);
+        let error = host.start("a.gcode.3mf").await.unwrap_err();
+        assert_eq!((error.kind(), sim.prints_started()), (ErrorKind::Corrupted, 0), "{error}");
+        // Who starts it again wants what is there now.
+        assert_eq!(host.start("a.gcode.3mf").await, Ok(Outcome::confirmed()));
+        host.command(printhost::Command::Cancel).await.unwrap();
+        host.upload(Upload::new("a.gcode.3mf", ours.len() as u64, &mut ours.as_slice()).replacing())
+            .await
+            .unwrap();
+        assert_eq!(host.start("a.gcode.3mf").await, Ok(Outcome::confirmed()));
+    })
+    .await;
+    let sent: Vec<_> = projects(&sim).iter().map(|print| print["md5"].as_str().unwrap().to_owned()).collect();
+    let is_hex =
+        |text: &str| text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'A'..=b'F'));
+    assert!(is_hex(&sent[0]) && sent[1].is_empty() && sent[2] == sent[0], "{sent:?}");
+}
+
+#[tokio::test]
+async fn names_that_urls_and_shells_trip_over_are_started_as_they_are() {
+    for model in [BambuModel::P1s, BambuModel::X1c, BambuModel::A1Mini] {
+        let sim = sim(model).await;
+        let host = host(&sim);
+        on(&host, async {
+            for name in ["größe 1 µm.gcode.3mf", "100% + #1 50%20.gcode.3mf", "it's \"a\" b;c&d=e.gcode.3mf"]
+            {
+                let path = format!("Aufträge #2/{name}");
+                let file = three_mf(&gcode(2000));
+                let mut body = file.as_slice();
+                let request = Upload::new(&path, file.len() as u64, &mut body).and_print();
+                let uploaded = host.upload(request).await.unwrap();
+                assert!(matches!(uploaded.started, Started::Yes(_)), "{model:?}: {:?}", uploaded.started);
+                assert_eq!(sim.latest_print().0, path);
+                assert_eq!(host.status().await.unwrap().job.unwrap().path, Some(path));
+                host.command(printhost::Command::Cancel).await.unwrap();
+            }
+        })
+        .await;
+        assert_eq!(sim.prints_accepted(), 3);
+    }
+}
+
+#[tokio::test]
+async fn spool_that_is_not_there_is_refused_before_anything_is_sent() {
+    let sim = sim(BambuModel::P1s).await;
+    let host = host(&sim);
+    sim.put_file("a.gcode.3mf", &three_mf(&gcode(2000)));
+    on(&host, async {
+        let options = StartOptions::default().spools([Spool::ams(0, 1), Spool::ams(2, 0)]);
+        let error = host.start_with("a.gcode.3mf", &options).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        assert!(error.detail().unwrap().contains("AMS 2"), "{error}");
+        assert!(projects(&sim).is_empty());
+        let options = StartOptions::default().spools([Spool::ams(0, 1)]);
+        assert_eq!(host.start_with("a.gcode.3mf", &options).await, Ok(Outcome::confirmed()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_a_card_nothing_is_sent() {
+    let sim = sim(BambuModel::P1s).await;
+    let host = host(&sim);
+    sim.put_file("a.gcode.3mf", &three_mf(&gcode(2000)));
+    sim.set_card(false);
+    on(&host, async {
+        let error = host.start("a.gcode.3mf").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+        assert!(error.detail().unwrap().contains("no card"), "{error}");
+        let file = three_mf(&gcode(10));
+        let mut body = file.as_slice();
+        let request = Upload::new("b.gcode.3mf", file.len() as u64, &mut body).and_print();
+        host.upload(request).await.unwrap_err();
+    })
+    .await;
+    assert!(told(&sim, "print").is_empty());
+}
+
+#[tokio::test]
+async fn start_that_the_printer_refuses_is_refused_at_once_and_can_be_tried_again() {
+    for model in [BambuModel::P1s, BambuModel::A1Mini] {
+        let sim = sim(model).await;
+        let host = host(&sim);
+        sim.put_file("a.gcode.3mf", &three_mf(&gcode(2000)));
+        on(&host, async {
+            sim.refuse_next_project("ERROR STATE");
+            let begun = Instant::now();
+            let error = host.start("a.gcode.3mf").await.unwrap_err();
+            assert_eq!((error.kind(), error.retry()), (ErrorKind::Conflict, Retry::Never), "{error}");
+            assert!(error.detail().unwrap().contains("ERROR STATE"), "{error}");
+            assert!(begun.elapsed() < Duration::from_secs(10));
+            assert_eq!(host.start("a.gcode.3mf").await, Ok(Outcome::confirmed()), "{model:?}");
+        })
+        .await;
+        assert_eq!((projects(&sim).len(), sim.prints_accepted()), (2, 1));
+    }
+}
+
+/// A printer that shows an error until another print begins, and then the same one.
+#[tokio::test]
+async fn error_that_was_shown_before_is_seen_when_it_comes_again() {
+    let sim = slow().await;
+    let host = host(&sim);
+    sim.put_file("bad.gcode.3mf", b"no archive");
+    let options = StartOptions::default().plate(1);
+    on(&host, async {
+        for _ in 0..2 {
+            let error = host.start_with("bad.gcode.3mf", &options).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        }
+    })
+    .await;
+    assert_eq!((projects(&sim).len(), sim.prints_started()), (2, 0));
+}
+
+/// The printer has the order, loses the connection, and takes longer to unpack the file than that takes to come back.
+#[tokio::test]
+async fn start_under_which_the_connection_ends_is_waited_for_on_the_next_one() {
+    let config = BambuConfig::new(BambuModel::P1s).report_every(Duration::from_millis(100));
+    let sim = BambuSim::start(config.preparation_scale(1.0 / 7.0)).await.unwrap();
+    let host = host(&sim);
+    sim.put_file("a.gcode.3mf", &three_mf(&gcode(2000)));
+    on(&host, async {
+        host.connect().await.unwrap();
+        sim.lose_next_answer();
+        assert_eq!(host.start("a.gcode.3mf").await, Ok(Outcome::confirmed()));
+    })
+    .await;
+    assert_eq!((projects(&sim).len(), sim.prints_accepted(), sim.connections().2), (1, 1, 2));
 }

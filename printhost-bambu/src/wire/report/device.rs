@@ -48,6 +48,15 @@ part! {
     }
 }
 
+impl Device {
+    /// The number of the extruder in use, where the printer tells of two; not while it changes to the other one.
+    pub fn extruder_in_use(&self) -> Option<u8> {
+        let state = self.extruder_state?;
+        let (in_use, wanted) = (state >> 4 & 15, state >> 8 & 15);
+        (in_use == wanted).then_some(in_use as u8)
+    }
+}
+
 part! {
     /// An extruder with its hot end.
     pub struct Extruder {

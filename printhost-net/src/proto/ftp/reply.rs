@@ -96,6 +96,11 @@ impl ReplyDecoder {
         Self { head: [0; 4], have: 0, code: None, lasts: false, text: Vec::new(), len: 0 }
     }
 
+    /// Whether nothing of a reply was taken that is not complete.
+    pub const fn is_at_start(&self) -> bool {
+        self.len == 0
+    }
+
     /// Takes bytes; returns how many were used, and a reply once one is complete. Call again with the rest.
     /// [`ErrorKind::Protocol`] for what is no reply, after which nothing more can be read.
     pub fn decode(&mut self, input: &[u8]) -> Result<(usize, Option<Reply>)> {
