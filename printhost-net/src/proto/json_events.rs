@@ -609,6 +609,8 @@ fn plain(bytes: &[u8]) -> usize {
     const WORD: usize = size_of::<usize>();
     const ONES: usize = usize::MAX / 0xff;
     const HIGH: usize = ONES << 7;
+    const QUOTES: usize = ONES * b'"' as usize;
+    const ESCAPES: usize = ONES * b'\\' as usize;
     // The highest bit of the first byte that is 0, and of none before it.
     const fn zeros(word: usize) -> usize {
         word.wrapping_sub(ONES) & !word & HIGH
@@ -616,7 +618,7 @@ fn plain(bytes: &[u8]) -> usize {
     let (words, tail) = bytes.as_chunks::<WORD>();
     for (n, word) in words.iter().enumerate() {
         let word = usize::from_le_bytes(*word);
-        let found = zeros(word ^ ONES * b'"' as usize) | zeros(word ^ ONES * b'\\' as usize);
+        let found = zeros(word ^ QUOTES) | zeros(word ^ ESCAPES);
         if found != 0 {
             return n * WORD + found.trailing_zeros() as usize / 8;
         }
