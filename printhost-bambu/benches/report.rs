@@ -23,8 +23,8 @@ use serde_json::Value;
 static ALLOCATED: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
 
 /// By how much the others must be slower; and of what they hold at most, how little this may.
-const TYPED: f64 = 0.6;
-const GENERIC: f64 = 1.4;
+const TYPED: f64 = 0.85;
+const GENERIC: f64 = 1.7;
 const HEAP: f64 = 0.5;
 
 /// A number, or a text that is one.

@@ -168,7 +168,7 @@ fn passed_over(feed: &mut Feed, report: &mut Report, delta: &Value, random: &mut
         }
         _ => {
             text.pop();
-            text.push_str(&format!(",\"deep\":{}", "[".repeat(100)));
+            text.push_str(&format!(",\"deep\":{}", "[".repeat(200)));
             assert_eq!(feed.message(text.as_bytes(), report), Err(Unread::TooDeep));
         }
     }

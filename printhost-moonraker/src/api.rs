@@ -31,6 +31,8 @@ pub(crate) const DIALECT: Dialect =
 
 /// Who waits decides for how long.
 const NO_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
+/// What is read without being held may be this large at least, in bytes: the names of a thousand objects and more.
+const LARGEST: usize = 64 << 10;
 /// JSON-RPC by HTTP.
 const RPC: &str = "/server/jsonrpc";
 
@@ -112,7 +114,7 @@ impl<N: Net> Moonraker<N> {
         self.rest().json_body(operation, response).await
     }
 
-    /// GET, and some of what is in `result`: of an answer that may be of any size.
+    /// GET, and some of what is in `result`: of an answer that may be larger than what is held.
     pub(crate) async fn get_members(
         &self,
         operation: &'static str,
@@ -134,7 +136,16 @@ impl<N: Net> Moonraker<N> {
         take: &mut (dyn FnMut(usize, JsonEvent<'_>) + Send),
     ) -> Result<()> {
         let wrong = |_| Error::new(ErrorKind::Protocol, operation).with_detail("an answer that is not JSON");
-        let mut feed = |piece: &[u8]| members.feed(piece, take).map(|()| true).map_err(wrong);
+        let most = self.net.parts().limits().json.max(LARGEST);
+        let mut read = 0;
+        let mut feed = |piece: &[u8]| {
+            read += piece.len();
+            if read > most {
+                let error = Error::new(ErrorKind::TooLarge, operation);
+                return Err(error.with_detail(format_args!("the answer has more than {most} bytes")));
+            }
+            members.feed(piece, take).map(|()| true).map_err(wrong)
+        };
         self.rest().each_piece(operation, response, &mut feed).await?;
         members.finish().map_err(wrong)
     }

@@ -105,7 +105,8 @@ impl Default for Feed {
 }
 
 impl Feed {
-    /// The heap that reading takes at most, whatever a printer sends; between messages it is 3 KiB.
+    /// The heap that reading takes at most, whatever a printer sends; between messages it is 9 KiB, or 3 with
+    /// [`Feed::within`].
     pub const MEMORY: usize =
         PATH + Staged::MEMORY + 4 * size_of::<Ack>() + MAX_ACKS * (COMMAND + 2 * REASON);
 

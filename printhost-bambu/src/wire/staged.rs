@@ -79,7 +79,7 @@ impl Default for Bounds {
     }
 }
 
-/// What is kept allocated between messages; most say very little.
+/// What is kept allocated between messages, where there is little memory; most say very little. Elsewhere four times that.
 const KEPT_ENTRIES: usize = 128;
 const KEPT_BYTES: usize = 1 << 10;
 
@@ -150,8 +150,9 @@ impl Staged {
     pub(super) fn clear(&mut self) {
         self.back_to(Point::default());
         self.of_modules = 0;
-        self.entries.shrink_to(KEPT_ENTRIES);
-        self.bytes.shrink_to(KEPT_BYTES);
+        let times = if self.bounds.is_small { 1 } else { 4 };
+        self.entries.shrink_to(times * KEPT_ENTRIES);
+        self.bytes.shrink_to(times * KEPT_BYTES);
     }
 
     pub(super) fn point(&self) -> Point {

@@ -1,4 +1,4 @@
-//! Answers of any size, of which little is wanted: read as they come.
+//! Large answers of which little is wanted: read as they come.
 
 use printhost_net::proto::json_events::{JsonEvent, JsonEvents, JsonFault};
 

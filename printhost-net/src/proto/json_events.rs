@@ -42,7 +42,7 @@ pub enum JsonFault {
     Unfinished,
 }
 
-/// Reads one value. What it holds is the beginning of one text, whose limit is given, and 64 bits of nesting.
+/// Reads one value. What it holds is the beginning of one text, whose limit is given, and 128 bits of nesting.
 ///
 /// Texts are lenient: they may have control characters in them, and bytes that are no UTF-8. Half of a surrogate pair is a
 /// replacement character. Everything else is as RFC 8259 has it; blanks may stand anywhere it says.
@@ -67,9 +67,11 @@ pub enum JsonFault {
 #[derive(Debug)]
 pub struct JsonEvents {
     state: State,
+    /// Behind the next comma: a key in an object, and an element in an array.
+    behind_comma: State,
     inside: Inside,
     /// A bit for every level: whether it is an object.
-    objects: u64,
+    objects: [u32; 4],
     depth: u32,
     /// The level at which something stands that is passed over, or [`NONE`].
     unwanted: u32,
@@ -181,7 +183,7 @@ impl Numeral {
 
 impl JsonEvents {
     /// Nesting deeper than this is refused.
-    pub const DEPTH: u32 = u64::BITS;
+    pub const DEPTH: u32 = 4 * u32::BITS;
 
     /// Of a text, at most `limit` bytes are kept; that is what it allocates, once.
     pub const fn new(limit: usize) -> Self {
@@ -196,8 +198,9 @@ impl JsonEvents {
         };
         Self {
             state: State::Value,
+            behind_comma: State::Element,
             inside,
-            objects: 0,
+            objects: [0; 4],
             depth: 0,
             unwanted: NONE,
             text: Vec::new(),
@@ -302,7 +305,7 @@ impl JsonEvents {
             }
             State::Comma if byte == b',' => {
                 place.at += 1;
-                self.state = if self.in_object() { State::Key } else { State::Element };
+                self.state = self.behind_comma;
                 return Ok(Token::Part);
             }
             State::Comma if byte == if self.in_object() { b'}' } else { b']' } => {}
@@ -335,8 +338,14 @@ impl JsonEvents {
         Ok(Token::Part)
     }
 
-    const fn in_object(&self) -> bool {
-        self.objects & 1 != 0
+    #[inline]
+    fn in_object(&self) -> bool {
+        self.behind_comma == State::Key
+    }
+
+    #[inline]
+    fn is_now_in(&mut self, is_object: bool) {
+        self.behind_comma = if is_object { State::Key } else { State::Element };
     }
 
     /// What begins with this byte.
@@ -374,8 +383,13 @@ impl JsonEvents {
         if self.depth == Self::DEPTH {
             return Err(JsonFault::TooDeep);
         }
-        self.objects = self.objects << 1 | u64::from(is_object);
+        let (word, bit) = (self.depth as usize / 32, 1 << (self.depth % 32));
+        match is_object {
+            true => self.objects[word] |= bit,
+            false => self.objects[word] &= !bit,
+        }
         self.depth += 1;
+        self.is_now_in(is_object);
         self.state = if is_object { State::FirstKey } else { State::FirstElement };
         Ok(if is_object { Token::BeginObject } else { Token::BeginArray })
     }
@@ -383,8 +397,9 @@ impl JsonEvents {
     #[inline]
     fn end(&mut self) -> Token {
         let token = if self.in_object() { Token::EndObject } else { Token::EndArray };
-        self.objects >>= 1;
         self.depth -= 1;
+        let around = self.depth.saturating_sub(1);
+        self.is_now_in(self.objects[around as usize / 32] >> (around % 32) & 1 != 0);
         self.state = if self.depth == 0 { State::Done } else { State::Comma };
         token
     }
@@ -396,7 +411,7 @@ impl JsonEvents {
             _ if self.depth == 0 => State::Done,
             Some(b',') => {
                 place.at += 1;
-                if self.in_object() { State::Key } else { State::Element }
+                self.behind_comma
             }
             _ => State::Comma,
         };
@@ -594,6 +609,8 @@ fn plain(bytes: &[u8]) -> usize {
     const WORD: usize = size_of::<usize>();
     const ONES: usize = usize::MAX / 0xff;
     const HIGH: usize = ONES << 7;
+    const QUOTES: usize = ONES * b'"' as usize;
+    const ESCAPES: usize = ONES * b'\\' as usize;
     // The highest bit of the first byte that is 0, and of none before it.
     const fn zeros(word: usize) -> usize {
         word.wrapping_sub(ONES) & !word & HIGH
@@ -601,7 +618,7 @@ fn plain(bytes: &[u8]) -> usize {
     let (words, tail) = bytes.as_chunks::<WORD>();
     for (n, word) in words.iter().enumerate() {
         let word = usize::from_le_bytes(*word);
-        let found = zeros(word ^ ONES * b'"' as usize) | zeros(word ^ ONES * b'\\' as usize);
+        let found = zeros(word ^ QUOTES) | zeros(word ^ ESCAPES);
         if found != 0 {
             return n * WORD + found.trailing_zeros() as usize / 8;
         }

@@ -79,7 +79,7 @@ impl JsonItems {
             let so_far = if self.is_item { self.item.len() } else { self.between };
             let (piece, _) = input.split_at(input.len().min((self.limit - so_far).saturating_add(1)));
             let mut rest = piece;
-            let turns = self.to_turn(&mut rest)?;
+            let turns = self.turn(&mut rest)?;
             let (read, _) = piece.split_at(piece.len() - rest.len());
             *input = &input[read.len()..];
             if turns && !self.is_item {
@@ -101,7 +101,7 @@ impl JsonItems {
     }
 
     /// To where an item begins or ends; false when the bytes end before.
-    fn to_turn(&mut self, bytes: &mut &[u8]) -> Result<bool> {
+    fn turn(&mut self, bytes: &mut &[u8]) -> Result<bool> {
         while let Some(event) =
             self.json.next(bytes).map_err(|_| malformed("the listing is not JSON that is read here"))?
         {

@@ -349,3 +349,23 @@ fn numbers_are_read_as_written() {
         assert_eq!(Text::new(number.to_string().as_bytes(), true).number(), Some(number));
     }
 }
+
+#[test]
+fn whole_numbers_are_those_without_a_fraction() {
+    for (text, number) in [
+        ("0", Some(0)),
+        ("-17", Some(-17)),
+        ("42.0", Some(42)),
+        ("1e3", Some(1000)),
+        ("123456789012345", Some(123_456_789_012_345)),
+        ("1234567890123456", Some(1_234_567_890_123_456)),
+        ("9000000000000000", None),
+        ("4.5", None),
+        ("-", None),
+        ("", None),
+        ("x", None),
+    ] {
+        assert_eq!(Text::new(text.as_bytes(), true).whole_number(), number, "{text}");
+        assert_eq!(Text::new(text.as_bytes(), false).whole_number(), None, "{text}");
+    }
+}

@@ -48,13 +48,20 @@ impl<'a> Text<'a> {
     /// beyond ±9 × 10¹⁵.
     pub fn whole_number(&self) -> Option<i64> {
         let (is_negative, digits) = self.sign();
-        if let 1..=15 = digits.len()
-            && digits.iter().all(u8::is_ascii_digit)
-            && self.is_whole()
-        {
-            let number = digits.iter().fold(0, |number, digit| 10 * number + i64::from(digit - b'0'));
-            return Some(if is_negative { -number } else { number });
+        if digits.is_empty() || digits.len() > 15 || !self.is_whole() {
+            return self.odd_whole_number();
         }
+        let mut number = 0;
+        for byte in digits {
+            match byte.wrapping_sub(b'0') {
+                digit @ 0..=9 => number = 10 * number + i64::from(digit),
+                _ => return self.odd_whole_number(),
+            }
+        }
+        Some(if is_negative { -number } else { number })
+    }
+
+    fn odd_whole_number(&self) -> Option<i64> {
         let is_whole = |number: &f64| number.abs() < 9e15 && *number as i64 as f64 == *number;
         self.number().filter(is_whole).map(|number| number as i64)
     }
@@ -69,16 +76,17 @@ impl<'a> Text<'a> {
     /// The number that is written here; `None` for what is none, is not whole, or is too large for any.
     pub fn number(&self) -> Option<f64> {
         let (is_negative, rest) = self.sign();
-        let (mut mantissa, mut digits, mut decimals) = (0_u64, 0_usize, None);
+        let (mut mantissa, mut digits, mut decimals) = (0_u64, 0_usize, 0_usize);
+        let mut behind_point = 0;
         for byte in rest {
             match byte {
                 b'0'..=b'9' => {
                     // Of too many it does not matter what this comes to.
                     mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
                     digits += 1;
-                    decimals = decimals.map(|decimals| decimals + 1);
+                    decimals += behind_point;
                 }
-                b'.' if decimals.is_none() => decimals = Some(0),
+                b'.' if behind_point == 0 => behind_point = 1,
                 _ => return self.odd_number(),
             }
         }
@@ -86,7 +94,7 @@ impl<'a> Text<'a> {
             return self.odd_number();
         }
         // Both are exact, so this is rounded correctly.
-        let number = match decimals.unwrap_or_default() {
+        let number = match decimals {
             0 => mantissa as f64,
             decimals => mantissa as f64 / POWERS[decimals],
         };
