@@ -110,16 +110,16 @@ pub async fn status_of<N: Net, H: PrintHost>(net: &N, host: &H, budget: &Budget)
 pub fn status_memory<N: Net, H: PrintHost>(net: &N, host: &H) -> usize {
     let Some(memory) = host.memory(0) else { return usize::MAX };
     let connection = net.parts().dialer().memory_together(&mut [memory.connection]);
-    memory.call + connection + net.parts().idle_memory() + memory.transient
+    memory.call + connection + memory.opening + net.parts().idle_memory() + memory.transient
 }
 
 /// What the connections take at most of an operation that runs a host, does calls one after the other, and has one
 /// connection to another server meanwhile.
 pub(crate) fn connections<N: Net>(net: &N, memory: &Memory, other: &Origin) -> usize {
     let dialer = net.parts().dialer();
-    let mut each = [memory.connection; Memory::RUN_CONNECTIONS + 2];
+    let mut each = alloc::vec![memory.connection; memory.connections + 1];
     each[0] = dialer.memory(other);
-    dialer.memory_together(&mut each)
+    dialer.memory_together(&mut each) + memory.opening.max(dialer.opening_memory(other))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use core::fmt;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use printhost::{PrinterUrl, Secret, Trust, net::BaseUrl};
 
-use crate::Relay;
+use crate::{Relay, encrypted_at_once};
 
 /// Run-time configuration: lines of `name=value` in a flash partition. Of two lines with the same name the first one
 /// counts; lines without `=` mean nothing.
@@ -167,6 +167,11 @@ impl Order {
         Ok(Self { printer, key, source, source_path, path, replace })
     }
 
+    /// How many encrypted connections it has at once: what TLS should be limited to on a chip.
+    pub fn encrypted_at_once(&self) -> usize {
+        encrypted_at_once(&self.printer, &self.source)
+    }
+
     /// What [`crate::relay`] takes.
     pub fn relay(&self) -> Relay<'_> {
         let relay = Relay::new(&self.source, &self.source_path, &self.path);
@@ -181,7 +186,6 @@ mod tests {
     use printhost::IfExists;
 
     use super::*;
-    use crate::encrypted_at_once;
 
     const GOOD: &str = "ssid=workshop\npassword=correct horse\nsource=http://10.0.0.2:8000/parts/part.gcode\n\
                         printer=octoprint://10.0.0.3\nkey=0123456789ABCDEF\npath=hub/part.gcode\n";
@@ -269,13 +273,24 @@ mod tests {
         let order = bambu("printer_ca=Q0E=\n").unwrap();
         assert_eq!((order.printer.serial(), order.key.expose()), (Some("01P00A000000001"), "12345678"));
         assert_eq!(order.printer.base().origin.trust, Trust::Ca(b"CA".to_vec()));
-        assert_eq!(encrypted_at_once(&order.printer), 3);
-        assert_eq!(encrypted_at_once(&Order::read(&config(GOOD)).unwrap().printer), 2);
+        assert_eq!(encrypted_at_once(&order.printer, &order.source), 3);
         let order = bambu(&format!("printer_pin={}\n", STANDARD.encode([7; 32]))).unwrap();
         assert_eq!(order.printer.base().origin.trust, Trust::PinnedKey([7; 32]));
         let without = Order::read(&config(&format!("printer=bambu://10.0.0.3\n{GOOD}"))).unwrap_err();
         assert_eq!(without.name(), "printer");
         assert!(without.to_string().contains("serial"), "{without}");
+    }
+
+    #[test]
+    fn encrypted_connections_are_those_to_the_printer_and_to_the_server() {
+        let count = |lines: &str| {
+            let order = Order::read(&config(&format!("{lines}{GOOD}"))).unwrap();
+            encrypted_at_once(&order.printer, &order.source)
+        };
+        assert_eq!(count(""), 0);
+        assert_eq!(count("printer=octoprint+https://10.0.0.3\n"), 2);
+        assert_eq!(count("printer=octoprint+https://10.0.0.3\nsource=https://10.0.0.2/part.gcode\n"), 3);
+        assert_eq!(count("source=https://10.0.0.2/part.gcode\n"), 1);
     }
 
     #[test]

@@ -3,7 +3,7 @@ use core::time::Duration;
 use printhost::{
     Error, ErrorKind, Event, Events, IfExists, JobEnd, PrintHost, PrinterUrl, Progress, Result, Started,
     Upload, Uploaded, beside, follow,
-    net::{BaseUrl, Limits, Method, NO_BODY, Net, Request, http::ResponseOf, within},
+    net::{BaseUrl, Limits, Method, NO_BODY, Net, Request, Scheme, http::ResponseOf, within},
 };
 
 use crate::{
@@ -25,11 +25,11 @@ const PUSH: Duration = Duration::from_secs(15);
 /// The longest head that a request has beside its target, and the longest error, in bytes.
 const WORDS: usize = 256;
 
-/// How many encrypted connections a relay into this printer has at once: what TLS should be limited to on a chip. Three
-/// where a printer is named with its serial number, as a Bambu Lab printer is: for what it pushes, for what is said about
-/// files, and for the file. Two elsewhere: for what is pushed, and for requests.
-pub fn encrypted_at_once(printer: &PrinterUrl) -> usize {
-    if printer.serial().is_some() { 3 } else { 2 }
+/// How many encrypted connections a relay from this server into this printer has at once: what TLS should be limited to on
+/// a chip. Those that the printer's driver needs, and that to the server.
+pub fn encrypted_at_once(printer: &PrinterUrl, source: &BaseUrl) -> usize {
+    let count = |url: &BaseUrl, connections| if url.origin.scheme == Scheme::Https { connections } else { 0 };
+    count(printer.base(), printer.protocol().connections()) + count(source, 1)
 }
 
 /// What to fetch, and where to put it.
@@ -64,17 +64,16 @@ impl<'a> Relay<'a> {
         let Some(memory) = host.memory(self.path.len()) else { return usize::MAX };
         let parts = net.parts();
         let target = self.source.prefix.len() + self.source_path.len();
-        let source = parts.request_memory(target + self.source.origin.host.len() + WORDS, 0) + target;
+        let head = target + self.source.origin.host.len() + WORDS;
         let kept = 2 * self.path.len() + WORDS;
-        // The tasks of one thread have it one after the other.
-        let transient = memory.transient.max(parts.request_transient(0));
-        source
+        // The tasks of one thread have what is transient one after the other.
+        parts.streamed_memory(head, memory.transient)
+            + target
             + memory.run
             + memory.call
             + connections(net, &memory, &self.source.origin)
             + parts.idle_memory()
             + kept
-            + transient
     }
 }
 

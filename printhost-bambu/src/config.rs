@@ -23,6 +23,7 @@ pub struct Config {
     pub(crate) model: Option<Model>,
     pub(crate) url_form: Option<UrlForm>,
     pub(crate) only_encrypted: bool,
+    pub(crate) keeps_trays: bool,
     pub(crate) mqtt_port: u16,
     pub(crate) ftps_port: u16,
 }
@@ -49,6 +50,7 @@ impl Config {
             model: None,
             url_form: None,
             only_encrypted: false,
+            keeps_trays: false,
             mqtt_port: Self::MQTT_PORT,
             ftps_port: Self::FTPS_PORT,
         }
@@ -71,6 +73,13 @@ impl Config {
     /// about, and read and change files. With this, files fail there instead.
     pub const fn with_encrypted_files_only(mut self) -> Self {
         self.only_encrypted = true;
+        self
+    }
+
+    /// Keeping what the printer tells of filament, AMS units and external spools, also where no JSON of 12 KiB is held
+    /// ([`Limits::json`](printhost_net::Limits::json)): elsewhere it always is. It takes 8 KiB more.
+    pub const fn with_trays(mut self) -> Self {
+        self.keeps_trays = true;
         self
     }
 

@@ -54,6 +54,9 @@ pub(crate) struct Lost {
     pub(crate) error: Error,
 }
 
+/// What one is on the desk, its texts not counted.
+pub(crate) const SENT: usize = size_of::<Sent>();
+
 #[derive(Debug)]
 struct Sent {
     number: u32,

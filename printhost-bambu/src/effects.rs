@@ -10,7 +10,10 @@ use crate::{
     Bambu, codes,
     desk::{Lost, Reply},
     live::Live,
-    wire::orders::{Order, push_all},
+    wire::{
+        feed::REASON,
+        orders::{Order, push_all},
+    },
 };
 
 /// Printers answer within a tenth of a second. After this silence the printer is asked something that it answers to everybody.
@@ -202,7 +205,7 @@ impl<N: Net> Bambu<N> {
                 return Some(End::Refused(codes::refused(
                     operation,
                     *code,
-                    &self.config.code.redact(reason),
+                    &self.config.code.redact_cut(reason, REASON),
                 )));
             }
             // It repeats the order and nothing else, and shows why among its health messages, maybe since an earlier one.

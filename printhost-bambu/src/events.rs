@@ -94,7 +94,6 @@ impl<N: Net> Bambu<N> {
 
     /// One connection, to its end.
     async fn session(&self) -> Result<Infallible> {
-        let origin = self.config.mqtt();
         let mut random = [0; 8];
         self.net.parts().entropy().fill(&mut random);
         let client_id = random.iter().fold(String::from("printhost-"), |mut id, byte| {
@@ -104,10 +103,13 @@ impl<N: Net> Bambu<N> {
         let login = Login::new(&client_id, USER, &self.config.code);
         let options = Options::new(REPORT);
         let (listen, tell) = (self.config.report_topic(), self.config.request_topic());
-        let client = Box::pin(mqtt::connect(&self.net, &origin, &login, &listen, options))
+        // Whom to believe is held while it connects, and not for as long as the connection lasts.
+        let client = Box::pin(mqtt::connect(&self.net, &self.config.mqtt(), &login, &listen, options))
             .await
             .map_err(|e| self.explain(e.in_operation("run")))?;
-        let client = Box::pin(client.run(&self.net, &tell, &self.outbox, |message| self.take(message)));
+        let mut is_asked_for = false;
+        let take = |message: Message<'_>| self.take(message, &listen, &mut is_asked_for);
+        let client = Box::pin(client.run(&self.net, &tell, &self.outbox, take));
         match select3(client, pin!(self.pump()), pin!(self.keep())).await {
             Either3::First(end) | Either3::Second(end) | Either3::Third(end) => {
                 end.map_err(|e| e.in_operation("run"))
@@ -146,12 +148,15 @@ impl<N: Net> Bambu<N> {
         }
     }
 
-    /// Takes what comes.
-    fn take(&self, message: Message<'_>) -> Result<()> {
+    /// Takes what comes on this topic; what comes on another one is about another printer.
+    fn take(&self, message: Message<'_>, listen: &str, is_asked_for: &mut bool) -> Result<()> {
         match message {
-            Message::Begin { .. } => self.with_live(|live| live.begin_message()),
-            Message::Piece(bytes) => self.with_live(|live| live.take_piece(bytes)),
-            Message::End => self.change(|live| {
+            Message::Begin { topic, .. } => {
+                *is_asked_for = topic == listen;
+                self.with_live(|live| live.begin_message());
+            }
+            Message::Piece(bytes) if *is_asked_for => self.with_live(|live| live.take_piece(bytes)),
+            Message::End if *is_asked_for => self.change(|live| {
                 live.end_message();
                 self.publish(live);
             }),

@@ -33,6 +33,7 @@ impl<N: Net> Bambu<N> {
     /// A driver that has not connected yet.
     pub fn new(net: N, config: Config) -> Self {
         let live = Live::new(config.known_model(), net.parts().limits().json);
+        let live = if config.keeps_trays { live.with_trays() } else { live };
         Self {
             net,
             config,

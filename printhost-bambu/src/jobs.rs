@@ -260,7 +260,12 @@ fn may_steer(command: Command<'_>, live: &Live, now: Duration) -> Result<()> {
 /// that it was told to, which may take a while to show.
 pub(crate) fn rests(operation: &'static str, live: &Live, now: Duration) -> Result<()> {
     if !live.rests() {
-        let why = format!("the printer has a job or something else to do ({})", live.state());
+        // A word of its own may be anything.
+        let state = match live.state() {
+            state @ ("INIT" | "PREPARE" | "SLICING" | "RUNNING" | "PAUSE" | "OFFLINE") => state,
+            _ => "nobody knows what",
+        };
+        let why = format!("the printer has a job or something else to do ({state})");
         return Err(Error::new(ErrorKind::Conflict, operation).with_detail(why));
     }
     if let Some(why) = live.occupation() {

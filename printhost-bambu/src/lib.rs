@@ -30,6 +30,7 @@ mod wire;
 pub use config::Config;
 pub use extras::{Blower, Lamp};
 pub use host::Bambu;
+pub use memory::CONNECTIONS;
 pub use models::Model;
 pub use stages::stage_name;
 pub use start_options::{BedType, Calibrate, Spool, StartOptions};

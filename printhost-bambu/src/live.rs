@@ -106,6 +106,11 @@ impl Live {
         Self { configured, feed: Feed::within(json), ..Self::default() }
     }
 
+    /// Keeping what the printer tells of filament, also with little memory.
+    pub(crate) fn with_trays(self) -> Self {
+        Self { feed: self.feed.with_trays(), ..self }
+    }
+
     /// A new connection: nothing is known until it has told everything.
     pub(crate) fn begin(&mut self) {
         self.desk.begin();

@@ -57,9 +57,8 @@ mod tests {
         let long = "Ü very long one ".repeat(7) + ".3mf";
         let told = stem(&long).replace(' ', "_");
         assert!(told.len() < long.len() - 4);
-        let mut report = Report::default();
-        report.gcode_file = Some("/data/Metadata/plate_1.gcode".into());
-        report.subtask_name = Some(told);
+        let file = Some("/data/Metadata/plate_1.gcode".into());
+        let report = Report { gcode_file: file, subtask_name: Some(told), ..Report::default() };
         assert!(may_be(&report, &long) && !may_be(&report, "a.3mf"));
     }
 }

@@ -367,6 +367,13 @@ fn with_little_memory_a_printer_is_read_and_fewer_elements_of_its_lists_are_kept
         json!({"print": {"ams": {"ams": vec![json!({"id": 1, "tray": vec![tray; 4]}); units]}}}).to_string()
     };
     let mut report = Report::default();
+    let external = json!({"print": {"vt_tray": {"id": 255}, "vir_slot": [{"id": 254}], "layer_num": 4}});
+    for message in [units(9), external.to_string()] {
+        small().message(message.as_bytes(), &mut report).unwrap();
+    }
+    // Nothing of filament, unless it is wanted.
+    assert_eq!((report.ams.ams.len(), report.external_trays().count(), report.layer_num), (0, 0, Some(4)));
+    let small = || small().with_trays();
     small().message(units(9).as_bytes(), &mut report).unwrap();
     assert_eq!(report.ams.ams.len(), 4);
     let trays: usize = report.ams.ams.iter().map(|unit| unit.tray.len()).sum();

@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Scratch, gcode, run};
+use common::{Scratch, gcode, run, run_with};
 use printhost_sim::{
     BambuConfig, BambuControl, BambuModel, BambuSim,
     bambu::{three_mf, three_mf_of},
@@ -37,6 +37,32 @@ async fn status_is_read_from_a_printer_whose_authority_is_given() {
     let ran = run(sim.access_code(), &["status", &url(&sim)]).await;
     assert_ne!(ran.code, Some(0));
     assert!(ran.stderr.contains("certificate"), "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn key_of_another_printer_than_the_serial_number_says_is_kept_only_when_told() {
+    let (sim, scratch) = (sim().await, Scratch::new());
+    let config = scratch.path().join("config.toml");
+    let other = url(&sim).replace(sim.serial(), "01P00A999999999");
+    for (name, url) in [("ours", &url(&sim)), ("other", &other)] {
+        let ran = run_with(&config, "", &["config", "add", name, url]).await;
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    }
+    let kept = || std::fs::read_to_string(&config).expect("it exists").contains("sha256//");
+    for whom in ["other", &other] {
+        let ran = run_with(&config, "", &["trust", whom, "--yes"]).await;
+        assert_eq!(ran.code, Some(3), "{}{}", ran.stdout, ran.stderr);
+        assert!(
+            ran.stderr.contains(sim.serial()) && ran.stderr.contains("01P00A999999999"),
+            "{}",
+            ran.stderr
+        );
+        assert!(!kept());
+    }
+    let ran = run_with(&config, "", &["trust", "ours", "--yes"]).await;
+    assert!(ran.code == Some(0) && kept(), "{}{}", ran.stdout, ran.stderr);
+    let ran = run_with(&config, "", &["trust", "other", "--yes", "--replace"]).await;
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
 }
 
 #[tokio::test]

@@ -32,8 +32,12 @@ impl HostInfo {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Memory {
-    /// Of one connection to the host. [`PrintHost::run`] has [`Memory::RUN_CONNECTIONS`], every call one more.
+    /// Of one connection to the host while it is open.
     pub connection: usize,
+    /// Beside that while it is opened: of one connection, since they are opened one at a time.
+    pub opening: usize,
+    /// How many connections to the host there are at once, at most, while [`PrintHost::run`] and one call go on.
+    pub connections: usize,
     /// Of [`PrintHost::run`], its connections not counted, and of what the driver keeps.
     pub run: usize,
     /// Of one call of `connect`, `status`, `upload`, `start`, `command`, `file_info` or `delete`, its connection and the
@@ -43,11 +47,6 @@ pub struct Memory {
     /// parsed. The tasks of one thread never have it at the same time, so there it counts once, however many hosts and
     /// calls there are; with several threads, once for each.
     pub transient: usize,
-}
-
-impl Memory {
-    /// The connection that brings events, and one to ask on.
-    pub const RUN_CONNECTIONS: usize = 2;
 }
 
 /// One printer behind one host.

@@ -11,6 +11,7 @@ pub(crate) use printhost_net::rest::Call;
 use printhost_net::{
     BaseUrl, Body, NO_BODY, Net,
     http::ResponseOf,
+    proto::json_events::JsonEvent,
     rest::{Dialect, Refusal, Rest, not_json},
 };
 use serde::de::DeserializeOwned;
@@ -19,7 +20,7 @@ use crate::{
     Moonraker,
     config::Means,
     wire::{
-        self,
+        self, Members, ServerInfo,
         rpc::{Answer, Failure},
     },
 };
@@ -109,6 +110,41 @@ impl<N: Net> Moonraker<N> {
         let base = self.base(operation).await?;
         let response = self.request(&base, Call::get(operation, path), &[]).await?;
         self.rest().json_body(operation, response).await
+    }
+
+    /// GET, and some of what is in `result`: of an answer that may be of any size.
+    pub(crate) async fn get_members(
+        &self,
+        operation: &'static str,
+        path: &str,
+        members: Members,
+        take: &mut (dyn FnMut(usize, JsonEvent<'_>) + Send),
+    ) -> Result<()> {
+        let base = self.base(operation).await?;
+        let response = self.request(&base, Call::get(operation, path), &[]).await?;
+        self.members(operation, response, members, take).await
+    }
+
+    /// Some of what is in the `result` of an answer.
+    pub(crate) async fn members(
+        &self,
+        operation: &'static str,
+        response: ResponseOf<'_, N>,
+        mut members: Members,
+        take: &mut (dyn FnMut(usize, JsonEvent<'_>) + Send),
+    ) -> Result<()> {
+        let wrong = |_| Error::new(ErrorKind::Protocol, operation).with_detail("an answer that is not JSON");
+        let mut feed = |piece: &[u8]| members.feed(piece, take).map(|()| true).map_err(wrong);
+        self.rest().each_piece(operation, response, &mut feed).await?;
+        members.finish().map_err(wrong)
+    }
+
+    /// What Moonraker says of itself.
+    pub(crate) async fn server_info(&self, operation: &'static str) -> Result<ServerInfo> {
+        let mut info = ServerInfo::default();
+        self.get_members(operation, DIALECT.probe, ServerInfo::MEMBERS, &mut |n, value| info.take(n, value))
+            .await?;
+        Ok(info)
     }
 
     /// Sends what changes something, once. [`Retry::ReadFirst`] when it may have been carried out and nobody knows.

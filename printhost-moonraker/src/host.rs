@@ -92,8 +92,9 @@ impl<N: Net> Moonraker<N> {
             }
             settled => settled?,
         };
-        let answer = self.rest().json_body(operation, response).await?;
-        let info: wire::ServerInfo = self.parse(operation, &answer)?;
+        let mut info = wire::ServerInfo::default();
+        let members = wire::ServerInfo::MEMBERS;
+        self.members(operation, response, members, &mut |n, value| info.take(n, value)).await?;
         if info.moonraker_version.is_none() && info.klippy_connected.is_none() {
             return Err(Error::new(ErrorKind::Protocol, operation).with_detail("this is not Moonraker"));
         }

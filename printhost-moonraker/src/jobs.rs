@@ -81,9 +81,7 @@ impl<N: Net> Moonraker<N> {
     }
 
     async fn without_objects(&self, operation: &'static str) -> Result<Look> {
-        let question = Question { operation, method: "server.info", params: "", path: "/server/info" };
-        let info: wire::ServerInfo = self.ask(question).await?;
-        let status = map::without_objects(map::klippy(&info));
+        let status = map::without_objects(map::klippy(&self.server_info(operation).await?));
         Ok(Look { status, objects: Objects::default() })
     }
 

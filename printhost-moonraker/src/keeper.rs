@@ -5,14 +5,14 @@ use core::{convert::Infallible, time::Duration};
 
 use embassy_futures::select::{Either, select};
 use printhost_core::{Clock as _, Error, ErrorKind, Result, within};
-use printhost_net::{BaseUrl, Net, link::Session};
+use printhost_net::{BaseUrl, Net, link::Session, proto::json_events::JsonEvent};
 
 use crate::{
     Moonraker,
     api::checked,
     config::Means,
     map::{self, Klippy},
-    wire::{self, Known, Objects, rpc},
+    wire::{Known, Objects, rpc},
 };
 
 /// Between two looks at a Klipper that is not ready.
@@ -105,8 +105,13 @@ impl<N: Net> Moonraker<N> {
 
     /// Finds out what Klipper is doing, and subscribes to its objects if it has any.
     async fn look_and_subscribe(&self, session: &Session<'_>) -> Result<()> {
-        let answer = self.own(session, "server.info", "").await?;
-        let mut klippy = map::klippy(&self.parse("run", answer.as_bytes())?);
+        let info = match self.own(session, "server.info", "").await {
+            Ok(answer) => self.parse("run", answer.as_bytes())?,
+            // It has many warnings.
+            Err(e) if e.kind() == ErrorKind::TooLarge => self.server_info("run").await?,
+            Err(e) => return Err(e),
+        };
+        let mut klippy = map::klippy(&info);
         if klippy == Klippy::Up && !self.subscribe(session).await? {
             // It has just gone, or is not that far yet.
             klippy = Klippy::Startup;
@@ -142,8 +147,10 @@ impl<N: Net> Moonraker<N> {
 
     /// Which objects there are; `None` while Klipper tells none. Read anew, since they change with its configuration.
     pub(crate) async fn objects(&self, operation: &'static str) -> Result<Option<Known>> {
-        match self.get::<wire::ObjectList>(operation, "/printer/objects/list").await {
-            Ok(list) => Ok(Some(list.objects)),
+        let mut known = Known::default();
+        let take = &mut |n, value: JsonEvent<'_>| known.take(n, value);
+        match self.get_members(operation, "/printer/objects/list", Known::MEMBERS, take).await {
+            Ok(()) => Ok(Some(known)),
             Err(e) if e.kind() == ErrorKind::Unauthorized => Err(e),
             Err(e) if matches!(e.http_status(), Some(400 | 404 | 503)) => Ok(None),
             Err(e) => Err(e),

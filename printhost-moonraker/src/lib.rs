@@ -27,4 +27,5 @@ mod wire;
 pub use config::Config;
 pub use history::{HistoryEntry, HistoryTotals};
 pub use host::Moonraker;
+pub use memory::CONNECTIONS;
 pub use queue::{JobQueue, QueuedJob};

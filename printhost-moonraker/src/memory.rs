@@ -1,4 +1,4 @@
-//! How much heap this driver takes at most: declared from sizes and limits, not measured. `hub-firmware/tests/memory.rs`
+//! How much heap this driver takes at most: declared from sizes and limits, not measured. `hub-firmware/tests/memory`
 //! measures against it.
 
 use alloc::string::String;
@@ -18,6 +18,10 @@ use crate::{
     live::MAX_HELD,
     wire::{self, HistoryJob, MANY, MAX_FANS, MAX_NAME, MAX_TOOLS, PATH, TEXT, USER, WORD, WORDS},
 };
+
+/// How many connections to the host there must be room for at once: with fewer, one may wait for another that waits for it.
+/// One brings what is pushed, and one has requests; with room for more, there may be one more.
+pub const CONNECTIONS: usize = 2;
 
 const TOOLS: usize = MAX_TOOLS as usize;
 const FANS: usize = MAX_FANS + 1;
@@ -106,6 +110,8 @@ impl<N: Net> Moonraker<N> {
 
         let mut memory = Memory::default();
         memory.connection = parts.dialer().memory(&self.config.url.origin);
+        memory.opening = parts.dialer().opening_memory(&self.config.url.origin);
+        memory.connections = CONNECTIONS + 1;
         memory.run = STATUSES
             + EVENTS
             + secret

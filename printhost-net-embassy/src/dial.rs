@@ -127,7 +127,15 @@ impl<'h, 'd, const N: usize> Dial for EmbassyDial<'h, 'd, N> {
     #[cfg(feature = "tls-core")]
     fn memory(&self, to: &Origin) -> usize {
         match to.scheme {
-            Scheme::Https => Tls::memory_of(&to.trust, to.versions),
+            Scheme::Https => Tls::memory(to.versions),
+            _ => 0,
+        }
+    }
+
+    #[cfg(feature = "tls-core")]
+    fn opening_memory(&self, to: &Origin) -> usize {
+        match to.scheme {
+            Scheme::Https => Tls::opening_memory(&to.trust),
             _ => 0,
         }
     }

@@ -75,31 +75,32 @@ impl Tls {
     }
 
     /// The heap that an open connection takes at most, in bytes: the records in and out that mbedTLS was built with, and
-    /// beside them what was measured with the features `tls` and `tls-slim`, with a fifth to spare. Less is known of what
-    /// a server can make mbedTLS take than of all else that is declared.
-    pub fn memory(trust: &Trust) -> usize {
-        Self::memory_of(trust, TlsVersions::default())
-    }
-
-    /// The same where perhaps not every version is offered: 1.2 takes less than 1.3.
-    pub(crate) fn memory_of(trust: &Trust, versions: TlsVersions) -> usize {
+    /// beside them what was measured with the features `tls` and `tls-slim`, with a fifth to spare; of 1.2 alone, where
+    /// everything has a size of its own, with 4 % to spare. Less is known of what a server can make mbedTLS take than of
+    /// all else that is declared.
+    pub fn memory(versions: TlsVersions) -> usize {
         let state = match (cfg!(feature = "tls"), versions) {
-            (false, TlsVersions::Only12) => 15 << 9,
+            (false, TlsVersions::Only12) => 27 << 8,
             (false, _) => 10 << 10,
             (true, _) => 13 << 10,
         };
-        let authorities = match trust {
-            Trust::Ca(bytes) => 3 * bytes.len(), // as given, and as read
-            Trust::Device { authorities, name } => 3 * authorities.len() + name.len() + 1,
-            _ => 0,
-        };
-        engine::RECORDS + state + authorities
+        engine::RECORDS + state
     }
 
-    /// What is taken beside the connections, however many there are: the handshake that one of them does, measured, with
-    /// half as much to spare; and the sessions that are kept.
+    /// The heap that whom to believe takes at most in a handshake, in bytes: the authorities as they are read. One
+    /// handshake is done at a time, and nothing of them is left when it is over.
+    pub fn opening_memory(trust: &Trust) -> usize {
+        match trust {
+            Trust::Ca(authorities) => engine::read_memory(authorities),
+            Trust::Device { authorities, name } => engine::read_memory(authorities) + name.len() + 1,
+            _ => 0,
+        }
+    }
+
+    /// What is taken beside the connections, however many there are: the handshake that one of them does, measured with a
+    /// server that shows two certificates, its future counted; and the sessions that are kept.
     pub const BESIDE: usize = {
-        let handshake = if cfg!(feature = "tls") { 20 << 10 } else { 6 << 10 };
+        let handshake = if cfg!(feature = "tls") { 20 << 10 } else { 10 << 10 };
         handshake + sessions::MOST
     };
 

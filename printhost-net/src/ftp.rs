@@ -22,7 +22,7 @@ use printhost_core::{Error, ErrorKind, RemotePath, Result, Secret};
 
 pub use crate::proto::ftp::{Entry, EntryKind, Modified};
 use crate::{
-    Dial, Limits, Net, Origin, Scheme,
+    Dial, Net, Origin, Scheme,
     proto::ftp::{Command, MAX_ARGUMENT, MAX_LINE, MAX_TEXT, Reply},
 };
 use control::Control;
@@ -68,11 +68,18 @@ impl Default for Settings {
 }
 
 /// The heap that a client takes at most, in bytes, without its two connections ([`Dial::memory`]): the control connection
-/// for as long as it lives, and a data connection, plain or as encrypted as the control connection.
-pub const fn memory(limits: &Limits) -> usize {
-    let control = control::INBOX + 4 * MAX_TEXT + 2 * (MAX_ARGUMENT + 8) + 3 * MAX_ARGUMENT;
-    control + limits.chunk + MAX_LINE + 512
+/// for as long as it lives, and a data connection, plain or as encrypted as the control connection. No path, user or
+/// password has more than `longest` bytes. Beside it, a file on its way has [`Limits::chunk`](crate::Limits::chunk) bytes,
+/// and a listing [`LISTING`].
+pub const fn memory(longest: usize) -> usize {
+    // With what is added to a path: its root, and the end of a file that is not whole.
+    let argument = longest + PARTIAL.len() + 1;
+    let argument = if argument < MAX_ARGUMENT { argument } else { MAX_ARGUMENT };
+    control::INBOX + 4 * MAX_TEXT + 2 * (argument + 8) + 3 * argument
 }
+
+/// The heap that a listing takes at most while it is read, in bytes, beside [`memory`] and what is made of its entries.
+pub const LISTING: usize = data::PIECE + MAX_LINE + 256;
 
 /// A logged in client.
 ///

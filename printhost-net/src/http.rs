@@ -77,6 +77,13 @@ impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Parts<D, H, C, E> {
         http.sending.max(http.answered.saturating_add(body).saturating_add(1))
     }
 
+    /// The heap that a request without a body takes at most whose answer is not kept, in bytes, as [`Parts::request_memory`]
+    /// has it; together with what is beside it, of which `transient` bytes at most are others'.
+    pub fn streamed_memory(&self, head: usize, transient: usize) -> usize {
+        let http = self.http.memory(head);
+        (http.asking + transient.max(http.transient)).max(http.answered + transient)
+    }
+
     /// What is allocated and freed again without waiting in between, in requests of which up to `body` bytes of the answer
     /// are read into memory: at most so many bytes at a time.
     pub fn request_transient(&self, body: usize) -> usize {

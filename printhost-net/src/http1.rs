@@ -49,6 +49,7 @@ impl<C: Conn> HttpBackend<C> for Http1 {
         let inbox = self.inbox();
         HttpMemory {
             sending: inbox + head + self.chunk.max(head),
+            asking: inbox + 2 * head,
             answered: inbox + self.max_head,
             transient: (growing_to(inbox) - inbox).max(2 * self.max_head),
         }

@@ -98,8 +98,15 @@ pub trait Dial {
         0
     }
 
+    /// The heap that opening a connection there takes at most beside that, in bytes: what is made of the authorities to
+    /// believe. It counts once, for the connection that takes most, where connections are opened one at a time.
+    fn opening_memory(&self, to: &Origin) -> usize {
+        let _ = to;
+        0
+    }
+
     /// The heap that some connections take at most together, each of them as [`Dial::memory`] says: no more than can be
-    /// open at once, and what is needed to open them.
+    /// open at once, and what is needed to open any.
     fn memory_together(&self, connections: &mut [usize]) -> usize {
         connections.iter().sum()
     }
@@ -455,6 +462,8 @@ pub trait HttpBackend<C> {
 pub struct HttpMemory {
     /// Until the head of the answer is there.
     pub sending: usize,
+    /// The same of a request that has no body.
+    pub asking: usize,
     /// From then on to the end of the answer.
     pub answered: usize,
     /// Beside either: what is allocated and freed again without waiting in between.

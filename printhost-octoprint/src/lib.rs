@@ -31,6 +31,7 @@ pub use connection::{ConnectTo, ConnectionSettings, Connector};
 pub use heaters::{FilamentUse, HeaterState};
 pub use host::OctoPrint;
 pub use jobs::JobDetails;
+pub use memory::CONNECTIONS;
 pub use profiles::PrinterProfile;
 pub use system::{PrinterFailure, SystemCommand, SystemInfo};
 pub use users::User;

@@ -1,4 +1,4 @@
-//! How much heap this driver takes at most: declared from sizes and limits, not measured. `hub-firmware/tests/memory.rs`
+//! How much heap this driver takes at most: declared from sizes and limits, not measured. `hub-firmware/tests/memory`
 //! measures against it.
 
 use printhost_core::{Command, EVENT_QUEUE, Heater, Memory};
@@ -15,6 +15,10 @@ use crate::{
     files::MAX_TEXT,
     wire::{MAX_SIZE, MAX_THUMBNAILS, MAX_TOOLS, PATH, TEXT, Temperature},
 };
+
+/// How many connections to the host there must be room for at once: with fewer, one may wait for another that waits for it.
+/// One brings what is pushed, and one has requests; with room for more, there may be one more.
+pub const CONNECTIONS: usize = 2;
 
 /// A status: its path, its two texts, its heaters.
 const STATUS: usize = PATH + 2 * TEXT + MAX_TOOLS as usize * size_of::<Heater>();
@@ -80,6 +84,8 @@ impl<N: Net> OctoPrint<N> {
 
         let mut memory = Memory::default();
         memory.connection = parts.dialer().memory(&self.config.url.origin);
+        memory.opening = parts.dialer().opening_memory(&self.config.url.origin);
+        memory.connections = CONNECTIONS + 1;
         memory.run = running + settling + reading + login + push + STATUSES + EVENTS;
         let order = ordering + asking.max(reading + STATUS);
         memory.call = settling + listing.max(form).max(order) + 2 * longest_path.max(PATH);

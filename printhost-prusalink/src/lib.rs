@@ -20,4 +20,5 @@ mod wire;
 
 pub use config::Config;
 pub use host::PrusaLink;
+pub use memory::CONNECTIONS;
 pub use transfer::Transfer;

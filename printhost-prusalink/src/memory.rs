@@ -1,4 +1,4 @@
-//! How much heap this driver takes at most: declared from sizes and limits, not measured. `hub-firmware/tests/memory.rs`
+//! How much heap this driver takes at most: declared from sizes and limits, not measured. `hub-firmware/tests/memory`
 //! measures against it.
 
 use printhost_core::{Command, EVENT_QUEUE, Fan, Heater, Memory};
@@ -13,6 +13,10 @@ use crate::{
     config::CREDENTIALS,
     wire::{self, MANY, PATH, ROOT, TEXT},
 };
+
+/// How many connections to the host there must be room for at once: with fewer, one may wait for another that waits for it.
+/// One brings what is pushed, and one has requests; with room for more, there may be one more.
+pub const CONNECTIONS: usize = 2;
 
 /// A status: its job's path, its two texts, its heater, its fans and their names.
 const STATUS: usize = PATH + 2 * TEXT + size_of::<Heater>() + 4 * size_of::<Fan>() + 16;
@@ -67,6 +71,8 @@ impl<N: Net> PrusaLink<N> {
 
         let mut memory = Memory::default();
         memory.connection = parts.dialer().memory(&self.config.url.origin);
+        memory.opening = parts.dialer().opening_memory(&self.config.url.origin);
+        memory.connections = CONNECTIONS + 1;
         memory.run = running + settling + request(0, short) + READ + STATUSES + EVENTS + login;
         memory.call = settling
             + request(path, short)

@@ -5,11 +5,12 @@ mod bambu;
 
 use std::time::Duration;
 
-use bambu::{Mqtt, config, start, until};
+use bambu::{Mqtt, PATIENCE, config, start, until};
 use mqttbytes::v4::{ConnectReturnCode, Packet};
 use printhost_sim::{BambuControl, BambuModel, BambuOverLimit};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 #[tokio::test]
 async fn a_wrong_code_is_refused_with_a_word_and_the_connection_ends() {
@@ -117,6 +118,21 @@ async fn a_connection_that_broke_off_is_counted_for_a_while() {
     drop(Mqtt::connect(&sim).await);
     until("gone", || sim.connections().0 == 0).await;
     assert_eq!(Mqtt::login(&sim, sim.access_code()).await.1, None);
+}
+
+#[tokio::test]
+async fn a_client_that_never_pings_is_dropped_however_many_reports_it_gets() {
+    let sim = start(config(BambuModel::X1c)).await;
+    let (mut client, _) = Mqtt::login_for(&sim, sim.access_code(), 1).await;
+    assert!(client.subscribe(&format!("device/{}/report", sim.serial())).await);
+    let reports = async {
+        let mut reports = 0;
+        while client.payload().await.is_some() {
+            reports += 1;
+        }
+        reports
+    };
+    assert!(timeout(PATIENCE, reports).await.expect("it is dropped") > 0);
 }
 
 #[tokio::test]

@@ -5,10 +5,10 @@ mod bambu;
 
 use std::time::Duration;
 
-use bambu::{Ftps, Mqtt, SILENCE, config, curl, scratch, start};
+use bambu::{Ftps, Mqtt, SILENCE, config, curl, scratch, start, until};
 use printhost_sim::{BambuFault, BambuModel, BambuSessions, BambuSim};
 use serde_json::json;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 /// The bytes of a stored file.
@@ -195,6 +195,56 @@ async fn a_full_card_a_missing_one_and_a_second_transfer_are_refused_each_in_its
 }
 
 #[tokio::test]
+async fn an_upload_empties_its_file_when_it_begins_and_then_the_file_grows() {
+    let sim = start(config(BambuModel::P1s)).await;
+    let mut client = Ftps::login(&sim).await;
+    assert_eq!(client.put("x", b"older").await.map(|reply| reply.0), Some(226));
+    // Before the handshake.
+    let stream = client.passive().await;
+    assert_eq!(client.command("STOR x").await.0, 150);
+    assert_eq!(stored(&sim, "x").as_deref(), Some(&b""[..]));
+    drop(stream);
+    assert_eq!(client.reply().await.0, 425);
+    assert_eq!(stored(&sim, "x").as_deref(), Some(&b""[..]));
+    // Under whatever name by then.
+    let stream = client.passive().await;
+    assert_eq!(client.command("STOR x").await.0, 150);
+    let mut data = client.secured(stream).await;
+    data.write_all(b"half").await.unwrap();
+    data.flush().await.unwrap();
+    let size = || sim.files().into_iter().find(|file| file.path == "x").map(|file| file.size);
+    until("half of it is there", || size() == Some(4)).await;
+    let mut other = Ftps::login(&sim).await;
+    assert_eq!(other.command("SIZE x").await, (213, "4".to_owned()));
+    assert_eq!(other.command("RNFR x").await.0, 350);
+    assert_eq!(other.command("RNTO y").await.0, 250);
+    data.write_all(b" and half").await.unwrap();
+    data.shutdown().await.unwrap();
+    drop(data);
+    assert_eq!(client.reply().await.0, 226);
+    assert_eq!((stored(&sim, "x"), stored(&sim, "y").as_deref()), (None, Some(&b"half and half"[..])));
+}
+
+#[tokio::test]
+async fn what_is_sent_ends_without_a_farewell_unless_it_is_wanted() {
+    for close_notify in [false, true] {
+        let mut config = config(BambuModel::P1s);
+        config.ftps.close_notify = close_notify;
+        let sim = start(config).await;
+        let mut client = Ftps::login(&sim).await;
+        client.put("x", b"0123456789").await.unwrap();
+        for command in ["LIST", "RETR x"] {
+            let stream = client.passive().await;
+            assert_eq!(client.command(command).await.0, 150);
+            let mut got = Vec::new();
+            let end = client.secured(stream).await.read_to_end(&mut got).await;
+            assert_eq!((end.is_ok(), client.reply().await.0), (close_notify, 226), "{command}");
+            assert!(!got.is_empty());
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_upload_can_go_wrong_in_every_known_way() {
     let sim = start(config(BambuModel::P1s)).await;
     let whole = Some(&b"0123456789"[..]);
@@ -213,6 +263,12 @@ async fn an_upload_can_go_wrong_in_every_known_way() {
         assert_eq!(stored(&sim, &path).as_deref(), expected, "{fault:?}");
         assert!(sim.faults().is_empty());
     }
+    sim.inject(BambuFault::AnswerBeforeCompletion);
+    let mut client = Ftps::login(&sim).await;
+    let stream = client.passive().await;
+    assert_eq!(client.command("STOR asked").await.0, 150);
+    drop(client.secured(stream).await);
+    assert_eq!((client.command("SIZE asked").await.0, client.reply().await.0), (213, 226));
     sim.inject(BambuFault::NoCompletion);
     let mut client = Ftps::login(&sim).await;
     assert!(timeout(SILENCE, client.put("unconfirmed", b"0123456789")).await.is_err());

@@ -43,6 +43,20 @@ impl Protocol {
         }
     }
 
+    /// How many connections to the printer there must be room for at once, as its driver says.
+    pub const fn connections(self) -> usize {
+        match self {
+            #[cfg(feature = "octoprint")]
+            Self::OctoPrint => printhost_octoprint::CONNECTIONS,
+            #[cfg(feature = "prusalink")]
+            Self::PrusaLink => printhost_prusalink::CONNECTIONS,
+            #[cfg(feature = "moonraker")]
+            Self::Moonraker => printhost_moonraker::CONNECTIONS,
+            #[cfg(feature = "bambu")]
+            Self::Bambu => printhost_bambu::CONNECTIONS,
+        }
+    }
+
     /// Where it listens on a plain connection when nobody has said where.
     const fn plain_port(self) -> u16 {
         match self {
@@ -118,7 +132,7 @@ pub enum PrinterUrlError {
     /// It says something about the printer that means nothing.
     #[error("{text:?} means nothing here; known are serial=LETTERS-AND-DIGITS and ftps=PORT")]
     Parameter {
-        /// What it says.
+        /// What it speaks of, and not what it says of it: some write an access code there.
         text: String,
     },
     /// The rest is no address.
@@ -163,7 +177,10 @@ impl FromStr for PrinterUrl {
     type Err = PrinterUrlError;
 
     fn from_str(text: &str) -> Result<Self, PrinterUrlError> {
-        let no_protocol = |rest: &str| PrinterUrlError::NoProtocol { rest: rest.into() };
+        // Without credentials, which are nobody else's business.
+        let no_protocol = |rest: &str| PrinterUrlError::NoProtocol {
+            rest: rest.rsplit_once('@').map_or(rest, |(_, host)| host).into(),
+        };
         let (scheme, rest) = text.split_once("://").ok_or_else(|| no_protocol(text))?;
         let (name, transport) = scheme.split_once('+').unwrap_or((scheme, "http"));
         if name.eq_ignore_ascii_case("http") || name.eq_ignore_ascii_case("https") {
@@ -189,7 +206,7 @@ fn device(protocol: Protocol, name: &str, rest: &str) -> Result<PrinterUrl, Prin
     let address = address.trim_end_matches('/');
     let mut base = BaseUrl::parse(&format!("https://{address}")).map_err(PrinterUrlError::Address)?;
     if !base.prefix.is_empty() {
-        return Err(PrinterUrlError::Parameter { text: core::mem::take(&mut base.prefix) });
+        return Err(PrinterUrlError::Parameter { text: "/…".into() });
     }
     if !has_port(address) {
         base.origin.port = DEVICE_PORT;
@@ -207,7 +224,10 @@ fn device(protocol: Protocol, name: &str, rest: &str) -> Result<PrinterUrl, Prin
             Some(("ftps", value)) if value.parse().is_ok_and(|port: u16| port > 0) => {
                 ftps = value.parse().ok()
             }
-            _ => return Err(PrinterUrlError::Parameter { text: pair.into() }),
+            named => {
+                let name = named.map_or("", |(name, _)| name);
+                return Err(PrinterUrlError::Parameter { text: format!("{name}=…") });
+            }
         }
     }
     let no_serial = || PrinterUrlError::NoSerial { name: name.into(), host: address.into() };
@@ -304,7 +324,8 @@ mod tests {
         assert!(error("bambu://192.168.1.50").contains("bambu://192.168.1.50?serial="));
         for bad in ["serial=", "serial=a/b", "serial=%23", "ftps=0", "code=12345678", "serial=x&ftps=990000"]
         {
-            assert!(error(&format!("bambu://h?{bad}")).contains("means nothing"), "{bad}");
+            let error = error(&format!("bambu://h?{bad}"));
+            assert!(error.contains("means nothing") && !error.contains("12345678"), "{error}");
         }
         assert!(error("bambu://h/x?serial=1").contains("means nothing"));
         assert!(error("bambu+http://h?serial=1").contains("query"));

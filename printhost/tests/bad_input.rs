@@ -8,6 +8,7 @@ mod bad_input {
     #[macro_use]
     pub(crate) mod harness;
     mod addresses;
+    mod bambu;
     mod bodies;
     pub(crate) mod drivers;
     mod fields;

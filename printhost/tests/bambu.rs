@@ -3,6 +3,7 @@
 mod bambu {
     mod ends;
     mod files;
+    mod ftp;
     mod guards;
     pub(crate) mod harness;
     mod job;

@@ -24,28 +24,24 @@ serial_adapter.sleep = lambda seconds: sleep(min(seconds, 0.2))
 from prusa.link.serial.serial_queue import MonitoredSerialQueue  # noqa: E402
 
 # A print that is stopped while an `ok` is dealt with may lose the command that stops it; then every later start hangs.
-# The stop waits for the `ok`.
-at_rest = threading.Event()
-at_rest.set()
+# One is done after the other.
+either = threading.RLock()
 confirmed = MonitoredSerialQueue._confirmed
 flush = MonitoredSerialQueue.flush_print_queue
 
 
 def confirmed_undisturbed(queue, force=False):
-    at_rest.clear()
-    try:
+    with either:
         confirmed(queue, force=force)
-    finally:
-        at_rest.set()
 
 
-def flush_at_rest(queue):
-    at_rest.wait(timeout=1)
-    flush(queue)
+def flush_undisturbed(queue):
+    with either:
+        flush(queue)
 
 
 MonitoredSerialQueue._confirmed = confirmed_undisturbed
-MonitoredSerialQueue.flush_print_queue = flush_at_rest
+MonitoredSerialQueue.flush_print_queue = flush_undisturbed
 
 from prusa.link.printer_adapter.file_printer import FilePrinter  # noqa: E402
 

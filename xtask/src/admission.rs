@@ -1,14 +1,12 @@
 //! What the emulated board declares of its memory, against hosts that make every answer as large as it takes; and what it
 //! does when half of its heap is gone.
 
-use std::io::{BufRead as _, BufReader, Lines, Write as _};
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
-
 use crate::board::{self, HOST, Report};
 use crate::octoprint::OctoPrint;
-use crate::steps::{Result, Steps};
+use crate::process::Dialogue;
+use crate::server::Server as _;
+use crate::steps::{Result, Steps, ensure};
 use crate::tls_front::TlsFront;
-use crate::workspace;
 
 /// What the board takes: the head of an answer, with what nginx adds, its JSON, a message.
 const APPETITE: [&str; 3] = ["1900", "3072", "2048"];
@@ -82,7 +80,7 @@ fn encrypted_relay(port: u16, is_new: bool, more: &[(&str, &str)]) -> Result<Rep
 
 /// What it took.
 fn declared_is_enough(report: &Report) -> Result<u64> {
-    ensure(report.code == 0, &format!("the board ended with code {}", report.code))?;
+    report.succeeded()?;
     ensure(!report.said("refused: "), "it was refused")?;
     let (declared, peak) = (report.value("heap declared")?, report.value("heap peak")?);
     let taken = peak - report.value("heap before")?;
@@ -91,38 +89,25 @@ fn declared_is_enough(report: &Report) -> Result<u64> {
 }
 
 fn refused(report: &Report) -> Result {
-    ensure(report.code == 0, &format!("the board ended with code {}", report.code))?;
+    report.succeeded()?;
     ensure(report.said("refused: relay: busy"), "the relay was not refused")?;
     ensure(report.said("the printer is "), "it has done nothing afterwards")?;
     let (declared, peak) = (report.value("heap declared")?, report.value("heap peak")?);
     ensure(peak <= declared, &format!("reading the status took {peak} bytes of {declared}"))
 }
 
-/// `printhost-testkit`'s greedy hosts, in a process of their own; it ends with its standard input.
+/// `printhost-testkit`'s greedy hosts, in a process of their own.
 struct Hosts {
-    process: Child,
-    questions: Option<ChildStdin>,
-    answers: Lines<BufReader<ChildStdout>>,
+    process: Dialogue,
     ports: Vec<(String, u16)>,
 }
 
 impl Hosts {
     fn start() -> Result<Self> {
-        let example = ["--package=printhost-testkit", "--features=runner", "--example=greedy_hosts"];
-        crate::steps::run(workspace::cargo(["build", "--quiet"]).args(example))?;
-        let mut process = workspace::cargo(["run", "--quiet"])
-            .args(example)
-            .arg("--")
-            .args(APPETITE)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("the greedy hosts: {error}"))?;
-        let questions = process.stdin.take();
-        let answers = BufReader::new(process.stdout.take().ok_or("the greedy hosts: no output")?).lines();
-        let mut hosts = Self { process, questions, answers, ports: Vec::new() };
+        let mut hosts =
+            Self { process: Dialogue::with_example("greedy_hosts", APPETITE)?, ports: Vec::new() };
         while hosts.ports.last().is_none_or(|(greed, _)| greed != "WrongTypes") {
-            let line = hosts.answer()?;
+            let line = hosts.process.line()?;
             let (greed, port) = line.split_once(' ').ok_or_else(|| format!("no port: {line:?}"))?;
             hosts.ports.push((greed.to_owned(), port.parse().map_err(|_| format!("no port: {line:?}"))?));
         }
@@ -131,24 +116,6 @@ impl Hosts {
 
     /// How many requests of boards have changed something.
     fn changes(&mut self) -> Result<u32> {
-        let questions = self.questions.as_mut().ok_or("the greedy hosts have ended")?;
-        writeln!(questions).map_err(|error| format!("the greedy hosts: {error}"))?;
-        self.answer()?.parse().map_err(|_| "the greedy hosts do not count".to_owned())
+        self.process.ask("")?.parse().map_err(|_| "the greedy hosts do not count".to_owned())
     }
-
-    fn answer(&mut self) -> Result<String> {
-        let line = self.answers.next().and_then(std::result::Result::ok);
-        line.ok_or_else(|| "the greedy hosts have ended".into())
-    }
-}
-
-impl Drop for Hosts {
-    fn drop(&mut self) {
-        drop(self.questions.take());
-        let _ = self.process.wait();
-    }
-}
-
-fn ensure(condition: bool, otherwise: &str) -> Result {
-    if condition { Ok(()) } else { Err(otherwise.to_owned()) }
 }

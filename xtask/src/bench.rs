@@ -3,14 +3,8 @@
 use crate::steps::{Result, Steps};
 use crate::workspace::cargo;
 
-/// An upload on a host, beside curl; a pushed change, beside a plain websocket; merging what is pushed, beside serde. Nothing else should run meanwhile.
-pub(crate) fn bench() -> bool {
-    let mut steps = Steps::new();
-    let result = run(&mut steps);
-    steps.summary(&result)
-}
-
-/// The steps of [`bench`].
+/// An upload on a host, beside curl; a pushed change, beside a plain websocket; merging what is pushed, beside serde.
+/// Nothing else should run meanwhile.
 pub(crate) fn run(steps: &mut Steps) -> Result {
     let mut bench = cargo(["bench", "--package=printhost", "--features=tokio", "--bench=upload"]);
     steps.command("upload on a host", &mut bench)?;

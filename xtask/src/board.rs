@@ -1,16 +1,17 @@
 //! The emulated microcontroller: building its firmware and running it in QEMU.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::expect::poll;
 use crate::portable;
-use crate::steps::Result;
+use crate::process::{Dialogue, tied};
+use crate::server::{free_port, fresh_dir};
+use crate::steps::{Result, ensure};
 use crate::workspace;
 
 const BOARD: &str = "hub-firmware/boards/qemu-riscv32";
@@ -19,6 +20,7 @@ pub(crate) const MANIFEST: &str = "hub-firmware/boards/qemu-riscv32/Cargo.toml";
 /// Its name in the budgets.
 pub(crate) const BUDGET: &str = "qemu-riscv32";
 const TARGET: &str = "riscv32imac-unknown-none-elf";
+const QEMU: &str = "qemu-system-riscv32";
 /// Where the board reads its configuration: the last 4 KiB of its flash.
 const CONFIG_ADDRESS: &str = "0x803ff000";
 /// The host's loopback, seen from QEMU's user network.
@@ -52,6 +54,22 @@ impl Report {
         self.values.get(name).copied().ok_or_else(|| format!("the board did not print {name:?}"))
     }
 
+    /// An error unless the board ended well.
+    pub(crate) fn succeeded(&self) -> Result {
+        self.ended_with(0)
+    }
+
+    /// An error unless the board ended with this code.
+    pub(crate) fn ended_with(&self, code: i32) -> Result {
+        ensure(self.code == code, &format!("the board ended with {} instead of {code}", self.code))
+    }
+
+    /// An error unless a case of this name ended so, or in words that begin so.
+    pub(crate) fn case(&self, name: &str, end: &str) -> Result {
+        let told = self.cases.iter().any(|case| case.starts_with(&format!("{name}\t{end}")));
+        ensure(told, &format!("{name} is not {end}"))
+    }
+
     /// Whether it printed a line that begins like this.
     pub(crate) fn said(&self, beginning: &str) -> bool {
         self.lines.iter().any(|line| line.starts_with(beginning))
@@ -82,12 +100,12 @@ pub(crate) fn run(config: &[(&str, &str)]) -> Result<Report> {
 pub(crate) fn run_within(seconds: u32, config: &[(&str, &str)]) -> Result<Report> {
     let file = write(config)?;
     let mut timeout = workspace::command("timeout");
-    let output = qemu(timeout.arg("--signal=KILL").arg(seconds.to_string()), &file)
+    timeout.args(["--signal=KILL", &seconds.to_string(), QEMU]);
+    let output = machine(&mut timeout, &file)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
         .map_err(|error| format!("cannot run QEMU: {error}"))?;
-    let _ = fs::remove_file(&file);
     let mut report = Report::new(output.status.code().unwrap_or(-1));
     for line in String::from_utf8_lossy(&output.stdout).lines() {
         println!("  {line}");
@@ -98,8 +116,7 @@ pub(crate) fn run_within(seconds: u32, config: &[(&str, &str)]) -> Result<Report
 
 /// The firmware while it runs: its console, and a network that can be taken away. It ends when dropped.
 pub(crate) struct Running {
-    qemu: Child,
-    console: Receiver<String>,
+    pub(crate) console: Dialogue,
     monitor: u16,
 }
 
@@ -107,40 +124,11 @@ impl Running {
     /// Starts the firmware with a configuration.
     pub(crate) fn start(config: &[(&str, &str)]) -> Result<Self> {
         let file = write(config)?;
-        let monitor = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .and_then(|free| free.local_addr())
-            .map_err(|error| format!("no free port: {error}"))?
-            .port();
-        let mut setpriv = workspace::command("setpriv");
-        let mut qemu = qemu(setpriv.args(["--pdeathsig", "KILL", "--"]), &file)
-            .args(["-monitor", &format!("tcp:127.0.0.1:{monitor},server=on,wait=off")])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("cannot run QEMU: {error}"))?;
-        let lines = BufReader::new(qemu.stdout.take().ok_or("QEMU: no output")?).lines();
-        let (sender, console) = channel();
-        std::thread::spawn(move || {
-            for line in lines.map_while(std::result::Result::ok) {
-                if sender.send(line).is_err() {
-                    break;
-                }
-            }
-        });
-        Ok(Self { qemu, console, monitor })
-    }
-
-    /// The next line of the console.
-    pub(crate) fn line(&self, within: Duration) -> Result<String> {
-        self.console
-            .recv_timeout(within)
-            .map_err(|_| format!("the board has ended, or is silent for {} s", within.as_secs()))
-    }
-
-    /// Sends a line to the console.
-    pub(crate) fn send(&mut self, line: &str) -> Result {
-        let console = self.qemu.stdin.as_mut().ok_or("QEMU: no input")?;
-        writeln!(console, "{line}").and_then(|()| console.flush()).map_err(|error| format!("QEMU: {error}"))
+        let monitor = free_port()?;
+        let mut command = tied(QEMU);
+        machine(&mut command, &file);
+        command.args(["-monitor", &format!("tcp:127.0.0.1:{monitor},server=on,wait=off")]);
+        Ok(Self { console: Dialogue::start("the board", &mut command)?, monitor })
     }
 
     /// Takes the network away or gives it back, from any thread.
@@ -170,35 +158,28 @@ impl Running {
     /// Reads the console to its end, which must come soon; what it printed and how it ended.
     pub(crate) fn finish(mut self) -> Result<Report> {
         let mut report = Report::new(-1);
-        while let Ok(line) = self.console.recv_timeout(Duration::from_secs(30)) {
+        while let Ok(line) = self.console.line_within(Duration::from_secs(30)) {
             println!("  {line}");
             report.take(&line);
         }
-        let status = self.qemu.wait().map_err(|error| format!("QEMU: {error}"))?;
+        let process = &mut self.console.process;
+        let status = poll(|| Ok(process.status()?.ok_or_else(|| "the board does not end".to_owned())))?;
         report.code = status.code().unwrap_or(-1);
         Ok(report)
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Fails only if it has ended already.
-        let _ = self.qemu.kill();
-        let _ = self.qemu.wait();
-    }
-}
-
 fn write(config: &[(&str, &str)]) -> Result<PathBuf> {
     let config: String = config.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
-    let file = workspace::target_dir().join(format!("hub-{}.conf", std::process::id()));
-    fs::write(&file, config).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    let file = fresh_dir("board")?.join("hub.conf");
+    workspace::write(&file, config)?;
     Ok(file)
 }
 
-/// QEMU with the firmware and a configuration, behind a command that runs others.
-fn qemu<'a>(command: &'a mut Command, config: &Path) -> &'a mut Command {
+/// Gives [`QEMU`] its machine, with the firmware and a configuration.
+fn machine<'a>(command: &'a mut Command, config: &Path) -> &'a mut Command {
     command
-        .args(["qemu-system-riscv32", "-machine", "virt", "-m", "8M", "-bios", "none"])
+        .args(["-machine", "virt", "-m", "8M", "-bios", "none"])
         .args(["-nographic", "-global", "virtio-mmio.force-legacy=false"])
         .args(["-netdev", "user,id=n0", "-device", "virtio-net-device,netdev=n0"])
         .args(["-device", "virtio-rng-device"])

@@ -3,15 +3,16 @@
 
 use std::sync::Arc;
 
-use crate::board::{self, HOST, Report};
+use crate::board::{self, HOST};
 use crate::board_bambu;
-use crate::moonraker::{self, Access, Moonraker};
+use crate::moonraker::{Access, Moonraker};
 use crate::moonraker_smoke;
 use crate::part;
-use crate::prusalink::{self, PrusaLink};
-use crate::qemu::{ensure, within_budget};
+use crate::prusalink::PrusaLink;
+use crate::qemu::relayed;
+use crate::server::Server as _;
 use crate::simulated;
-use crate::steps::{Result, Steps};
+use crate::steps::{Result, Steps, ensure};
 
 /// The file's size in bytes: both take a while to look into what they are given.
 const FILE: usize = 4 << 20;
@@ -22,22 +23,20 @@ const PATH: &str = "relay/part.gcode";
 const NAME: &str = "part.gcode";
 
 /// Builds the board and runs all of them.
-pub(crate) fn relays() -> bool {
-    let mut steps = Steps::new();
-    let result = prusalink(&mut steps)
-        .and_then(|()| board_bambu::run(&mut steps))
-        .and_then(|()| moonraker(&mut steps));
-    steps.summary(&result)
+pub(crate) fn relays(steps: &mut Steps) -> Result {
+    prusalink(steps)?;
+    board_bambu::run(steps)?;
+    moonraker(steps)
 }
 
 /// Into a PrusaLink with a simulated MK3S.
 pub(crate) fn prusalink(steps: &mut Steps) -> Result {
     steps.command("firmware for QEMU", &mut board::build())?;
     steps.command("the simulated MK3S", &mut simulated::build())?;
-    let mut server = steps.run(format!("PrusaLink {} starts", prusalink::VERSION), PrusaLink::start)?;
-    steps
-        .run("QEMU relays 4 MiB into PrusaLink and follows the print", || relay_to_prusalink(&mut server))
-        .map_err(|error| format!("{error}\n{}", server.log_hint()))
+    let mut server = PrusaLink::step(steps)?;
+    let result = steps
+        .run("QEMU relays 4 MiB into PrusaLink and follows the print", || relay_to_prusalink(&mut server));
+    server.explained(result)
 }
 
 /// Into a Moonraker with a Klipper and a simulated micro-controller, if there can be one.
@@ -47,11 +46,10 @@ pub(crate) fn moonraker(steps: &mut Steps) -> Result {
     }
     steps.command("firmware for QEMU", &mut board::build())?;
     steps.command("the simulated micro-controller", &mut simulated::build())?;
-    let name = format!("Moonraker {} starts", moonraker::VERSION);
-    let server = steps.run(name, || Moonraker::start(Access::Locked))?;
-    steps
-        .run("QEMU relays 4 MiB into Moonraker and follows the print", || relay_to_moonraker(&server))
-        .map_err(|error| format!("{error}\n{}", server.log_hint()))
+    let server = Moonraker::step(steps, Access::Locked)?;
+    let result =
+        steps.run("QEMU relays 4 MiB into Moonraker and follows the print", || relay_to_moonraker(&server));
+    server.explained(result)
 }
 
 fn relay_to_prusalink(server: &mut PrusaLink) -> Result {
@@ -87,7 +85,7 @@ fn relay_to_moonraker(server: &Moonraker) -> Result {
     )
 }
 
-fn relay(url: &str, key: &str, path: &str) -> Result<Report> {
+fn relay(url: &str, key: &str, path: &str) -> Result {
     let source = part::serve(Arc::new(part::gcode(FILE)))?;
     let report = board::run(&[
         ("source", &format!("http://{HOST}:{source}/part.gcode")),
@@ -95,13 +93,7 @@ fn relay(url: &str, key: &str, path: &str) -> Result<Report> {
         ("key", key),
         ("path", path),
     ])?;
-    ensure(report.code == 0, &format!("the board ended with code {}", report.code))?;
-    within_budget(&report, "heap", "stack")?;
-    ensure(
-        report.value("heap after")? == report.value("heap before")?,
-        "the relay has not given all memory back",
-    )?;
-    Ok(report)
+    relayed(&report, "heap")
 }
 
 fn is_whole(file: &std::path::Path) -> Result {

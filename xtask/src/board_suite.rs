@@ -9,9 +9,10 @@ use crate::moonraker::{self, Access, Moonraker};
 use crate::moonraker_smoke;
 use crate::octoprint::{OctoPrint, STABLE};
 use crate::prusalink::{self, PrusaLink};
-use crate::qemu::{ensure, within_budget};
+use crate::qemu::within_budget;
+use crate::server::Server as _;
 use crate::simulated;
-use crate::steps::{Result, Steps};
+use crate::steps::{Result, Steps, ensure};
 use crate::workspace;
 
 /// How long a whole run may take, in seconds.

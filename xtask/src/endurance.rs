@@ -5,9 +5,7 @@
 mod plan;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -16,11 +14,13 @@ use serde_json::json;
 use self::plan::{Kind, ROUNDS_PER_DRIVER, Random, is_encrypted, plan, printer};
 use crate::admission;
 use crate::board::{self, HOST, Running};
-use crate::octoprint::{self, OctoPrint};
+use crate::expect::poll_for;
+use crate::octoprint::{OctoPrint, STABLE};
 use crate::part;
-use crate::steps::{Result, Steps};
+use crate::process::Dialogue;
+use crate::server::Server as _;
+use crate::steps::{Result, Steps, alone, ensure};
 use crate::tls_front::TlsFront;
-use crate::workspace;
 
 /// Rounds of a change's gate.
 pub(crate) const FEW: u32 = 20;
@@ -52,24 +52,20 @@ pub(crate) fn endure(args: &[&str]) -> Option<bool> {
             _ => return None,
         }
     }
-    let mut steps = Steps::new();
-    let result = run(&mut steps, rounds, seed.unwrap_or_else(by_the_clock));
-    Some(steps.summary(&result))
+    Some(alone(|steps| run(steps, rounds, seed.unwrap_or_else(by_the_clock))))
 }
 
 /// The rounds, and boards with a defect that they must find out.
 pub(crate) fn run(steps: &mut Steps, rounds: u32, seed: u64) -> Result {
     steps.command("firmware for QEMU", &mut board::build())?;
-    let release = &octoprint::STABLE;
-    let server = steps.run(format!("OctoPrint {} starts", release.version), || OctoPrint::start(release))?;
+    let server = OctoPrint::step(steps, &STABLE)?;
     admission::run(steps, &server)?;
     let front = steps.run("nginx starts in front of OctoPrint", || TlsFront::start(server.port()))?;
-    steps
-        .run(format!("{rounds} rounds of the hub"), || {
-            Endurance::start(&server, &front, seed, rounds, None)?.run()?;
-            spoken_with(&front)
-        })
-        .map_err(|error| format!("{error}\nwith --seed {seed}; of OctoPrint {}", server.log_hint()))?;
+    let result = steps.run(format!("{rounds} rounds of the hub"), || {
+        Endurance::start(&server, &front, seed, rounds, None)?.run()?;
+        spoken_with(&front)
+    });
+    server.explained(result).map_err(|error| format!("{error}\nwith --seed {seed}"))?;
     for (defect, found_by) in [("leaks", "the heap has"), ("prints-twice", "times")] {
         steps.run(format!("a board that {} is found out", defect.replace('-', " ")), || {
             match Endurance::start(&server, &front, seed, ROUNDS_PER_DRIVER, Some(defect))?.run_clean() {
@@ -89,8 +85,8 @@ fn spoken_with(front: &TlsFront) -> Result {
     let connections = front.connections(front.printer)?;
     let resumed = connections.iter().filter(|connection| connection.resumed).count();
     println!("  nginx: {} connections over TLS, {resumed} of them resumed", connections.len());
-    ensure(connections.iter().all(|connection| connection.protocol == "TLSv1.2"), || "not TLS 1.2".into())?;
-    ensure((1..connections.len()).contains(&resumed), || "no full handshake, or no resumed one".into())
+    ensure(connections.iter().all(|connection| connection.protocol == "TLSv1.2"), "not TLS 1.2")?;
+    ensure((1..connections.len()).contains(&resumed), "no full handshake, or no resumed one")
 }
 
 pub(crate) fn by_the_clock() -> u64 {
@@ -167,7 +163,7 @@ impl<'a> Endurance<'a> {
         self.look_again()?;
         let took = started.elapsed().as_secs_f64();
         let report = self.board.finish()?;
-        ensure(report.code == 0, || format!("the board ended with code {}", report.code))?;
+        report.succeeded()?;
         println!("\n  {} rounds in {took:.0} s, seed {}", self.rounds, self.seed);
         for ((kind, encrypted), outcomes) in &self.counts {
             let outcomes: Vec<String> = outcomes.iter().map(|(what, n)| format!("{n} {what}")).collect();
@@ -189,7 +185,7 @@ impl<'a> Endurance<'a> {
             self.proxies.order(*proxy, *nth, fault)?;
         }
         let started = Instant::now();
-        self.board.send("go")?;
+        self.board.console.send("go")?;
         let usual = ROUND.as_millis() as u64 + file.len() as u64 * 1000 / RATE as u64;
         let delay = Duration::from_millis(self.random.below(usual));
         let gone = Duration::from_millis(500 + self.random.below(4500));
@@ -228,14 +224,14 @@ impl<'a> Endurance<'a> {
         println!("  {round:4} {} {kind:?}{to_it}: {said}", way(is_encrypted(round)));
         self.judge(round, &file, happened, &said)
             .map_err(|error| format!("round {round}, {kind:?}, {:?}: {error}", said.outcome))?;
-        ensure(took < LONGEST, || format!("round {round} took {} s", took.as_secs()))?;
+        ensure(took < LONGEST, &format!("round {round} took {} s", took.as_secs()))?;
         *self.counts.entry((kind, is_encrypted(round))).or_default().entry(said.outcome).or_default() += 1;
         Ok(())
     }
 
     /// Compares what the board says with what is true.
     fn judge(&mut self, round: u32, file: &[u8], happened: bool, said: &Said) -> Result {
-        ensure(happened || said.outcome == "finished", || "nothing was wrong, and it failed".into())?;
+        ensure(happened || said.outcome == "finished", "nothing was wrong, and it failed")?;
         self.wait_until("nothing is printed any more", PRINT, |server| {
             server.get("/api/job").is_some_and(|job| job["state"] == "Operational")
         })?;
@@ -246,10 +242,11 @@ impl<'a> Endurance<'a> {
             Err(error) => return Err(format!("{name}: {error}")),
         };
         match &stored {
-            Some(stored) => ensure(stored == file, || {
-                format!("{} bytes are stored of {}, or others", stored.len(), file.len())
-            })?,
-            None => ensure(said.outcome != "finished", || "the file is not there".into())?,
+            Some(stored) => ensure(
+                stored == file,
+                &format!("{} bytes are stored of {}, or others", stored.len(), file.len()),
+            )?,
+            None => ensure(said.outcome != "finished", "the file is not there")?,
         }
         let finished = said.outcome == "finished";
         let prints = |server: &OctoPrint| self.prints(server, &name);
@@ -257,31 +254,33 @@ impl<'a> Endurance<'a> {
             self.wait_until("the print is counted", Duration::from_secs(10), |s| prints(s) > 0)?;
         }
         let prints = prints(self.server);
-        ensure(prints <= 1, || format!("it was printed {prints} times"))?;
-        ensure(!finished || prints == 1, || "it was not printed".into())?;
-        ensure(said.retry != "safe" || stored.is_none(), || {
-            "it says that it can be done again, and the file is there".into()
-        })?;
+        ensure(prints <= 1, &format!("it was printed {prints} times"))?;
+        ensure(!finished || prints == 1, "it was not printed")?;
+        ensure(
+            said.retry != "safe" || stored.is_none(),
+            "it says that it can be done again, and the file is there",
+        )?;
         if stored.is_some() {
             self.files.push((name, prints));
         }
         let before = self.heap_before.ok_or("the board did not print its heap")?;
         let kept = if said.driver == "gone" { 0 } else { KEPT };
-        ensure((before..=before + kept).contains(&said.heap), || {
-            format!("the heap has {} bytes in use, and had {before}; {kept} may stay", said.heap)
-        })?;
-        ensure(are_all_free(&said.sockets), || said.sockets.clone())
+        ensure(
+            (before..=before + kept).contains(&said.heap),
+            &format!("the heap has {} bytes in use, and had {before}; {kept} may stay", said.heap),
+        )?;
+        ensure(are_all_free(&said.sockets), &said.sockets)
     }
 
     /// Nothing has changed since the rounds were over.
     fn look_again(&self) -> Result {
         for (name, prints) in &self.files {
             let now = self.prints(self.server, name);
-            ensure(now == *prints, || format!("{name} was printed {prints} times, and later {now} times"))?;
+            ensure(now == *prints, &format!("{name} was printed {prints} times, and later {now} times"))?;
         }
         let stored = std::fs::read_dir(&self.uploads).map_err(|error| error.to_string())?;
         let stored = stored.flatten().filter(|e| e.file_name().to_string_lossy().contains("gcode")).count();
-        ensure(stored == self.files.len(), || format!("{stored} files instead of {}", self.files.len()))
+        ensure(stored == self.files.len(), &format!("{stored} files instead of {}", self.files.len()))
     }
 
     /// How often OctoPrint has begun to print a file of this run.
@@ -293,18 +292,13 @@ impl<'a> Endurance<'a> {
     }
 
     fn wait_until(&self, what: &str, most: Duration, holds: impl Fn(&OctoPrint) -> bool) -> Result {
-        let started = Instant::now();
-        while !holds(self.server) {
-            ensure(started.elapsed() < most, || format!("not within {} s: {what}", most.as_secs()))?;
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        Ok(())
+        poll_for(most, || Ok(ensure(holds(self.server), &format!("it is not so that {what}"))))
     }
 
     /// The fields of the next line of this name, behind the round's number.
     fn fields(&mut self, name: &str) -> Result<Vec<String>> {
         loop {
-            let line = self.board.line(LONGEST)?;
+            let line = self.board.console.line_within(LONGEST)?;
             let mut fields = line.trim_end().split('\t');
             if fields.next() == Some(name) {
                 return Ok(fields.skip(1).map(str::to_owned).collect());
@@ -365,63 +359,28 @@ fn file_of(seed: u64, round: u32) -> Vec<u8> {
     file
 }
 
-/// `printhost-testkit`'s proxies with faults, in a process of their own; it ends with its standard input.
+/// `printhost-testkit`'s proxies with faults, in a process of their own.
 struct Proxies {
-    process: Child,
-    orders: Option<ChildStdin>,
-    answers: Lines<BufReader<ChildStdout>>,
+    process: Dialogue,
     ports: Vec<u16>,
 }
 
 impl Proxies {
     fn start(hosts: &[&str]) -> Result<Self> {
-        let example = ["--package=printhost-testkit", "--features=runner", "--example=fault_proxies"];
-        crate::steps::run(workspace::cargo(["build", "--quiet"]).args(example))?;
-        let mut process = workspace::cargo(["run", "--quiet"])
-            .args(example)
-            .arg("--")
-            .args(hosts)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("the proxies: {error}"))?;
-        let orders = process.stdin.take();
-        let answers = BufReader::new(process.stdout.take().ok_or("the proxies: no output")?).lines();
-        let mut proxies = Self { process, orders, answers, ports: Vec::new() };
-        for _ in hosts {
-            let port = proxies.answer()?.parse().map_err(|_| "the proxies have no ports")?;
-            proxies.ports.push(port);
-        }
-        Ok(proxies)
+        let process = Dialogue::with_example("fault_proxies", hosts)?;
+        let port = |_| process.line()?.parse().map_err(|_| "the proxies have no ports".to_owned());
+        Ok(Self { ports: hosts.iter().map(port).collect::<Result<_>>()?, process })
     }
 
     /// Orders a fault; tells whether the one before has happened.
     fn order(&mut self, proxy: usize, nth: Option<u64>, fault: &serde_json::Value) -> Result<bool> {
-        let orders = self.orders.as_mut().ok_or("the proxies have ended")?;
-        writeln!(orders, "{}", json!([proxy, nth, fault]))
-            .map_err(|error| format!("the proxies: {error}"))?;
-        Ok(self.answer()? == "true")
-    }
-
-    fn answer(&mut self) -> Result<String> {
-        self.answers.next().and_then(std::result::Result::ok).ok_or_else(|| "the proxies have ended".into())
-    }
-}
-
-impl Drop for Proxies {
-    fn drop(&mut self) {
-        drop(self.orders.take());
-        let _ = self.process.wait();
+        Ok(self.process.ask(&json!([proxy, nth, fault]).to_string())? == "true")
     }
 }
 
 /// How the board and the printer's host speak.
 const fn way(encrypted: bool) -> &'static str {
     if encrypted { "TLS" } else { "plain" }
-}
-
-fn ensure(condition: bool, otherwise: impl FnOnce() -> String) -> Result {
-    if condition { Ok(()) } else { Err(otherwise()) }
 }
 
 /// Of `Sockets(4 of 4 free)`, whether none is in use.

@@ -1,43 +1,35 @@
 //! Espressif's esptool, which makes images out of programs and checks them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use crate::octoprint;
+use crate::python::{Environment, Pins};
 use crate::steps::{self, Result};
-use crate::workspace::{self, command};
+use crate::workspace::command;
 
-pub(crate) const VERSION: &str = "5.6.0";
-
-/// What it needs, each in the version that this was tried with.
-const REQUIREMENTS: [&str; 14] = [
-    "cffi==2.1.1",
-    "click==8.5.1",
-    "cryptography==50.0.2",
-    "esp-pylib==1.2.0",
-    "intelhex==2.3.0",
-    "markdown-it-py==4.3.0",
-    "mdurl==0.1.2",
-    "pycparser==3.12",
-    "pygments==2.21.0",
-    "pyserial==3.5",
-    "pyyaml==6.0.3",
-    "reedsolo==1.7.0",
-    "rich==15.0.0",
-    "rich-click==1.9.9",
-];
-
-/// Installs esptool into a virtual environment of its own, unless it is there already.
-pub(crate) fn install() -> Result {
-    if steps::succeeds(tool().arg("version")) {
-        return Ok(());
-    }
-    let mut venv = command(octoprint::system_python());
-    steps::run(venv.args(["-m", "venv", "--clear"]).arg(home()))?;
-    let mut pip = command(python());
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]);
-    steps::run(pip.arg(format!("esptool=={VERSION}")).args(REQUIREMENTS))
-}
+pub(crate) const ESPTOOL: Environment = Environment::new(
+    "esptool",
+    "5.6.0",
+    &["esptool"],
+    Pins::Requirements(
+        "\
+cffi==2.1.1
+click==8.5.1
+cryptography==50.0.2
+esp-pylib==1.2.0
+intelhex==2.3.0
+markdown-it-py==4.3.0
+mdurl==0.1.2
+pycparser==3.12
+pygments==2.21.0
+pyserial==3.5
+pyyaml==6.0.3
+reedsolo==1.7.0
+rich==15.0.0
+rich-click==1.9.9
+",
+    ),
+);
 
 /// Makes the image of a program and lets esptool check it. Returns its size in bytes.
 pub(crate) fn image(chip: &str, program: &Path, image: &Path) -> Result<u64> {
@@ -57,15 +49,7 @@ pub(crate) fn image(chip: &str, program: &Path, image: &Path) -> Result<u64> {
 }
 
 fn tool() -> Command {
-    let mut tool = command(python());
+    let mut tool = command(ESPTOOL.python());
     tool.args(["-m", "esptool"]);
     tool
-}
-
-fn home() -> PathBuf {
-    workspace::target_dir().join(format!("esptool-{VERSION}"))
-}
-
-fn python() -> PathBuf {
-    home().join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" })
 }

@@ -6,11 +6,11 @@ use std::process::Command;
 
 use crate::budgets::{Budget, Line, check};
 use crate::elf;
-use crate::esptool;
+use crate::esptool::{self, ESPTOOL};
 use crate::portable;
 use crate::sizes;
-use crate::steps::{Result, Steps};
-use crate::workspace;
+use crate::steps::{Result, Steps, alone};
+use crate::workspace::{self, create_dir};
 
 /// The hub on ESP32 chips; a workspace of its own.
 pub(crate) const HUB: &str = "hub-firmware/boards/esp32";
@@ -56,15 +56,12 @@ pub(crate) fn firmware(names: &[&str]) -> Option<bool> {
     if names.iter().any(|name| !IMAGES.iter().any(|image| image.name == *name)) {
         return None;
     }
-    let mut steps = Steps::new();
-    let result = steps
-        .run(format!("esptool {}", esptool::VERSION), esptool::install)
-        .and_then(|()| run(&mut steps, names));
-    Some(steps.summary(&result))
+    Some(alone(|steps| run(steps, names)))
 }
 
 /// The steps of [`firmware`]; without names, everything.
 pub(crate) fn run(steps: &mut Steps, names: &[&str]) -> Result {
+    ESPTOOL.step(steps)?;
     for folder in [HUB, EXAMPLE] {
         let manifest = format!("{folder}/Cargo.toml");
         let fmt = ["fmt", "--check", "--manifest-path", &manifest];
@@ -84,7 +81,7 @@ fn make(steps: &mut Steps, image: &Image) -> Result {
     let (program, file) = (kept(image, "elf"), kept(image, "bin"));
     let flash = steps.run(format!("image {name}"), || {
         let built = workspace::target_dir().join(BUILDS).join(image.target).join("release");
-        fs::create_dir_all(folder()).map_err(|error| format!("{}: {error}", folder().display()))?;
+        create_dir(&folder())?;
         // Kept apart: the same board is built for several chips.
         fs::copy(built.join(image.package), &program)
             .map_err(|error| format!("{}: {error}", program.display()))?;

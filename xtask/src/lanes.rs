@@ -2,14 +2,15 @@
 //!
 //! Each lane is a process of its own, this program again. What it prints is kept and shown when it has ended.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
+use crate::process::{Process, tied};
 use crate::steps::{Result, Steps};
-use crate::workspace;
+use crate::workspace::{self, create_dir};
 
 /// Where a lane leaves what became of its steps.
 const REPORT: &str = "PRINTHOST_LANE_REPORT";
@@ -47,7 +48,7 @@ pub(crate) fn run(steps: &mut Steps, lanes: &[Lane]) -> Result {
         while !running.is_empty() {
             let mut still = Vec::new();
             for (at, mut lane) in running {
-                match lane.status()? {
+                match lane.process.status()? {
                     None => still.push((at, lane)),
                     Some(status) => {
                         reports[at] = lane.show(status)?;
@@ -75,31 +76,23 @@ pub(crate) fn run(steps: &mut Steps, lanes: &[Lane]) -> Result {
 /// A lane that runs; it ends when dropped.
 struct Running {
     name: &'static str,
-    process: Child,
+    process: Process,
     log: PathBuf,
     report: PathBuf,
 }
 
 impl Running {
     fn start(lane: &Lane) -> Result<Self> {
-        let failed = |what: &str, error| format!("lane {}: {what}: {error}", lane.name);
         let folder = workspace::target_dir().join("lanes");
-        fs::create_dir_all(&folder).map_err(|error| failed("its folder", error))?;
+        create_dir(&folder)?;
         let (log, report) = ["log", "report"].map(|kind| folder.join(format!("{}.{kind}", lane.name))).into();
         let _ = fs::remove_file(&report);
-        let output = File::create(&log).map_err(|error| failed("its log", error))?;
-        let errors = output.try_clone().map_err(|error| failed("its log", error))?;
-        let program = std::env::current_exe().map_err(|error| failed("this program", error))?;
+        let program = std::env::current_exe().map_err(|error| format!("this program: {error}"))?;
         let mut command = wrapped(program, lane.gives_way);
         command.args(["lane", lane.name]).env(REPORT, &report);
-        let process = command.stdin(Stdio::null()).stdout(output).stderr(errors).spawn();
-        let process = process.map_err(|error| failed("cannot start", error))?;
+        let process = Process::logged(format!("lane {}", lane.name), &mut command, &log)?;
         println!("  {} runs", lane.name);
         Ok(Self { name: lane.name, process, log, report })
-    }
-
-    fn status(&mut self) -> Result<Option<ExitStatus>> {
-        self.process.try_wait().map_err(|error| format!("lane {}: {error}", self.name))
     }
 
     /// Shows what it printed, and returns what became of its steps.
@@ -113,25 +106,12 @@ impl Running {
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Fails only if it has ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 /// The program so that it ends with this process, and gives way if it is to.
 fn wrapped(program: PathBuf, gives_way: bool) -> Command {
-    let mut words = Vec::new();
-    if cfg!(target_os = "linux") {
-        words.extend(["setpriv", "--pdeathsig", "KILL", "--"].map(Into::into));
+    if !cfg!(unix) || !gives_way {
+        return tied(program);
     }
-    if cfg!(unix) && gives_way {
-        words.extend(["nice", "-n", "19"].map(Into::into));
-    }
-    words.push(program);
-    let mut command = workspace::command(&words[0]);
-    command.args(&words[1..]);
+    let mut command = tied("nice");
+    command.args(["-n", "19"]).arg(program);
     command
 }

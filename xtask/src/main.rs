@@ -28,10 +28,13 @@ mod package;
 mod part;
 mod peers;
 mod portable;
+mod process;
 mod prusalink;
 mod prusalink_smoke;
 mod pyprusalink;
+mod python;
 mod qemu;
+mod server;
 mod service;
 mod setup;
 mod simulated;
@@ -46,6 +49,9 @@ mod workspace;
 
 use std::process::ExitCode;
 
+use crate::python::Environment;
+use crate::steps::{Result, Steps, alone};
+
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
@@ -55,7 +61,8 @@ usage: cargo xtask <command>
   lane NAME             one of the parts of it that run side by side
   peers [-- ARGS...]    tests against real servers; ARGS go to the test programs
   peers --keep          start the real servers and keep them until Ctrl-C
-  prusalink             a real PrusaLink that prints on a simulated MK3S, tried out by curl
+  prusalink [--suite]   a real PrusaLink that prints on a simulated MK3S, tried out by curl, or judged by the
+                        conformance suite
   moonraker [--suite]   a real Moonraker and Klipper that print on a simulated micro-controller, tried out by curl,
                         or judged by the conformance suite
   octorest              a client that others wrote, against the simulated OctoPrint
@@ -84,69 +91,63 @@ usage: cargo xtask <command>
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let passed = match args.as_slice() {
+    if let ["help" | "--help" | "-h"] = args[..] {
+        print!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
+    match run(&args) {
+        Some(true) => ExitCode::SUCCESS,
+        Some(false) => ExitCode::FAILURE,
+        None => {
+            eprint!("{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether what was asked for has passed; nothing if there is no such thing.
+fn run(args: &[&str]) -> Option<bool> {
+    Some(match *args {
         ["setup"] => setup::setup(),
-        ["test"] => test::test(),
-        ["lane", name] => match test::LANES.iter().find(|lane| lane.name == *name) {
+        ["test"] => alone(test::test),
+        ["lane", name] => match test::LANES.iter().find(|lane| lane.name == name) {
             Some(lane) => lanes::run_one(lane),
             None => {
                 eprintln!("there is no lane {name}, only {}", test::LANES.map(|lane| lane.name).join(", "));
-                return ExitCode::from(2);
+                return None;
             }
         },
-        ["peers"] => peers::peers(&[]),
-        ["peers", "--keep"] => peers::keep(),
-        ["peers", "--", extra @ ..] => peers::peers(extra),
-        ["prusalink"] => prusalink_smoke::prusalink(),
-        ["moonraker"] => moonraker_smoke::moonraker(),
-        ["moonraker", "--suite"] => peers::moonraker(),
-        ["octorest"] => octorest::octorest(),
-        ["bambulabs-api"] => bambulabs_api::bambulabs_api(),
-        ["moonraker-api"] => moonraker_api::moonraker_api(),
-        ["pyprusalink"] => pyprusalink::pyprusalink(),
-        ["firmware", names @ ..] => match firmware::firmware(names) {
-            Some(passed) => passed,
-            None => {
-                eprint!("{USAGE}");
-                return ExitCode::from(2);
-            }
-        },
-        ["qemu"] => qemu::qemu(),
-        ["qemu", "--suite", driver] => match board_suite::suite(driver) {
-            Some(passed) => passed,
-            None => {
-                eprint!("{USAGE}");
-                return ExitCode::from(2);
-            }
-        },
-        ["qemu", "--devices"] => tls_devices::alone(),
-        ["qemu", "--relay"] => board_relay::relays(),
-        ["package"] => package::package(),
+        ["peers"] => alone(|steps| peers::peers(steps, &[])),
+        ["peers", "--keep"] => alone(peers::keep),
+        ["peers", "--", ref extra @ ..] => alone(|steps| peers::peers(steps, extra)),
+        ["prusalink"] => alone(prusalink_smoke::prusalink),
+        ["prusalink", "--suite"] => alone(|steps| peers::prusalink_suite(steps, &[])),
+        ["moonraker"] => alone(moonraker_smoke::moonraker),
+        ["moonraker", "--suite"] => alone(|steps| peers::moonraker_suite(steps, &[])),
+        ["octorest"] => client(&octorest::OCTOREST, octorest::run),
+        ["bambulabs-api"] => client(&bambulabs_api::BAMBULABS_API, bambulabs_api::run),
+        ["moonraker-api"] => client(&moonraker_api::MOONRAKER_API, moonraker_api::run),
+        ["pyprusalink"] => client(&pyprusalink::PYPRUSALINK, pyprusalink::run),
+        ["firmware", ref names @ ..] => return firmware::firmware(names),
+        ["qemu"] => alone(qemu::run),
+        ["qemu", "--suite", driver] => return board_suite::suite(driver),
+        ["qemu", "--devices"] => alone(tls_devices::run),
+        ["qemu", "--relay"] => alone(board_relay::relays),
+        ["package"] => alone(|steps| steps.run("packaging", package::run)),
         ["ledger"] => ledger::write(),
-        ["bench"] => bench::bench(),
-        ["endure", args @ ..] => match endurance::endure(args) {
-            Some(passed) => passed,
-            None => {
-                eprint!("{USAGE}");
-                return ExitCode::from(2);
-            }
-        },
-        ["fuzz", args @ ..] => match fuzz::fuzz(args) {
-            Some(passed) => passed,
-            None => {
-                eprint!("{USAGE}");
-                return ExitCode::from(2);
-            }
-        },
-        ["full"] => test::full(),
-        ["help" | "--help" | "-h"] => {
-            print!("{USAGE}");
-            return ExitCode::SUCCESS;
-        }
-        _ => {
-            eprint!("{USAGE}");
-            return ExitCode::from(2);
-        }
-    };
-    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        ["bench"] => alone(bench::run),
+        ["endure", ref args @ ..] => return endurance::endure(args),
+        ["fuzz", ref args @ ..] => return fuzz::fuzz(args),
+        ["full"] => alone(test::full),
+        _ => return None,
+    })
+}
+
+/// A client that others wrote, installed if it is missing, and what it judges; first the command that it drives.
+fn client(environment: &Environment, judge: fn(&mut Steps) -> Result) -> bool {
+    alone(|steps| {
+        environment.step(steps)?;
+        steps.command("the simulator's command", &mut workspace::cargo_test(["--test=command"]))?;
+        judge(steps)
+    })
 }

@@ -7,31 +7,29 @@ use serde_json::{Value, json};
 
 use crate::expect::{ensure, poll};
 use crate::klipper;
-use crate::moonraker::{self, Access, Moonraker};
-use crate::moonraker_api;
+use crate::moonraker::{self, Access, MOONRAKER, Moonraker};
+use crate::moonraker_api::{self, MOONRAKER_API};
+use crate::server::Server as _;
 use crate::simulated;
-use crate::steps::{Result, Steps};
+use crate::steps::{self, Result, Steps};
+use crate::workspace::write;
 
 /// Of the extruder, as its configuration has it.
 const STEPS_PER_MM: u64 = 100;
 const PRINT: &str = "/printer/objects/query?print_stats&webhooks=state";
 
-/// Installs Moonraker and Klipper if they are missing, and runs the steps.
-pub(crate) fn moonraker() -> bool {
-    let mut steps = Steps::new();
-    let result = steps
-        .run(format!("Klipper {}", klipper::VERSION), klipper::install)
-        .and_then(|()| steps.run(format!("Moonraker {}", moonraker::VERSION), moonraker::install))
-        .and_then(|()| steps.run(format!("moonraker-api {}", moonraker_api::VERSION), moonraker_api::install))
-        .and_then(|()| run(&mut steps));
-    steps.summary(&result)
+/// Installs what is missing, and runs the steps.
+pub(crate) fn moonraker(steps: &mut Steps) -> Result {
+    steps.run(format!("Klipper {}", klipper::VERSION), klipper::install)?;
+    MOONRAKER.step(steps)?;
+    MOONRAKER_API.step(steps)?;
+    run(steps)
 }
 
 /// Whether there is a Klipper. If there can be none, that is recorded.
 pub(crate) fn can_run(steps: &mut Steps) -> Result<bool> {
     let Some(why) = klipper::impossible() else { return Ok(true) };
-    let name = format!("NOT RUN: Moonraker {}, since Klipper cannot be installed here", moonraker::VERSION);
-    steps.run(name, || {
+    steps.run(format!("NOT RUN: {MOONRAKER}, since Klipper cannot be installed here"), || {
         println!("{why}");
         Ok(false)
     })
@@ -43,8 +41,7 @@ pub(crate) fn run(steps: &mut Steps) -> Result {
         return Ok(());
     }
     steps.command("the simulated micro-controller", &mut simulated::build())?;
-    let name = format!("Moonraker {} and Klipper {} start", moonraker::VERSION, klipper::VERSION);
-    let mut server = steps.run(name, || Moonraker::start(Access::Locked))?;
+    let mut server = Moonraker::step(steps, Access::Locked)?;
     let result = steps
         .run("it knows its printer, and who may ask", || knows_its_printer(&server))
         .and_then(|()| steps.run("it prints a file to its end", || prints(&mut server)))
@@ -52,7 +49,7 @@ pub(crate) fn run(steps: &mut Steps) -> Result {
         .and_then(|()| moonraker_api::real(steps, &server))
         .and_then(|()| steps.run("it loses a sensor and starts anew", || loses_a_sensor(&mut server)))
         .and_then(|()| steps.run("a print outlives Moonraker, not Klipper", || is_killed(&mut server)));
-    result.map_err(|error| format!("{error}\n{}", server.log_hint()))
+    server.explained(result)
 }
 
 fn knows_its_printer(server: &Moonraker) -> Result {
@@ -140,7 +137,7 @@ fn begin_long_print(server: &mut Moonraker) -> Result {
 fn poll_steps(server: &mut Moonraker, least: u64) -> Result {
     poll(|| {
         let made = steps_of(server)?;
-        Ok((made >= least).then_some(()).ok_or_else(|| format!("{made} steps of {least}")))
+        Ok(steps::ensure(made >= least, &format!("{made} steps of {least}")))
     })
 }
 
@@ -150,7 +147,7 @@ fn rest(server: &mut Moonraker) -> Result<u64> {
     poll(|| {
         std::thread::sleep(Duration::from_millis(300));
         let before = std::mem::replace(&mut last, steps_of(server)?);
-        Ok((last == before).then_some(()).ok_or_else(|| format!("{last} steps and more")))
+        Ok(steps::ensure(last == before, &format!("{last} steps and more")))
     })?;
     Ok(last)
 }
@@ -163,7 +160,7 @@ fn steps_of(server: &mut Moonraker) -> Result<u64> {
 
 fn upload(server: &Moonraker, name: &str, gcode: &str) -> Result {
     let file = server.dir().join(name);
-    std::fs::write(&file, gcode).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    write(&file, gcode)?;
     let form = format!("file=@{}", file.display());
     let answer = server.curl("/server/files/upload", &["--fail", "--form", "print=true", "--form", &form])?;
     ensure(answer.contains("\"print_started\":true"), &answer)

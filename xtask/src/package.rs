@@ -5,15 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::steps::{self, Result, Steps};
-use crate::workspace::{self, cargo, command, remove_dir};
-
-/// [`run`] alone.
-pub(crate) fn package() -> bool {
-    let mut steps = Steps::new();
-    let result = steps.run("packaging", run);
-    steps.summary(&result)
-}
+use crate::steps::{self, Result};
+use crate::workspace::{self, cargo, command, create_dir, remove_dir};
 
 /// Packs every package that is for others, and checks each alone, from what was packed and nothing else.
 ///
@@ -35,7 +28,7 @@ pub(crate) fn run() -> Result {
     steps::run(&mut pack)?;
 
     let unpacked = target.join("unpacked");
-    fs::create_dir_all(&unpacked).map_err(|error| format!("{}: {error}", unpacked.display()))?;
+    create_dir(&unpacked)?;
     let mut manifest = String::from("[workspace]\nresolver = \"3\"\nmembers = [\"*\"]\n");
     // As in the workspace, or nothing could be used again.
     manifest += "[profile.dev]\ndebug = \"line-tables-only\"\n[patch.crates-io]\n";

@@ -3,10 +3,12 @@
 use std::process::Command;
 use std::time::Duration;
 
-use crate::moonraker::{self, Access, Moonraker};
-use crate::octoprint::{OctoPrint, RELEASES, Release, STABLE};
-use crate::prusalink::{self, PrusaLink};
-use crate::steps::{self, Result, Steps};
+use crate::moonraker::{Access, Moonraker};
+use crate::octoprint::{OctoPrint, RELEASES, STABLE};
+use crate::prusalink::PrusaLink;
+use crate::python::Environment;
+use crate::server::Server;
+use crate::steps::{Result, Steps};
 use crate::workspace::cargo_test_peers;
 use crate::{
     board_suite, debian_servers, klipper, ledger, moonraker_smoke, octorest, prusalink_smoke, simulated,
@@ -30,50 +32,39 @@ pub(crate) const PROGRAMS: [&str; 9] = [
 ];
 
 /// Every test that needs a server, each group with a server of its own.
-pub(crate) fn peers(test_args: &[&str]) -> bool {
-    let mut steps = Steps::new();
-    let result = RELEASES
-        .iter()
-        .try_for_each(|release| {
-            driver(&mut steps, release, test_args).and_then(|()| suite(&mut steps, release, test_args))
-        })
-        .and_then(|()| prusalink_suite(&mut steps, test_args))
-        .and_then(|()| moonraker_suite(&mut steps, test_args))
-        .and_then(|()| board_suite::further(&mut steps))
-        .and_then(|()| announcers(&mut steps, test_args))
-        .and_then(|()| mqtt(&mut steps, test_args))
-        .and_then(|()| ftp_servers(&mut steps, test_args))
-        .and_then(|()| bambu_clients(&mut steps, test_args));
-    steps.summary(&result)
-}
-
-/// The part of [`peers`] that is Moonraker's.
-pub(crate) fn moonraker() -> bool {
-    let mut steps = Steps::new();
-    let result = moonraker_suite(&mut steps, &[]);
-    steps.summary(&result)
+pub(crate) fn peers(steps: &mut Steps, test_args: &[&str]) -> Result {
+    for release in &RELEASES {
+        driver(steps, release, test_args)?;
+        suite(steps, release, test_args)?;
+    }
+    prusalink_suite(steps, test_args)?;
+    moonraker_suite(steps, test_args)?;
+    board_suite::further(steps)?;
+    announcers(steps, test_args)?;
+    mqtt(steps, test_args)?;
+    ftp_servers(steps, test_args)?;
+    bambu_clients(steps, test_args)
 }
 
 /// The driver's own tests against one server. They share its one printer, which prints one job at a time.
-pub(crate) fn driver(steps: &mut Steps, release: &'static Release, test_args: &[&str]) -> Result {
-    let server = start(steps, release)?;
-    let mut real = cargo_test_peers(["--test=real_octoprint", "--", "--test-threads=1"]);
-    if server.version() != STABLE.version {
+pub(crate) fn driver(steps: &mut Steps, release: &'static Environment, test_args: &[&str]) -> Result {
+    let server = OctoPrint::step(steps, release)?;
+    let mut real = one_by_one("--test=real_octoprint", test_args);
+    if release.version != STABLE.version {
         real.env("PRINTHOST_OCTOPRINT_CUTS", FEWER_CUTS);
     }
-    run(steps, "tests against", &server, real.args(test_args))
+    run(steps, "tests against", &server, &mut real)
 }
 
 /// What judges any driver, on one server: the conformance suite, with the tutorial's driver too, and OctoRest.
-pub(crate) fn suite(steps: &mut Steps, release: &'static Release, test_args: &[&str]) -> Result {
-    let server = start(steps, release)?;
-    let suite = |test| {
-        let mut suite = cargo_test_peers(["--test=conformance", "--", "--test-threads=1", test]);
-        suite.args(test_args).env("PRINTHOST_LEDGER", ledger::columns());
-        suite
-    };
-    run(steps, "conformance on", &server, &mut suite("on_the_real_octoprint"))?;
-    run(steps, "the tutorial's driver on", &server, &mut suite("on_a_real_octoprint"))?;
+pub(crate) fn suite(steps: &mut Steps, release: &'static Environment, test_args: &[&str]) -> Result {
+    let server = OctoPrint::step(steps, release)?;
+    for (what, test) in
+        [("conformance", "on_the_real_octoprint"), ("the tutorial's driver", "on_a_real_octoprint")]
+    {
+        let mut suite = one_by_one("--test=conformance", test_args);
+        run(steps, &format!("{what} on"), &server, suite.arg(test))?;
+    }
     let mut same = octorest::same_printer(&["real_octoprint"]);
     run(steps, "OctoRest and the driver see the same", &server, same.args(test_args))
 }
@@ -82,14 +73,10 @@ pub(crate) fn suite(steps: &mut Steps, release: &'static Release, test_args: &[&
 pub(crate) fn prusalink_suite(steps: &mut Steps, test_args: &[&str]) -> Result {
     prusalink_smoke::run(steps)?;
     for login in ["with_the_key", "with_the_password"] {
-        let server = steps.run(format!("PrusaLink {} starts", prusalink::VERSION), PrusaLink::start)?;
-        let only = format!("prusalink_driver_passes_{login}");
-        let mut suite =
-            cargo_test_peers(["--test=conformance", "--", "--ignored", "--test-threads=1", &only]);
-        suite.args(test_args).envs(server.environment()).env("PRINTHOST_LEDGER", ledger::columns());
-        steps
-            .command(format!("conformance on PrusaLink {}, {login}", prusalink::VERSION), &mut suite)
-            .map_err(|error| format!("{error}\n{}", server.log_hint()))?;
+        let server = PrusaLink::step(steps)?;
+        let mut suite = one_by_one("--test=conformance", test_args);
+        suite.args(["--ignored", &format!("prusalink_driver_passes_{login}")]);
+        run(steps, &format!("conformance, {login}, on"), &server, &mut suite)?;
     }
     Ok(())
 }
@@ -107,13 +94,9 @@ pub(crate) fn moonraker_suite(steps: &mut Steps, test_args: &[&str]) -> Result {
         (Access::Locked, "--test=conformance", "moonraker_crashes"),
         (Access::Locked, "--test=real_moonraker", ""),
     ] {
-        let server =
-            steps.run(format!("Moonraker {} starts", moonraker::VERSION), || Moonraker::start(access))?;
-        let mut suite = cargo_test_peers([test, "--", "--ignored", "--test-threads=1", only]);
-        suite.args(test_args).envs(server.environment()).env("PRINTHOST_LEDGER", ledger::columns());
-        steps
-            .command(format!("on Moonraker {}: {test} {only}", moonraker::VERSION), &mut suite)
-            .map_err(|error| format!("{error}\n{}", server.log_hint()))?;
+        let server = Moonraker::step(steps, access)?;
+        let mut suite = one_by_one(test, test_args);
+        run(steps, &format!("{test} {only} on"), &server, suite.args(["--ignored", only]))?;
     }
     Ok(())
 }
@@ -121,9 +104,8 @@ pub(crate) fn moonraker_suite(steps: &mut Steps, test_args: &[&str]) -> Result {
 /// Discovery, against announcers that are not ours.
 pub(crate) fn announcers(steps: &mut Steps, test_args: &[&str]) -> Result {
     // One at a time: questions of one test and goodbyes of another cross, which python-zeroconf mishandles.
-    let mut test = cargo_test_peers(["--test=real_announcers", "--", "--test-threads=1"]);
-    test.args(test_args).env("PRINTHOST_PYTHON", STABLE.python_path());
-    steps.command("tests against announcers", &mut test)
+    let mut test = one_by_one("--test=real_announcers", test_args);
+    steps.command("tests against announcers", test.env("PRINTHOST_PYTHON", STABLE.python()))
 }
 
 /// The MQTT client, against brokers that its tests start.
@@ -151,69 +133,39 @@ pub(crate) fn ftp_servers(steps: &mut Steps, test_args: &[&str]) -> Result {
     steps.command("tests against FTP servers", test.args(test_args))
 }
 
-fn start(steps: &mut Steps, release: &'static Release) -> Result<OctoPrint> {
-    steps.run(format!("OctoPrint {} starts", release.version), || OctoPrint::start(release))
+fn one_by_one(test: &str, test_args: &[&str]) -> Command {
+    let mut command = cargo_test_peers([test, "--", "--test-threads=1"]);
+    command.args(test_args);
+    command
 }
 
-fn run(steps: &mut Steps, what: &str, server: &OctoPrint, test: &mut Command) -> Result {
-    steps
-        .command(format!("{what} OctoPrint {}", server.version()), test.envs(server.environment()))
-        .map_err(|error| format!("{error}\nof OctoPrint {}", server.log_hint()))
+fn run(steps: &mut Steps, what: &str, server: &impl Server, test: &mut Command) -> Result {
+    test.envs(server.environment()).env("PRINTHOST_LEDGER", ledger::columns());
+    server.explained(steps.command(format!("{what} {}", server.name()), test))
 }
 
-/// Starts the servers, prints how to reach them, and keeps them until Ctrl-C.
-pub(crate) fn keep() -> bool {
-    let result = OctoPrint::start_all(&RELEASES)
-        .and_then(|servers| watch(servers, prusalink()?, moonraker_with_klipper()?));
-    if let Err(error) = &result {
-        eprintln!("error: {error}");
+/// Starts the servers, prints how to reach them, and keeps them until Ctrl-C; returns when one has ended by itself,
+/// which is an error. PrusaLink and Klipper need Linux, and Klipper is not always to be had.
+pub(crate) fn keep(steps: &mut Steps) -> Result {
+    let mut servers: Vec<Box<dyn Server>> = Vec::new();
+    for release in &RELEASES {
+        servers.push(Box::new(OctoPrint::step(steps, release)?));
     }
-    result.is_ok()
-}
-
-/// PrusaLink needs Linux, as its simulated printer does.
-fn prusalink() -> Result<Option<PrusaLink>> {
-    if !cfg!(target_os = "linux") {
-        return Ok(None);
+    if cfg!(target_os = "linux") {
+        steps.command("the simulated printers", &mut simulated::build())?;
+        servers.push(Box::new(PrusaLink::step(steps)?));
+        if klipper::impossible().is_none() {
+            servers.push(Box::new(Moonraker::step(steps, Access::Trusted)?));
+        }
     }
-    steps::run(&mut simulated::build())?;
-    PrusaLink::start().map(Some)
-}
-
-/// Klipper needs Linux too, and is not always to be had.
-fn moonraker_with_klipper() -> Result<Option<Moonraker>> {
-    if !cfg!(target_os = "linux") || klipper::impossible().is_some() {
-        return Ok(None);
-    }
-    Moonraker::start(Access::Trusted).map(Some)
-}
-
-/// Returns when a server has ended by itself, which is an error.
-fn watch(
-    mut servers: Vec<OctoPrint>,
-    mut prusalink: Option<PrusaLink>,
-    mut moonraker: Option<Moonraker>,
-) -> Result {
     for server in &servers {
-        show(&format!("OctoPrint {}", server.version()), &server.environment());
-    }
-    if let Some(server) = &prusalink {
-        show(&format!("PrusaLink {}", prusalink::VERSION), &server.environment());
-    }
-    if let Some(server) = &moonraker {
-        show(&format!("Moonraker {}", moonraker::VERSION), &server.environment());
+        println!("\n# {}", server.name());
+        for (name, value) in server.environment() {
+            println!("export {name}='{value}'");
+        }
     }
     loop {
-        servers.iter_mut().try_for_each(OctoPrint::check)?;
-        prusalink.as_mut().map_or(Ok(()), PrusaLink::check)?;
-        moonraker.as_mut().map_or(Ok(()), Moonraker::check)?;
+        servers.iter_mut().try_for_each(|server| server.check())?;
         std::thread::sleep(Duration::from_millis(200));
-    }
-}
-
-fn show(server: &str, environment: &[(&'static str, String)]) {
-    println!("\n# {server}");
-    for (name, value) in environment {
-        println!("export {name}='{value}'");
     }
 }

@@ -1,28 +1,27 @@
 //! That the real PrusaLink and the simulated MK3S are fit to test against: curl asks, and the printer tells what it did.
 
 use crate::expect::{ensure, poll};
-use crate::prusalink::{self, PrusaLink};
-use crate::pyprusalink;
+use crate::prusalink::{self, PRUSALINK, PrusaLink};
+use crate::pyprusalink::{self, PYPRUSALINK};
+use crate::server::Server as _;
 use crate::simulated;
-use crate::steps::{Result, Steps};
-use crate::workspace::cargo_test_peers;
+use crate::steps::{self, Result, Steps};
+use crate::workspace::{cargo_test_peers, write};
 
 /// What is printed: some seconds of the printer's time, and a move that nothing else makes.
 const LAST_MOVE: &str = "G1 X123.25 Y77.5 F6000";
 
-/// Installs PrusaLink if it is missing, and runs the steps.
-pub(crate) fn prusalink() -> bool {
-    let mut steps = Steps::new();
-    let result = steps
-        .run(format!("PrusaLink {}", prusalink::VERSION), prusalink::install)
-        .and_then(|()| run(&mut steps));
-    steps.summary(&result)
+/// Installs what is missing, and runs the steps.
+pub(crate) fn prusalink(steps: &mut Steps) -> Result {
+    PRUSALINK.step(steps)?;
+    PYPRUSALINK.step(steps)?;
+    run(steps)
 }
 
-/// The steps of [`prusalink`], with PrusaLink installed.
+/// The steps of [`prusalink`], with everything installed.
 pub(crate) fn run(steps: &mut Steps) -> Result {
     steps.command("the simulated MK3S", &mut simulated::build())?;
-    let mut server = steps.run(format!("PrusaLink {} starts", prusalink::VERSION), PrusaLink::start)?;
+    let mut server = PrusaLink::step(steps)?;
     let result = steps
         .run("it knows its printer, and who may ask", || knows_its_printer(&server))
         .and_then(|()| steps.run("it prints a file to its end", || prints(&mut server)))
@@ -37,7 +36,7 @@ pub(crate) fn run(steps: &mut Steps) -> Result {
         server.printer().tell("plug-in")?;
         driver(steps, &server, &["printer_that_is_plugged_in_again"])
     });
-    result.map_err(|error| format!("{error}\n{}", server.log_hint()))
+    server.explained(result)
 }
 
 /// The driver's own tests of what is arranged here.
@@ -48,8 +47,10 @@ fn driver(steps: &mut Steps, server: &PrusaLink, tests: &[&str]) -> Result {
 
 fn knows_its_printer(server: &PrusaLink) -> Result {
     let version = server.get("/api/version").ok_or("no answer to /api/version")?;
-    let text = format!("PrusaLink {}", prusalink::VERSION);
-    ensure(version["text"] == text && version["capabilities"]["upload-by-put"] == true, &version)?;
+    ensure(
+        version["text"] == PRUSALINK.to_string() && version["capabilities"]["upload-by-put"] == true,
+        &version,
+    )?;
     let info = server.get("/api/v1/info").ok_or("no answer to /api/v1/info")?;
     ensure(info["serial"] == "CZPX4720X004XK12345" && info["nozzle_diameter"] == 0.4, &info)?;
     let status = server.get("/api/v1/status").ok_or("no answer to /api/v1/status")?;
@@ -127,7 +128,7 @@ fn loses_and_finds(server: &mut PrusaLink) -> Result {
 fn wait_for_moves(server: &mut PrusaLink, count: usize) -> Result {
     poll(|| {
         let made = moves_made(server)?.len();
-        Ok((made >= count).then_some(()).ok_or_else(|| format!("{made} moves of {count}")))
+        Ok(steps::ensure(made >= count, &format!("{made} moves of {count}")))
     })
 }
 
@@ -135,7 +136,7 @@ fn wait_for_moves(server: &mut PrusaLink, count: usize) -> Result {
 fn printer_is(server: &mut PrusaLink, so: impl Fn(&serde_json::Value) -> bool) -> Result {
     poll(|| {
         let report = server.printer().tell("report")?;
-        Ok(so(&report).then_some(()).ok_or_else(|| format!("the printer: {report}")))
+        Ok(steps::ensure(so(&report), &format!("the printer: {report}")))
     })
 }
 
@@ -153,7 +154,7 @@ fn commands(server: &mut PrusaLink) -> Result<Vec<String>> {
 
 fn upload(server: &PrusaLink, name: &str, gcode: &str) -> Result {
     let file = server.dir().join(name);
-    std::fs::write(&file, gcode).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    write(&file, gcode)?;
     let body = format!("@{}", file.display());
     let headers = ["Content-Type: text/x.gcode", "Print-After-Upload: ?1", "Expect:"];
     let mut args = vec!["--fail", "--request", "PUT", "--data-binary", &body];

@@ -8,10 +8,11 @@ use crate::board_relay;
 use crate::board_suite;
 use crate::budgets::{Budget, Line, check};
 use crate::elf;
-use crate::octoprint::{self, OctoPrint};
+use crate::octoprint::{OctoPrint, STABLE};
 use crate::part;
+use crate::server::Server as _;
 use crate::sizes;
-use crate::steps::{Result, Steps};
+use crate::steps::{Result, Steps, ensure};
 use crate::tls;
 use crate::workspace;
 
@@ -21,13 +22,6 @@ const FILE: usize = 16 << 20;
 const DIALS: u64 = 3;
 
 /// Builds the board and runs everything that is shown on it.
-pub(crate) fn qemu() -> bool {
-    let mut steps = Steps::new();
-    let result = run(&mut steps);
-    steps.summary(&result)
-}
-
-/// The steps of [`qemu`].
 pub(crate) fn run(steps: &mut Steps) -> Result {
     let fmt = ["fmt", "--check", "--manifest-path", MANIFEST];
     steps.command("formatting of the board", &mut workspace::cargo(fmt))?;
@@ -37,17 +31,18 @@ pub(crate) fn run(steps: &mut Steps) -> Result {
         let budget = Budget::of(board::BUDGET)?;
         check(&[Line::used("flash", elf::loaded(&board::image())?, budget.get("flash")?)])
     })?;
-    steps.run("a write past the RAM budget is stopped", || expect_exit(&[("probe", "ram-end")], 102))?;
-    steps.run("an allocation past the heap is stopped", || expect_exit(&[("probe", "heap")], 103))?;
-    let release = &octoprint::STABLE;
-    let server = steps.run(format!("OctoPrint {} starts", release.version), || OctoPrint::start(release))?;
-    steps
-        .run("QEMU relays 16 MiB into OctoPrint and follows the print", || {
-            let url = format!("octoprint://{HOST}:{}", server.port());
-            relay(&server, &url, None, "relay/part.gcode", "heap")
-        })
-        .map_err(|error| format!("{error}\nof OctoPrint {}", server.log_hint()))?;
-    tls::run(steps, &server).map_err(|error| format!("{error}\nof OctoPrint {}", server.log_hint()))?;
+    steps.run("a write past the RAM budget is stopped", || {
+        board::run(&[("probe", "ram-end")])?.ended_with(102)
+    })?;
+    steps.run("an allocation past the heap is stopped", || {
+        board::run(&[("probe", "heap")])?.ended_with(103)
+    })?;
+    let server = OctoPrint::step(steps, &STABLE)?;
+    server.explained(steps.run("QEMU relays 16 MiB into OctoPrint and follows the print", || {
+        let url = format!("octoprint://{HOST}:{}", server.port());
+        relay(&server, &url, None, "relay/part.gcode", "heap")
+    }))?;
+    server.explained(tls::run(steps, &server))?;
     drop(server);
     if cfg!(target_os = "linux") {
         board_relay::prusalink(steps)?;
@@ -65,9 +60,7 @@ pub(crate) fn relay(
     heap: &str,
 ) -> Result {
     let report = start_relay(server, printer, trust, path)?;
-    if report.code != 0 {
-        return Err(format!("the board ended with code {}", report.code));
-    }
+    relayed(&report, heap)?;
 
     // The oracle is OctoPrint, asked without our driver.
     let stored = server.get(&format!("/api/files/local/{path}")).ok_or("OctoPrint does not have the file")?;
@@ -77,11 +70,6 @@ pub(crate) fn relay(
     ensure(stored["size"] == FILE, "the stored file has another size")?;
     ensure(stored["hash"] == sha1, &format!("the stored file has another SHA-1 than ours, {sha1}"))?;
     ensure(prints == 1, "OctoPrint has not counted one successful print")?;
-    within_budget(&report, heap, "stack")?;
-    ensure(
-        report.value("heap after")? == report.value("heap before")?,
-        "the relay has not given all memory back",
-    )?;
     ensure(report.value("dials")? == DIALS, "there was more than one dial for each kind of connection")
 }
 
@@ -100,6 +88,16 @@ pub(crate) fn start_relay(
     board::run(&config)
 }
 
+/// That the board has relayed a file, within the budget whose heap has this name, and given all memory back.
+pub(crate) fn relayed(report: &Report, heap: &str) -> Result {
+    report.succeeded()?;
+    within_budget(report, heap, "stack")?;
+    ensure(
+        report.value("heap after")? == report.value("heap before")?,
+        "the relay has not given all memory back",
+    )
+}
+
 /// Compares what a run used with the board's budget, whose numbers for heap and stack have these names.
 pub(crate) fn within_budget(report: &Report, heap: &str, stack: &str) -> Result {
     let budget = Budget::of(board::BUDGET)?;
@@ -108,13 +106,4 @@ pub(crate) fn within_budget(report: &Report, heap: &str, stack: &str) -> Result 
         Line::used("stack", report.value("stack peak")?, budget.get(stack)?),
         Line::used("static RAM", report.value("static")?, budget.get("static-ram")?),
     ])
-}
-
-fn expect_exit(config: &[(&str, &str)], code: i32) -> Result {
-    let report = board::run(config)?;
-    ensure(report.code == code, &format!("ended with {} instead of {code}", report.code))
-}
-
-pub(crate) fn ensure(condition: bool, otherwise: &str) -> Result {
-    if condition { Ok(()) } else { Err(otherwise.to_owned()) }
 }

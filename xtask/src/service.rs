@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use crate::steps::Result;
-use crate::workspace;
+use crate::process::{Process, tied};
+use crate::steps::{self, Result, ensure};
+use crate::workspace::write;
 
 /// `$0` is where its files are, the rest is the command. The kernel ends the program when this shell dies.
 const KEEP: &str = r#"
@@ -21,7 +22,7 @@ done"#;
 /// process too.
 pub(crate) struct Service {
     name: &'static str,
-    keeper: Child,
+    _keeper: Process,
     files: PathBuf,
 }
 
@@ -31,19 +32,15 @@ impl Service {
     /// It also ends when this process dies. That is tied to the calling thread, so call this on the main thread.
     pub(crate) fn start(name: &'static str, folder: &Path, command: &Command) -> Result<Self> {
         let files = folder.join(name);
-        let failed = |error: std::io::Error| format!("cannot start {name}: {error}");
-        let output = fs::File::create(files.with_extension("out")).map_err(failed)?;
-        let errors = output.try_clone().map_err(failed)?;
-        let mut keeper = workspace::command("setpriv");
-        keeper.args(["--pdeathsig", "KILL", "--", "sh", "-c", KEEP]).arg(&files);
-        keeper.arg(command.get_program()).args(command.get_args());
-        keeper.stdin(Stdio::null()).stdout(output).stderr(errors).current_dir(folder);
-        Ok(Self { name, keeper: keeper.spawn().map_err(failed)?, files })
+        let mut keeper = tied("sh");
+        keeper.args(["-c", KEEP]).arg(&files).arg(command.get_program()).args(command.get_args());
+        let keeper = Process::logged(name, keeper.current_dir(folder), &files.with_extension("out"))?;
+        Ok(Self { name, _keeper: keeper, files })
     }
 
     /// Ends it at once (`kill -9`), and keeps it from starting again.
     pub(crate) fn kill(&self) -> Result {
-        self.write("hold", "")?;
+        write(&self.files.with_extension("hold"), "")?;
         self.crash()
     }
 
@@ -51,10 +48,10 @@ impl Service {
     pub(crate) fn crash(&self) -> Result {
         let pid = self.files.with_extension("pid");
         let number = fs::read_to_string(&pid).map_err(|error| format!("{}: {error}", pid.display()))?;
-        crate::steps::run(Command::new("kill").args(["-9", number.trim()]))?;
+        steps::run(Command::new("kill").args(["-9", number.trim()]))?;
         crate::expect::poll(|| {
             let is_over = fs::read_to_string(&pid).map_or(true, |now| now != number);
-            Ok(is_over.then_some(()).ok_or_else(|| format!("{} does not end", self.name)))
+            Ok(ensure(is_over, &format!("{} does not end", self.name)))
         })
     }
 
@@ -66,18 +63,5 @@ impl Service {
     /// Where what it prints is.
     pub(crate) fn output(&self) -> PathBuf {
         self.files.with_extension("out")
-    }
-
-    fn write(&self, extension: &str, text: &str) -> Result {
-        fs::write(self.files.with_extension(extension), text)
-            .map_err(|error| format!("{}: {error}", self.name))
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        // Fails only if it has ended already.
-        let _ = self.keeper.kill();
-        let _ = self.keeper.wait();
     }
 }

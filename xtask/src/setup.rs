@@ -2,12 +2,16 @@
 
 use std::path::PathBuf;
 
+use crate::bambulabs_api::BAMBULABS_API;
+use crate::esptool::ESPTOOL;
+use crate::moonraker::MOONRAKER;
+use crate::moonraker_api::MOONRAKER_API;
+use crate::octorest::OCTOREST;
+use crate::prusalink::PRUSALINK;
+use crate::pyprusalink::PYPRUSALINK;
 use crate::steps::{self, Result, Steps};
 use crate::workspace::{self, command};
-use crate::{
-    bambulabs_api, debian_servers, esptool, klipper, moonraker, moonraker_api, octoprint, octorest,
-    prusalink, pyprusalink,
-};
+use crate::{debian_servers, klipper, octoprint};
 
 const CARGO_DENY: &str = "0.20.2";
 
@@ -62,19 +66,17 @@ fn run(steps: &mut Steps) -> Result {
     steps.run("Debian packages", debian_packages)?;
     steps.run("rustfmt and clippy", rust_components)?;
     for release in octoprint::RELEASES {
-        steps.run(format!("OctoPrint {}", release.version), || release.install())?;
+        steps.run(release.to_string(), || octoprint::install(&release))?;
     }
     if cfg!(target_os = "linux") {
-        steps.run(format!("PrusaLink {}", prusalink::VERSION), prusalink::install)?;
+        PRUSALINK.step(steps)?;
         steps.run(format!("Klipper {}", klipper::VERSION), klipper::install)?;
-        steps.run(format!("Moonraker {}", moonraker::VERSION), moonraker::install)?;
+        MOONRAKER.step(steps)?;
     }
     steps.run("servers out of Debian's packages", debian_servers::install)?;
-    steps.run(format!("OctoRest {}", octorest::VERSION), octorest::install)?;
-    steps.run(format!("moonraker-api {}", moonraker_api::VERSION), moonraker_api::install)?;
-    steps.run(format!("pyprusalink {}", pyprusalink::VERSION), pyprusalink::install)?;
-    steps.run(format!("bambulabs-api {}", bambulabs_api::VERSION), bambulabs_api::install)?;
-    steps.run(format!("esptool {}", esptool::VERSION), esptool::install)?;
+    for tool in [OCTOREST, MOONRAKER_API, PYPRUSALINK, BAMBULABS_API, ESPTOOL] {
+        tool.step(steps)?;
+    }
     steps.run(format!("cargo-deny {CARGO_DENY}"), install_cargo_deny)
 }
 

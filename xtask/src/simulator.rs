@@ -1,18 +1,20 @@
 //! The simulator's command, for clients that judge it.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
+use serde_json::Value;
+
+use crate::process::{Dialogue, built, tied};
 use crate::steps::{self, Result};
 use crate::workspace;
 
 /// The running simulator, stopped on drop.
 pub(crate) struct Simulator {
-    process: Child,
+    _process: Dialogue,
     /// Where the first printer's server is: `http://host:port`; empty when it has none.
     pub(crate) url: String,
     /// Everything that was said of the first printer.
-    pub(crate) told: serde_json::Value,
+    told: Value,
     /// Where it is told what happens to its printers; empty without `--control-port`.
     control: String,
 }
@@ -20,28 +22,23 @@ pub(crate) struct Simulator {
 impl Simulator {
     /// Starts the command, which must have been built, with these arguments.
     pub(crate) fn start(args: &[&str]) -> Result<Self> {
-        let program = workspace::target_dir().join("debug").join("printhost-sim");
-        let program = program.with_extension(std::env::consts::EXE_EXTENSION);
-        let mut process = Command::new(&program)
-            .args(args)
-            .args(["--port", "0", "--json"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("cannot start {}: {error}", program.display()))?;
-        let mut line = String::new();
-        let read = process.stdout.take().map(|stdout| BufReader::new(stdout).read_line(&mut line));
-        let mut simulator =
-            Self { process, url: String::new(), told: serde_json::Value::Null, control: String::new() };
-        if !matches!(read, Some(Ok(_))) {
-            return Err("the simulator says nothing".to_owned());
-        }
-        let mut told: serde_json::Value =
-            serde_json::from_str(&line).map_err(|error| format!("the simulator says {line:?}: {error}"))?;
-        simulator.told = told["printers"][0].take();
-        simulator.control = told["control"].as_str().unwrap_or_default().to_owned();
-        simulator.url = simulator.told["http"].as_str().unwrap_or_default().to_owned();
-        Ok(simulator)
+        let mut command = tied(built("printhost-sim"));
+        let process = Dialogue::start("the simulator", command.args(args).args(["--port", "0", "--json"]))?;
+        let mut told = parsed(&process.line()?)?;
+        let control = told["control"].as_str().unwrap_or_default().to_owned();
+        let told = told["printers"][0].take();
+        let url = told["http"].as_str().unwrap_or_default().to_owned();
+        Ok(Self { _process: process, url, told, control })
+    }
+
+    /// What was said of the first printer.
+    pub(crate) fn text(&self, name: &str) -> Result<&str> {
+        self.told[name].as_str().ok_or_else(|| format!("the simulator says no {name}"))
+    }
+
+    /// The port of an address that was said of it.
+    pub(crate) fn port(&self, name: &str) -> Result<&str> {
+        Ok(self.text(name)?.rsplit_once(':').ok_or_else(|| format!("{name} has no port"))?.1)
     }
 
     /// The first printer on the control route, for a server started with `--control-port`.
@@ -57,7 +54,7 @@ pub(crate) struct Controlled {
 
 impl Controlled {
     /// Everything that is said of it now.
-    pub(crate) fn ask(&self) -> Result<serde_json::Value> {
+    pub(crate) fn ask(&self) -> Result<Value> {
         self.curl("", &[])
     }
 
@@ -66,18 +63,18 @@ impl Controlled {
         self.curl(&format!("/{action}"), &["--request", "POST", "--data", body]).map(drop)
     }
 
-    fn curl(&self, path: &str, args: &[&str]) -> Result<serde_json::Value> {
+    fn curl(&self, path: &str, args: &[&str]) -> Result<Value> {
         let mut curl = workspace::command("curl");
         curl.args(["--silent", "--show-error", "--fail", "--max-time", "10"]);
-        let answer = steps::output(curl.args(args).arg(format!("{}{path}", self.url)))?;
-        serde_json::from_str(&answer).map_err(|error| format!("the simulator says {answer:?}: {error}"))
+        parsed(&steps::output(curl.args(args).arg(format!("{}{path}", self.url)))?)
     }
 }
 
-impl Drop for Simulator {
-    fn drop(&mut self) {
-        // Fails only if it has ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// Builds the command.
+pub(crate) fn build() -> Command {
+    workspace::cargo_test(["--no-run", "--test=command"])
+}
+
+fn parsed(answer: &str) -> Result<Value> {
+    serde_json::from_str(answer).map_err(|error| format!("the simulator says {answer:?}: {error}"))
 }

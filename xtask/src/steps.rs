@@ -6,6 +6,18 @@ use std::time::{Duration, Instant};
 /// The error is a message for the person at the terminal.
 pub(crate) type Result<T = ()> = std::result::Result<T, String>;
 
+/// An error that says this unless something holds.
+pub(crate) fn ensure(holds: bool, otherwise: &(impl std::fmt::Display + ?Sized)) -> Result {
+    if holds { Ok(()) } else { Err(otherwise.to_string()) }
+}
+
+/// Runs steps that are all there is to do. Returns whether they passed.
+pub(crate) fn alone(run: impl FnOnce(&mut Steps) -> Result) -> bool {
+    let mut steps = Steps::new();
+    let result = run(&mut steps);
+    steps.summary(&result)
+}
+
 /// The steps run so far. The first failure ends the run.
 pub(crate) struct Steps {
     started: Instant,

@@ -15,24 +15,15 @@ const RECORD: &str = "docs/full-run.txt";
 /// The tests of the suite on the simulators.
 const SIMULATED_SUITE: &str = "conformance::simulated";
 
-/// The gate of every change.
-pub(crate) fn test() -> bool {
-    let mut steps = Steps::new();
-    let result = run(&mut steps);
-    steps.summary(&result)
-}
-
 /// [`test`], and what takes too long for every change.
-pub(crate) fn full() -> bool {
-    let mut steps = Steps::new();
-    let result = run(&mut steps)
-        .and_then(|()| features::run(&mut steps))
-        .and_then(|()| board_suite::further(&mut steps))
-        .and_then(|()| endurance::run(&mut steps, endurance::MANY, endurance::by_the_clock()))
-        .and_then(|()| fuzz::long(&mut steps))
-        .and_then(|()| bench::run(&mut steps))
-        .and_then(|()| record(&steps));
-    steps.summary(&result)
+pub(crate) fn full(steps: &mut Steps) -> Result {
+    test(steps)?;
+    features::run(steps)?;
+    board_suite::further(steps)?;
+    endurance::run(steps, endurance::MANY, endurance::by_the_clock())?;
+    fuzz::long(steps)?;
+    bench::run(steps)?;
+    record(steps)
 }
 
 /// Keeps what passed, to be committed.
@@ -46,7 +37,7 @@ fn record(steps: &Steps) -> Result {
         steps.table(),
     );
     let file = workspace::root().join(RECORD);
-    std::fs::write(&file, text).map_err(|error| format!("cannot write {}: {error}", file.display()))
+    workspace::write(&file, text)
 }
 
 /// The parts of [`test`] that run side by side. What takes long to build is built before, or in a folder that no other
@@ -62,7 +53,8 @@ pub(crate) const LANES: [Lane; 8] = [
     Lane { name: "builds", gives_way: true, run: builds },
 ];
 
-fn run(steps: &mut Steps) -> Result {
+/// The gate of every change.
+pub(crate) fn test(steps: &mut Steps) -> Result {
     steps.command("formatting", &mut cargo(["fmt", "--all", "--check"]))?;
     steps.command(
         "clippy",

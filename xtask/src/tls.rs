@@ -2,9 +2,10 @@
 
 use crate::board::{self, HOST};
 use crate::octoprint::OctoPrint;
-use crate::qemu::{self, ensure};
-use crate::steps::{Result, Steps};
-use crate::tls_devices;
+use crate::qemu;
+use crate::server::Server as _;
+use crate::steps::{Result, Steps, ensure};
+use crate::tls_devices::{self, Try, shown};
 use crate::tls_front::{self, Forgery, TlsFront};
 
 /// What is shown of TLS.
@@ -31,16 +32,16 @@ fn closed(front: &TlsFront) -> Result {
         ("try", &format!("before https://{HOST}:{} pin:{pin}", front.impatient)),
         ("idle", &format!("idle https://{HOST}:{} pin:{pin}", front.impatient)),
     ])?;
-    ensure(report.code == 0, &format!("the board ended with code {}", report.code))?;
-    ensure(report.cases.iter().any(|case| case == "idle\tended"), "the board does not see the end")
+    report.succeeded()?;
+    report.case("idle", "ended")
 }
 
 /// Some 20 KB are left, which the handshake exceeds.
 fn exhaustion(front: &TlsFront) -> Result {
     let line = format!("no-heap https://{HOST}:{} pin:{}", front.printer, front.pin("printer")?);
     let report = board::run(&[("hold", "126000"), ("try", &line)])?;
-    ensure(report.code == 0, &format!("the board ended with code {}", report.code))?;
-    ensure(report.cases.iter().any(|case| case.starts_with("no-heap\tbusy")), "the dial did not fail as busy")
+    report.succeeded()?;
+    report.case("no-heap", "busy")
 }
 
 fn relay(server: &OctoPrint, front: &TlsFront, port: u16, trust: (&str, &str), protocol: &str) -> Result {
@@ -58,48 +59,34 @@ fn relay(server: &OctoPrint, front: &TlsFront, port: u16, trust: (&str, &str), p
 }
 
 fn refusals(server: &OctoPrint, front: &TlsFront) -> Result {
-    let url = |port| format!("https://{HOST}:{port}");
-    let (printer, signed, misnamed) = (url(front.printer), url(front.signed), url(front.misnamed));
-    let (plain, copied) = (url(front.plain), url(tls_front::forger(front.printer, Forgery::Spoilt)?));
+    let copied = tls_front::forger(front.printer, Forgery::Spoilt)?;
     let pin = |name: &str| Ok::<_, String>(format!("pin:{}", front.pin(name)?));
     let ca = |name: &str| Ok::<_, String>(format!("ca:{}", front.certificate(name)?));
-    let tries = [
-        ("right-pin", &printer, pin("printer")?, "connected"),
-        ("right-ca", &signed, ca("ca")?, "connected"),
-        ("right-pin-again", &printer, pin("printer")?, "connected"),
-        ("right-pin-of-1.3", &signed, pin("signed")?, "connected"),
-        ("swapped-key", &printer, pin("signed")?, "pin_mismatch"),
-        ("swapped-key-of-1.3", &signed, pin("printer")?, "pin_mismatch"),
-        ("copied-certificate", &copied, pin("printer")?, "untrusted"),
-        ("self-signed", &printer, ca("ca")?, "untrusted"),
-        ("unknown-ca", &signed, ca("stranger")?, "untrusted"),
-        ("other-name", &misnamed, ca("ca")?, "untrusted"),
-        ("public-roots", &signed, "roots".into(), "unsupported"),
-        ("no-tls", &plain, pin("printer")?, "protocol"),
+    let tries: [Try; 12] = [
+        ("right-pin", front.printer, pin("printer")?, "connected"),
+        ("right-ca", front.signed, ca("ca")?, "connected"),
+        ("right-pin-again", front.printer, pin("printer")?, "connected"),
+        ("right-pin-of-1.3", front.signed, pin("signed")?, "connected"),
+        ("swapped-key", front.printer, pin("signed")?, "pin_mismatch"),
+        ("swapped-key-of-1.3", front.signed, pin("printer")?, "pin_mismatch"),
+        ("copied-certificate", copied, pin("printer")?, "untrusted"),
+        ("self-signed", front.printer, ca("ca")?, "untrusted"),
+        ("unknown-ca", front.signed, ca("stranger")?, "untrusted"),
+        ("other-name", front.misnamed, ca("ca")?, "untrusted"),
+        ("public-roots", front.signed, "roots".into(), "unsupported"),
+        ("no-tls", front.plain, pin("printer")?, "protocol"),
     ];
-    let mut lines: Vec<(&str, String)> =
-        tries.iter().map(|(name, url, trust, _)| ("try", format!("{name} {url} {trust}"))).collect();
-    lines.push(("key", format!("key-of-1.2 {printer}")));
-    lines.push(("key", format!("key-of-1.3 {signed}")));
-    let config: Vec<(&str, &str)> = lines.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let report = board::run(&config)?;
-    ensure(report.code == 0, &format!("the board ended with code {}", report.code))?;
-    let has = |name: &str, words: &str| {
-        let told = report.cases.iter().any(|case| case.starts_with(&format!("{name}\t{words}")));
-        ensure(told, &format!("{name} is not {words}"))
-    };
-    for (name, _, _, end) in &tries {
-        has(name, end)?;
-    }
-    has("key-of-1.2", &format!("key\t{}", front.pin("printer")?))?;
-    has("key-of-1.3", &format!("key\t{}", front.pin("signed")?))?;
+    let key = |name, port| ("key", format!("{name} https://{HOST}:{port}"));
+    let report = shown(&tries, vec![key("key-of-1.2", front.printer), key("key-of-1.3", front.signed)])?;
+    report.case("key-of-1.2", &format!("key\t{}", front.pin("printer")?))?;
+    report.case("key-of-1.3", &format!("key\t{}", front.pin("signed")?))?;
 
     // The driver gets the same answer, and OctoPrint gets nothing.
     let (requests, path) = (front.connections(front.printer)?.len(), "relay/untrusted.gcode");
     let swapped = front.pin("signed")?;
     let url = format!("octoprint+https://{HOST}:{}", front.printer);
     let report = qemu::start_relay(server, &url, Some(("printer_pin", &swapped)), path)?;
-    ensure(report.code == 1, &format!("the board ended with code {}", report.code))?;
+    report.ended_with(1)?;
     ensure(
         report.said("error: run: not the pinned key"),
         "the board does not say that it does not trust the printer",

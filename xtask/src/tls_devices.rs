@@ -3,9 +3,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::board::{self, HOST};
-use crate::qemu::ensure;
-use crate::steps::{Result, Steps};
+use crate::board::{self, HOST, Report};
+use crate::steps::{Result, Steps, ensure};
 use crate::tls_front::{self, Forgery, SERIAL, TlsFront};
 
 /// 2100, when no certificate of ours is valid any more; and when none was yet.
@@ -13,13 +12,7 @@ const TOO_LATE: &str = "4102444800";
 const TOO_EARLY: &str = "1";
 
 /// Builds the board and shows this alone.
-pub(crate) fn alone() -> bool {
-    let mut steps = Steps::new();
-    let result = run(&mut steps);
-    steps.summary(&result)
-}
-
-fn run(steps: &mut Steps) -> Result {
+pub(crate) fn run(steps: &mut Steps) -> Result {
     steps.command("firmware for QEMU", &mut board::build())?;
     // Nobody is behind it: nothing gets that far, but for one request.
     let front = steps.run("nginx starts", || TlsFront::start(1))?;
@@ -34,7 +27,7 @@ pub(crate) fn steps(steps: &mut Steps, front: &TlsFront) -> Result {
 }
 
 /// `name`, where, whom to believe and what else is told, how it ends.
-type Try = (&'static str, u16, String, &'static str);
+pub(crate) type Try = (&'static str, u16, String, &'static str);
 
 fn refusals(front: &TlsFront) -> Result {
     let copied = tls_front::forger(front.device, Forgery::Spoilt)?;
@@ -57,7 +50,8 @@ fn refusals(front: &TlsFront) -> Result {
         ("self-signed", front.printer, device("printer", "devices"), "untrusted"),
         ("only-1.2-of-1.3", front.alone, format!("{ours} only12"), "protocol"),
     ];
-    shown(&tries, &[("devices", front.certificate("devices")?), ("stranger", front.certificate("stranger")?)])
+    let given = |name| Ok::<_, String>(("authorities", format!("{name} {}", front.certificate(name)?)));
+    shown(&tries, vec![given("devices")?, given("stranger")?]).map(drop)
 }
 
 fn beliefs(front: &TlsFront) -> Result {
@@ -71,25 +65,21 @@ fn beliefs(front: &TlsFront) -> Result {
         ("only-1.2-of-both", front.chained, format!("{root} only12"), "connected"),
         ("v3-leaf-alone", front.alone, format!("{both} {now}"), "connected"),
     ];
-    shown(
-        &tries,
-        &[("devices", front.certificate("devices")?), ("both", front.bundle(&["devices", "below"])?)],
-    )
+    let devices = format!("devices {}", front.certificate("devices")?);
+    let bundle = format!("both {}", front.bundle(&["devices", "below"])?);
+    shown(&tries, vec![("authorities", devices), ("authorities", bundle)]).map(drop)
 }
 
-fn shown(tries: &[Try], authorities: &[(&str, String)]) -> Result {
-    let lines =
-        tries.iter().map(|(name, port, trust, _)| ("try", format!("{name} https://{HOST}:{port} {trust}")));
-    let given = authorities.iter().map(|(name, base64)| ("authorities", format!("{name} {base64}")));
-    let lines: Vec<(&str, String)> = lines.chain(given).collect();
+/// Has the board try them, with what else its configuration is to have, and end each as it must.
+pub(crate) fn shown(tries: &[Try], mut lines: Vec<(&str, String)>) -> Result<Report> {
+    lines.extend(
+        tries.iter().map(|(name, port, trust, _)| ("try", format!("{name} https://{HOST}:{port} {trust}"))),
+    );
     let config: Vec<(&str, &str)> = lines.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let report = board::run(&config)?;
-    ensure(report.code == 0, &format!("the board ended with code {}", report.code))?;
-    for (name, _, _, end) in tries {
-        let told = report.cases.iter().any(|case| case.starts_with(&format!("{name}\t{end}")));
-        ensure(told, &format!("{name} is not {end}"))?;
-    }
-    Ok(())
+    report.succeeded()?;
+    tries.iter().try_for_each(|(name, _, _, end)| report.case(name, end))?;
+    Ok(report)
 }
 
 /// nginx tells what came of the request: there is nobody behind it, or there is.
@@ -101,11 +91,8 @@ fn secured(front: &TlsFront) -> Result {
         ("secure", &format!("secured {url} device:{SERIAL}:devices")),
         ("authorities", &format!("devices {}", front.certificate("devices")?)),
     ])?;
-    ensure(report.code == 0, &format!("the board ended with code {}", report.code))?;
-    ensure(
-        report.cases.iter().any(|case| case.starts_with("secured\tHTTP/1.")),
-        "the server does not answer",
-    )?;
+    report.succeeded()?;
+    report.case("secured", "HTTP/1.")?;
     let connections = front.connections(front.device)?;
     println!("  nginx: {:?}", &connections[before..]);
     ensure(

@@ -1,23 +1,26 @@
 //! Debian's nginx as a TLS front of an OctoPrint: its certificates, its servers, and what its log says of them.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
-use crate::octoprint::free_ports;
+use crate::expect::poll;
+use crate::process::{Process, tied};
+use crate::server::{free_ports, fresh_dir};
 use crate::steps::{self, Result};
-use crate::workspace::{self, command, remove_dir};
+use crate::workspace::{command, write};
 
 /// An own authority and an own certificate, as OpenSSL writes them.
 const AUTHORITY: &str = "[dn]\nCN=printhost test authority\n[req]\ndistinguished_name=dn\nprompt=no\n\
     x509_extensions=ca\n[ca]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n";
 
+const P256: &str = "ec -pkeyopt ec_paramgen_curve:P-256";
+
 /// A running nginx, stopped on drop.
 pub(crate) struct TlsFront {
-    process: Child,
+    process: Process,
     dir: PathBuf,
     /// TLS 1.2 with a self-signed certificate of X.509 version 1, as printers have it.
     pub(crate) printer: u16,
@@ -53,16 +56,14 @@ impl TlsFront {
     ///
     /// It also ends when this process dies. That is tied to the calling thread, so call this on the main thread.
     pub(crate) fn start(behind: u16) -> Result<Self> {
-        let dir = workspace::target_dir().join(format!("tls-front-{}", std::process::id()));
-        remove_dir(&dir)?;
-        fs::create_dir_all(&dir).map_err(|error| format!("cannot create {}: {error}", dir.display()))?;
+        let dir = fresh_dir("tls-front")?;
         self_signed(&dir, "printer")?;
         authority(&dir, "ca")?;
         authority(&dir, "stranger")?;
         signed(&dir, "signed", "IP:10.0.2.2")?;
         signed(&dir, "misnamed", "IP:10.0.2.3,DNS:other.example")?;
         devices(&dir)?;
-        let ports = free_ports(8)?;
+        let ports = free_ports::<8>()?;
         let servers = [
             ("printer", "TLSv1.2"),
             ("signed", "TLSv1.3"),
@@ -79,18 +80,11 @@ impl TlsFront {
         // The handshake counts, too.
         let impatient = server("printer", "TLSv1.3; client_header_timeout 2s", ports[6], behind);
         let plain = format!("server {{ listen 127.0.0.1:{}; }}\n", ports[7]);
-        write(&dir.join("nginx.conf"), &nginx_conf(&(servers + &impatient + &plain)))?;
-        let errors = File::create(dir.join("error.log")).map_err(|error| format!("nginx's log: {error}"))?;
-        let process = command("setpriv")
-            .args(["--pdeathsig", "KILL", "--", "nginx", "-e", "stderr", "-c", "nginx.conf", "-p"])
-            .arg(&dir)
-            .stdin(Stdio::null())
-            .stderr(errors)
-            .spawn()
-            .map_err(|error| format!("cannot start nginx: {error}; run `cargo xtask setup`"))?;
-        let [printer, signed, misnamed, device, chained, alone, impatient, plain] = ports[..] else {
-            return Err("there are too few free ports".into());
-        };
+        write(&dir.join("nginx.conf"), nginx_conf(&(servers + &impatient + &plain)))?;
+        let mut nginx = tied("nginx");
+        nginx.args(["-e", "stderr", "-c", "nginx.conf", "-p"]).arg(&dir);
+        let process = Process::logged("nginx", &mut nginx, &dir.join("error.log"))?;
+        let [printer, signed, misnamed, device, chained, alone, impatient, plain] = ports;
         let mut front =
             Self { process, dir, printer, signed, misnamed, impatient, plain, device, chained, alone };
         front.wait_until_it_listens()?;
@@ -98,15 +92,13 @@ impl TlsFront {
     }
 
     fn wait_until_it_listens(&mut self) -> Result {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while TcpStream::connect(("127.0.0.1", self.misnamed)).is_err() {
-            let ended = self.process.try_wait().map_err(|error| format!("nginx: {error}"))?;
-            if ended.is_some() || Instant::now() > deadline {
-                return Err(format!("nginx does not listen; see {}", self.dir.join("error.log").display()));
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Ok(())
+        let heard = poll(|| {
+            self.process.check()?;
+            let heard = TcpStream::connect(("127.0.0.1", self.misnamed)).map(drop);
+            Ok(heard.map_err(|error| format!("nginx does not listen: {error}")))
+        });
+        let log = self.dir.join("error.log");
+        heard.map_err(|error| format!("{error}; see {}, or run `cargo xtask setup`", log.display()))
     }
 
     /// SHA-256 of a certificate's public key in base64, by openssl.
@@ -195,15 +187,6 @@ fn forge(mut client: TcpStream, of: u16, forgery: Forgery) -> std::io::Result<()
     }
 }
 
-impl Drop for TlsFront {
-    fn drop(&mut self) {
-        // Fails only if it has ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        let _ = fs::remove_dir_all(&self.dir);
-    }
-}
-
 fn nginx_conf(servers: &str) -> String {
     format!(
         "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log stderr;\nevents {{}}\nhttp {{\n\
@@ -229,18 +212,11 @@ fn server(name: &str, protocols: &str, port: u16, behind: u16) -> String {
 
 /// RSA-2048 and version 1: what OpenSSL makes of a request without extensions.
 fn self_signed(dir: &Path, name: &str) -> Result {
-    openssl(
-        dir,
-        &format!("req -new -newkey rsa:2048 -nodes -subj /CN=printer -keyout {name}.key -out {name}.csr"),
-    )?;
-    openssl(dir, &format!("x509 -req -in {name}.csr -signkey {name}.key -days 3650 -out {name}.crt"))?;
-    let text = steps::output(
-        command("openssl")
-            .current_dir(dir)
-            .args(["x509", "-noout", "-text", "-in"])
-            .arg(format!("{name}.crt")),
-    )?;
-    match text.contains("Version: 1 ") {
+    request(dir, name, "rsa:2048", name)?;
+    certify(dir, name, &format!("-signkey {name}.key"), "")?;
+    let mut show = command("openssl");
+    show.current_dir(dir).args(["x509", "-noout", "-text", "-in", &format!("{name}.crt")]);
+    match steps::output(&mut show)?.contains("Version: 1 ") {
         true => Ok(()),
         false => Err("OpenSSL has not made a certificate of version 1".into()),
     }
@@ -248,66 +224,48 @@ fn self_signed(dir: &Path, name: &str) -> Result {
 
 fn authority(dir: &Path, name: &str) -> Result {
     write(&dir.join("ca.conf"), AUTHORITY)?;
-    openssl(
-        dir,
-        &format!(
-            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -config ca.conf -days 3650 -keyout {name}.key -out {name}.crt"
-        ),
-    )
+    let how = "-x509 -config ca.conf -days 3650";
+    openssl(dir, &format!("req {how} -newkey {P256} -nodes -keyout {name}.key -out {name}.crt"))
 }
 
 fn signed(dir: &Path, name: &str, names: &str) -> Result {
-    write(&dir.join(format!("{name}.ext")), &format!("subjectAltName={names}\n"))?;
-    openssl(
-        dir,
-        &format!(
-            "req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN={name} -keyout {name}.key -out {name}.csr"
-        ),
-    )?;
-    openssl(
-        dir,
-        &format!(
-            "x509 -req -in {name}.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 3650 -extfile {name}.ext -out {name}.crt"
-        ),
-    )
+    request(dir, name, P256, name)?;
+    certify(dir, name, &by("ca"), &format!("subjectAltName={names}"))
 }
 
 /// What a maker of printers does: an authority, of which one leaf has version 1; and another authority below it, with a
 /// leaf of version 3.
 fn devices(dir: &Path) -> Result {
-    const P256: &str = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
-    const BY: &str = "-CAcreateserial -days 3650";
     authority(dir, "devices")?;
-    openssl(
-        dir,
-        &format!("req -new -newkey rsa:2048 -nodes -subj /CN={SERIAL} -keyout device.key -out device.csr"),
-    )?;
-    openssl(
-        dir,
-        &format!("x509 -req -in device.csr -CA devices.crt -CAkey devices.key {BY} -out device.crt"),
-    )?;
-    write(&dir.join("below.ext"), "basicConstraints=critical,CA:TRUE\n")?;
-    openssl(dir, &format!("req -new {P256} -subj /CN=devices-below -keyout below.key -out below.csr"))?;
-    openssl(
-        dir,
-        &format!(
-            "x509 -req -in below.csr -CA devices.crt -CAkey devices.key {BY} -extfile below.ext -out below.crt"
-        ),
-    )?;
-    write(&dir.join("alone.ext"), "basicConstraints=CA:FALSE\n")?;
-    openssl(dir, &format!("req -new {P256} -subj /CN={SERIAL} -keyout alone.key -out alone.csr"))?;
-    openssl(
-        dir,
-        &format!(
-            "x509 -req -in alone.csr -CA below.crt -CAkey below.key {BY} -extfile alone.ext -out alone.crt"
-        ),
-    )?;
+    request(dir, "device", "rsa:2048", SERIAL)?;
+    certify(dir, "device", &by("devices"), "")?;
+    request(dir, "below", P256, "devices-below")?;
+    certify(dir, "below", &by("devices"), "basicConstraints=critical,CA:TRUE")?;
+    request(dir, "alone", P256, SERIAL)?;
+    certify(dir, "alone", &by("below"), "basicConstraints=CA:FALSE")?;
     let read = |name: &str| {
         fs::read_to_string(dir.join(name)).map_err(|error| format!("cannot read {name}: {error}"))
     };
-    write(&dir.join("chained.key"), &read("alone.key")?)?;
-    write(&dir.join("chained.crt"), &(read("alone.crt")? + &read("below.crt")?))?;
-    write(&dir.join("device.crt"), &(read("device.crt")? + &read("devices.crt")?))
+    write(&dir.join("chained.key"), read("alone.key")?)?;
+    write(&dir.join("chained.crt"), read("alone.crt")? + &read("below.crt")?)?;
+    write(&dir.join("device.crt"), read("device.crt")? + &read("devices.crt")?)
+}
+
+/// A key, and a request for its certificate.
+fn request(dir: &Path, name: &str, key: &str, subject: &str) -> Result {
+    let files = format!("-keyout {name}.key -out {name}.csr");
+    openssl(dir, &format!("req -new -newkey {key} -nodes -subj /CN={subject} {files}"))
+}
+
+/// The certificate; without extensions it has version 1.
+fn certify(dir: &Path, name: &str, by: &str, extensions: &str) -> Result {
+    write(&dir.join(format!("{name}.ext")), format!("{extensions}\n"))?;
+    let with = if extensions.is_empty() { String::new() } else { format!(" -extfile {name}.ext") };
+    openssl(dir, &format!("x509 -req -in {name}.csr {by} -days 3650{with} -out {name}.crt"))
+}
+
+fn by(authority: &str) -> String {
+    format!("-CA {authority}.crt -CAkey {authority}.key -CAcreateserial")
 }
 
 fn openssl(dir: &Path, args: &str) -> Result {
@@ -318,8 +276,4 @@ fn openssl(dir: &Path, args: &str) -> Result {
         true => Ok(()),
         false => Err(format!("openssl {args}: {}", String::from_utf8_lossy(&output.stderr))),
     }
-}
-
-fn write(path: &Path, text: &str) -> Result {
-    fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
 }

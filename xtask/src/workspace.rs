@@ -34,6 +34,16 @@ pub(crate) fn remove_dir(dir: &Path) -> Result {
     }
 }
 
+/// Makes a folder, and those above it, unless it is there.
+pub(crate) fn create_dir(dir: &Path) -> Result {
+    std::fs::create_dir_all(dir).map_err(|error| format!("cannot create {}: {error}", dir.display()))
+}
+
+/// Writes a whole file.
+pub(crate) fn write(path: &Path, text: impl AsRef<[u8]>) -> Result {
+    std::fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
+}
+
 /// A command that runs in the root of the workspace.
 pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);

@@ -60,7 +60,8 @@ impl Live {
             }
         }
         let begins = !self.is_at_work && status.phase.has_job();
-        if !begins && !(self.is_at_work && is_over(status.phase)) {
+        let ends = self.is_at_work && is_over(status.phase);
+        if !(begins || ends) {
             events.extend(self.follow(status, task));
             return events;
         }
@@ -238,7 +239,7 @@ mod tests {
             assert_eq!(told(&mut live, r#"{"print":{"msg":1,"gcode_state":"FAILED"}}"#), []);
             let message = alloc::format!(r#"{{"print":{{"msg":1,"bed_temper":21{idle}}}}}"#);
             assert_eq!(told(&mut live, &message), []);
-            assert_eq!(live.settle(), [failed.clone()]);
+            assert_eq!(live.settle(), core::slice::from_ref(&failed));
             assert!(live.turned().is_none() && live.settle().is_empty());
         }
         told(&mut live, r#"{"print":{"msg":1,"gcode_state":"RUNNING","task_id":"11"}}"#);

@@ -20,11 +20,12 @@ const MAX_ACKS: usize = 4;
 const MANY_FIELDS: u16 = 40;
 /// The longest command and reason that are kept, in bytes.
 const COMMAND: usize = 64;
-const REASON: usize = 256;
+pub(crate) const REASON: usize = 256;
 
 /// The heap that a feed takes at most beside what a message has said, in bytes: a text as it comes, and answers to orders.
-pub(crate) const MEMORY: usize =
-    growing(PATH) + MAX_ACKS.next_power_of_two() * (size_of::<Ack>() + COMMAND + REASON);
+pub(crate) const fn memory(bounds: Bounds) -> usize {
+    growing(bounds.path()) + MAX_ACKS.next_power_of_two() * (size_of::<Ack>() + COMMAND + REASON)
+}
 
 /// Reads messages of a printer's report topic, in whatever pieces they come, and merges them into a [`Report`].
 ///
@@ -111,12 +112,23 @@ impl Feed {
         Self { json: JsonEvents::new(PATH), reader: Reader::default() }
     }
 
-    /// The same for little memory: where JSON of more than so many bytes is not held, a message may have as many bytes of
-    /// texts and numbers, and a quarter as many values, beyond which it is refused; and of lists fewer elements are kept
-    /// (of AMS units four).
+    /// The same for little memory: where JSON of more than so many bytes is not held. Nothing is read of filament then,
+    /// neither AMS units with their trays nor external spools, and of the rest a message may have two thirds as many bytes
+    /// of texts and numbers, and a sixth as many values, beyond which it is refused. Of lists fewer elements are kept, of
+    /// modules 1 KiB of texts, and names and paths of at most 256 bytes. With 12 KiB or more, everything is.
     pub fn within(json: usize) -> Self {
-        let staged = Staged::within(Bounds::within(json));
-        Self { json: JsonEvents::new(PATH), reader: Reader { staged, ..Reader::default() } }
+        Self::bounded(Bounds::within(json))
+    }
+
+    pub(crate) fn bounded(bounds: Bounds) -> Self {
+        let staged = Staged::within(bounds);
+        Self { json: JsonEvents::new(bounds.path()), reader: Reader { staged, ..Reader::default() } }
+    }
+
+    /// Also keeping what is told of filament, where there is little memory: of four AMS units, and two external spools. A
+    /// message may then say half as much again.
+    pub fn with_trays(self) -> Self {
+        Self::bounded(self.reader.staged.bounds.with_trays())
     }
 
     /// A message begins; one that has not ended is forgotten.
@@ -260,6 +272,7 @@ impl Reader {
         }
         match if key.is_whole() { level.node.find(key.bytes()) } else { Found::Nothing } {
             Found::Nothing => false,
+            found if !self.staged.bounds.wants(found) => false,
             found => {
                 self.found = Some(found);
                 true

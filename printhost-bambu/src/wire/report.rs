@@ -34,8 +34,10 @@ pub(crate) mod most {
     pub(crate) const MODULES: usize = 24;
 }
 
-/// Of lists, where there is little memory.
+/// Of lists, where there is little memory; and of paths and names of jobs, and of modules together, bytes.
 pub(crate) mod few {
+    pub(crate) const PATH: usize = 256;
+    pub(crate) const MODULE_TEXTS: usize = 1024;
     pub(crate) const AMS: usize = 4;
     pub(crate) const TRAYS: usize = 4;
     pub(crate) const COLOURS: usize = 4;
@@ -43,12 +45,12 @@ pub(crate) mod few {
     pub(crate) const HMS: usize = 8;
     pub(crate) const LIGHTS: usize = 2;
     pub(crate) const NETWORKS: usize = 2;
-    pub(crate) const NEW_VERSIONS: usize = 2;
+    pub(crate) const NEW_VERSIONS: usize = 1;
     pub(crate) const NUMBERS: usize = 16;
     pub(crate) const EXTRUDERS: usize = 4;
-    pub(crate) const NOZZLES: usize = 4;
+    pub(crate) const NOZZLES: usize = 2;
     pub(crate) const AIRDUCT: usize = 8;
-    pub(crate) const MODULES: usize = 16;
+    pub(crate) const MODULES: usize = 12;
 }
 
 part! {

@@ -4,7 +4,12 @@ use alloc::vec::Vec;
 
 use printhost_net::proto::json_events::Text;
 
-use super::{keys::Node, merge::Merge, report::Report, scalar::Scalar};
+use super::{
+    keys::{Found, Node},
+    merge::Merge,
+    report::{Report, few},
+    scalar::{PATH, Scalar},
+};
 
 /// A message that says more than this is refused: twelve units with 24 trays say two thirds of it.
 const MAX_ENTRIES: usize = 1536;
@@ -20,17 +25,45 @@ pub(crate) struct Bounds {
     pub(crate) bytes: usize,
     /// Whether of lists only a few elements are kept.
     pub(crate) is_small: bool,
+    /// Whether what is told of filament is kept.
+    pub(crate) has_trays: bool,
 }
 
 impl Bounds {
     /// Where no JSON is held that is longer than this.
     pub(crate) const fn within(json: usize) -> Self {
         if json >= MAX_BYTES {
-            return Self { entries: MAX_ENTRIES, bytes: MAX_BYTES, is_small: false };
+            return Self { entries: MAX_ENTRIES, bytes: MAX_BYTES, is_small: false, has_trays: true };
         }
-        let entries = json / 4;
-        let entries = if entries < MAX_ENTRIES { entries } else { MAX_ENTRIES };
-        Self { entries, bytes: json, is_small: true }
+        // Most of what a large printer says is of its filament.
+        Self { entries: json / 6, bytes: json / 3 * 2, is_small: true, has_trays: false }
+    }
+
+    /// With what is told of filament.
+    pub(crate) const fn with_trays(self) -> Self {
+        match self.has_trays {
+            true => self,
+            false => {
+                Self { entries: self.entries / 2 * 3, bytes: self.bytes / 2 * 3, has_trays: true, ..self }
+            }
+        }
+    }
+
+    /// The longest path or name of a job, in bytes.
+    pub(crate) const fn path(self) -> usize {
+        if self.is_small { few::PATH } else { PATH }
+    }
+
+    /// Bytes of texts of all modules together.
+    pub(crate) const fn of_modules(self) -> usize {
+        if self.is_small { few::MODULE_TEXTS } else { self.bytes }
+    }
+
+    /// Whether what stands there is read.
+    pub(super) const fn wants(self, found: Found) -> bool {
+        let is_of_trays =
+            matches!(found, Found::Object(Node::VtTray) | Found::List(Node::Units | Node::VirSlots));
+        self.has_trays || !is_of_trays
     }
 
     /// The heap that a message takes at most until it has ended, in bytes; and what it takes beside that while it grows.
@@ -53,7 +86,9 @@ const KEPT_BYTES: usize = 1 << 10;
 /// Values in their order, as flat as they can be.
 #[derive(Debug, Default)]
 pub(super) struct Staged {
-    bounds: Bounds,
+    pub(super) bounds: Bounds,
+    /// What was said of modules, in bytes of texts.
+    of_modules: usize,
     entries: Vec<Entry>,
     bytes: Vec<u8>,
 }
@@ -63,7 +98,6 @@ struct Entry {
     node: Node,
     field: u8,
     what: What,
-    start: u16,
     len: u16,
 }
 
@@ -115,6 +149,7 @@ impl Staged {
 
     pub(super) fn clear(&mut self) {
         self.back_to(Point::default());
+        self.of_modules = 0;
         self.entries.shrink_to(KEPT_ENTRIES);
         self.bytes.shrink_to(KEPT_BYTES);
     }
@@ -137,9 +172,17 @@ impl Staged {
             Scalar::Other => (What::Other, &[][..]),
             Scalar::Number(text) if text.is_whole() => (What::Number, text.bytes()),
             Scalar::Number(text) => (What::CutNumber, text.bytes()),
+            // Of its bytes, each could become two.
+            Scalar::Text(text) if self.bounds.is_small && text.as_str().is_none() => (What::Null, &[][..]),
             Scalar::Text(text) if text.is_whole() => (What::Text, text.bytes()),
             Scalar::Text(text) => (What::CutText, text.bytes()),
         };
+        if node == Node::Module {
+            self.of_modules += bytes.len();
+            if self.of_modules > self.bounds.of_modules() {
+                return self.add(node, field, What::Null, &[]);
+            }
+        }
         self.add(node, field, what, bytes)
     }
 
@@ -148,6 +191,9 @@ impl Staged {
     }
 
     pub(super) fn list(&mut self, node: Node) -> Result<(), TooMuch> {
+        if node == Node::Modules {
+            self.of_modules = 0;
+        }
         self.add(node, 0, What::List, &[])
     }
 
@@ -160,14 +206,13 @@ impl Staged {
     }
 
     fn add(&mut self, node: Node, field: u8, what: What, bytes: &[u8]) -> Result<(), TooMuch> {
-        let start = self.bytes.len();
-        if self.entries.len() >= self.bounds.entries || start + bytes.len() > self.bounds.bytes {
+        if self.entries.len() >= self.bounds.entries || self.bytes.len() + bytes.len() > self.bounds.bytes {
             return Err(TooMuch);
         }
         grow(&mut self.bytes, bytes.len(), self.bounds.bytes);
         self.bytes.extend_from_slice(bytes);
         grow(&mut self.entries, 1, self.bounds.entries);
-        self.entries.push(Entry { node, field, what, start: start as u16, len: bytes.len() as u16 });
+        self.entries.push(Entry { node, field, what, len: bytes.len() as u16 });
         Ok(())
     }
 
@@ -175,8 +220,11 @@ impl Staged {
     /// for what may stand beside it and does not.
     pub(super) fn merge_into(&self, report: &mut Report, is_full: bool) -> bool {
         let mut merge = Merge::new(report);
+        let mut rest = &*self.bytes;
         for entry in &self.entries {
-            match (entry.what, self.scalar(entry)) {
+            let bytes;
+            (bytes, rest) = rest.split_at_checked(entry.len.into()).unwrap_or_default();
+            match (entry.what, entry.scalar(bytes)) {
                 (_, Some(scalar)) => merge.value(entry.node, entry.field, scalar),
                 (What::Gone, _) => merge.gone(entry.node),
                 (What::List, _) => merge.list(entry.node),
@@ -189,11 +237,11 @@ impl Staged {
         }
         merge.changed
     }
+}
 
-    fn scalar(&self, entry: &Entry) -> Option<Scalar<'_>> {
-        let start = usize::from(entry.start);
-        let bytes = self.bytes.get(start..start + usize::from(entry.len)).unwrap_or_default();
-        Some(match entry.what {
+impl Entry {
+    fn scalar(self, bytes: &[u8]) -> Option<Scalar<'_>> {
+        Some(match self.what {
             What::Null => Scalar::Null,
             What::True => Scalar::Bool(true),
             What::False => Scalar::Bool(false),

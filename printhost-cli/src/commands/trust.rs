@@ -31,7 +31,7 @@ pub(crate) struct Trust {
     /// Keep the key without asking, if no other one is kept.
     #[arg(long)]
     yes: bool,
-    /// Keep the key instead of another one, or of an authority.
+    /// Keep the key instead of another one, or of an authority, or though the certificate is for another serial number.
     #[arg(long)]
     replace: bool,
 }
@@ -64,20 +64,21 @@ pub(crate) async fn run<N: Net<Dial = TokioDial> + Clone>(
     args: &Trust,
 ) -> Result<Code, Failure> {
     let out = &session.out;
-    let (name, origin, entry) = match &args.whom {
-        Whom::Address(origin) => (origin.to_string(), origin.clone(), None),
+    let (name, origin, entry, serial) = match &args.whom {
+        Whom::Address(origin) => (origin.to_string(), origin.clone(), None, None),
         Whom::Printer(Printer::Sim) => {
             return Err(Failure::usage("a simulated printer has no key", "Name another printer."));
         }
         Whom::Printer(Printer::Url(url)) => {
             let entry = session.config.entries()?.into_iter().find(|entry| entry.url == *url);
             let name = entry.as_ref().map_or_else(|| url.to_string(), |entry| entry.name.clone());
-            (name, url.base().origin.clone(), entry)
+            (name, url.base().origin.clone(), entry, url.serial().map(str::to_owned))
         }
         Whom::Printer(Printer::Name(name)) => {
             let entry = session.config.entries()?.into_iter().find(|entry| entry.name == *name);
             let entry = entry.ok_or_else(|| session.config.no_such(name))?;
-            (name.clone(), entry.url.base().origin.clone(), Some(entry))
+            let serial = entry.url.serial().map(str::to_owned);
+            (name.clone(), entry.url.base().origin.clone(), Some(entry), serial)
         }
     };
     if origin.scheme != Scheme::Https {
@@ -107,6 +108,15 @@ pub(crate) async fn run<N: Net<Dial = TokioDial> + Clone>(
                 let detail = format!("the key is {pin}, and {pinned} is pinned");
                 return Err(Error::new(ErrorKind::PinMismatch, "trust").with_detail(detail).into());
             }
+        }
+    }
+    // An address may be another printer's by now. A forger knows the name to show.
+    if let Some(serial) = serial.filter(|serial| key.name.as_ref() != Some(serial)) {
+        let shown = key.name.as_deref().unwrap_or("no name");
+        out.warn("OTHER", format_args!("this is not the printer {serial}: its certificate is for {shown}"));
+        if !args.replace {
+            let detail = format!("{origin} shows a certificate for {shown}, not for {serial}");
+            return Err(Error::new(ErrorKind::Untrusted, "trust").with_detail(detail).into());
         }
     }
     let Some(entry) = entry else {

@@ -6,6 +6,7 @@
 mod files;
 mod history;
 pub(crate) mod json;
+mod members;
 mod objects;
 pub(crate) mod rpc;
 mod server;
@@ -13,6 +14,7 @@ mod server;
 use alloc::{string::String, vec::Vec};
 use core::{fmt, marker::PhantomData};
 
+use printhost_net::proto::json_events;
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor},
@@ -21,6 +23,7 @@ use serde_json::value::RawValue;
 
 pub(crate) use files::*;
 pub(crate) use history::*;
+pub(crate) use members::*;
 pub(crate) use objects::*;
 pub(crate) use server::*;
 
@@ -37,6 +40,19 @@ pub(crate) const MANY: usize = 16;
 /// A text, cut to `MAX` bytes; empty for anything else.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cut<const MAX: usize>(pub String);
+
+impl<const MAX: usize> Cut<MAX> {
+    fn of(text: json_events::Text<'_>) -> Self {
+        let mut kept = String::new();
+        for c in text.chars() {
+            if kept.len() + c.len_utf8() > MAX {
+                break;
+            }
+            kept.push(c);
+        }
+        Self(kept)
+    }
+}
 
 impl<'de, const MAX: usize> Deserialize<'de> for Cut<MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,14 +1,9 @@
 use alloc::{string::String, vec::Vec};
-use core::fmt;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{SeqAccess, Visitor},
-};
+use printhost_net::proto::json_events::JsonEvent;
+use serde::Deserialize;
 
-use serde_json::value::RawValue;
-
-use super::{Cut, PATH, Path, Text, tool};
+use super::{Cut, Members, Path, TEXT, Text, tool};
 
 /// `server.info`
 #[derive(Deserialize, Default)]
@@ -19,6 +14,23 @@ pub(crate) struct ServerInfo {
     pub klippy_state: Text,
     pub moonraker_version: Option<Text>,
     pub api_version_string: Option<Text>,
+}
+
+impl ServerInfo {
+    /// The members that matter. Beside them there are lists of everything, and warnings of any number.
+    pub(crate) const MEMBERS: Members =
+        Members::new(&["klippy_connected", "klippy_state", "moonraker_version", "api_version_string"], TEXT);
+
+    /// Takes one of them.
+    pub(crate) fn take(&mut self, member: usize, value: JsonEvent<'_>) {
+        match (member, value) {
+            (0, JsonEvent::Bool(is)) => self.klippy_connected = Some(is),
+            (1, JsonEvent::String(text)) => self.klippy_state = Cut::of(text),
+            (2, JsonEvent::String(text)) => self.moonraker_version = Some(Cut::of(text)),
+            (3, JsonEvent::String(text)) => self.api_version_string = Some(Cut::of(text)),
+            _ => {}
+        }
+    }
 }
 
 /// `GET /access/info`, which needs no login.
@@ -38,20 +50,6 @@ pub(crate) struct Tokens {
     pub refresh_token: Option<String>,
 }
 
-/// `printer.objects.list`: what of it matters.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(crate) struct ObjectList {
-    #[serde(deserialize_with = "known")]
-    pub objects: Known,
-}
-
-/// None where there is no list.
-fn known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Known, D::Error> {
-    let list = <&RawValue>::deserialize(deserializer)?;
-    Ok(serde_json::from_str(list.get()).unwrap_or_default())
-}
-
 /// Which objects there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Known {
@@ -65,29 +63,20 @@ pub(crate) struct Known {
     pub tool_macros: u16,
 }
 
-impl<'de> Deserialize<'de> for Known {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Names;
-        impl<'de> Visitor<'de> for Names {
-            type Value = Known;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of names")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Known, A::Error> {
-                let mut known = Known::default();
-                while let Some(Cut(name)) = list.next_element::<Cut<PATH>>()? {
-                    known.add(&name);
-                }
-                Ok(known)
-            }
-        }
-        deserializer.deserialize_seq(Names)
-    }
-}
-
 impl Known {
+    /// The members of `printer.objects.list` that matter. There are hundreds of names where there are many macros.
+    pub(crate) const MEMBERS: Members = Members::new(&["objects"], MAX_NAME);
+
+    /// Takes one of them.
+    pub(crate) fn take(&mut self, _: usize, value: JsonEvent<'_>) {
+        if let JsonEvent::String(name) = value
+            && name.is_whole()
+            && let Some(name) = name.as_str()
+        {
+            self.add(name);
+        }
+    }
+
     fn add(&mut self, name: &str) {
         // It would be longer in JSON.
         if name.bytes().any(|b| b < b' ' || b == b'"' || b == b'\\') {

@@ -463,10 +463,23 @@ pub(super) fn sha256(bytes: &[u8]) -> Result<[u8; 32], TlsFailure> {
     Ok(hash)
 }
 
+/// The heap that [`parse`] takes at most, in bytes: a certificate is kept as it is, with lists of what is in it; one that is
+/// longer has more of these. PEM is copied for C, and takes three quarters of itself as DER.
+pub(super) fn read_memory(authorities: &[u8]) -> usize {
+    match is_pem(authorities) {
+        true => 4 * authorities.len() + 512,
+        false => 2 * authorities.len() + 256,
+    }
+}
+
+fn is_pem(authorities: &[u8]) -> bool {
+    authorities.trim_ascii_start().starts_with(b"-----")
+}
+
 /// Reads authorities: one certificate as DER, or any number as PEM.
 fn parse(bytes: &[u8]) -> Result<Owned<sys::mbedtls_x509_crt>, TlsFailure> {
     let chain = Owned::<sys::mbedtls_x509_crt>::new()?;
-    let failed = if bytes.trim_ascii_start().starts_with(b"-----") {
+    let failed = if is_pem(bytes) {
         let mut text = Vec::new();
         text.try_reserve_exact(bytes.len() + 1).map_err(|_| TlsFailure::OutOfMemory)?;
         text.extend_from_slice(bytes);

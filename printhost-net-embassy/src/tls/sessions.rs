@@ -8,8 +8,9 @@ use super::{
     engine::{SESSION, Saved, sha256},
 };
 
-/// How many sessions are kept in all: two of TLS 1.3 for each of a few printers, some 300 bytes each.
-const KEPT: usize = 6;
+/// How many sessions are kept in all: two of TLS 1.3 for a printer and for a server, or one of 1.2 for each of four, some
+/// 300 bytes each.
+const KEPT: usize = 4;
 
 /// The heap that they take at most, in bytes.
 pub(super) const MOST: usize = KEPT * (SESSION + size_of::<(Key, Saved)>());

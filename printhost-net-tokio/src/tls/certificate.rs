@@ -10,7 +10,9 @@ use x509_cert::{
         asn1::{AnyRef, BitStringRef, ObjectIdentifier},
         oid::AssociatedOid as _,
     },
-    ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName, name::GeneralName},
+    ext::pkix::{
+        BasicConstraints, ExtendedKeyUsage, KeyUsage, NameConstraints, SubjectAltName, name::GeneralName,
+    },
     name::Name,
 };
 
@@ -63,6 +65,9 @@ impl Certificate {
         }
         if extensions.iter().any(|extension| extension.critical && !KNOWN.contains(&extension.extn_id)) {
             return Err(Distrust::Unreadable("it has a critical extension that is not known here"));
+        }
+        if extensions.iter().any(|extension| extension.extn_id == NameConstraints::OID) {
+            return Err(Distrust::Unreadable("it has constraints of names, which are not judged here"));
         }
         let constraints = tbs.get_extension::<BasicConstraints>().map_err(unreadable)?.map(|(_, it)| it);
         let usage = tbs.get_extension::<KeyUsage>().map_err(unreadable)?;

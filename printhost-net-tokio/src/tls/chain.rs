@@ -7,26 +7,28 @@ pub(super) const MOST: usize = 8;
 /// How many signatures are checked: certificates that all bear the same name must not keep us busy.
 const CHECKS: usize = 32;
 
-/// The way from a host's certificate to an authority, both included.
-pub(super) fn path<'c>(
-    leaf: &'c Certificate,
-    sent: &'c [Certificate],
-    authorities: &'c [Certificate],
-    algorithms: &'c [&'static dyn SignatureVerificationAlgorithm],
-) -> Result<Vec<&'c Certificate>, Distrust> {
+/// Looks for a way from a host's certificate to an authority, over what is valid at this time, in seconds since 1970, and
+/// not made for something else: an authority may be given or sent twice, as it was and as it is now.
+pub(super) fn climb(
+    leaf: &Certificate,
+    sent: &[Certificate],
+    authorities: &[Certificate],
+    algorithms: &[&'static dyn SignatureVerificationAlgorithm],
+    now: u64,
+) -> Result<(), Distrust> {
     if authorities.iter().any(|given| leaf.is_itself(given)) {
-        return Ok(vec![leaf]);
+        return Ok(());
     }
-    let mut search =
-        Search { sent, authorities, algorithms, checks: CHECKS, nearest: Distrust::UnknownAuthority };
-    let mut path = vec![leaf];
-    match search.climb(&mut path) {
-        true => Ok(path),
+    let nearest = Distrust::UnknownAuthority;
+    let mut search = Search { now, sent, authorities, algorithms, checks: CHECKS, nearest };
+    match search.climb(&mut vec![leaf]) {
+        true => Ok(()),
         false => Err(search.nearest),
     }
 }
 
 struct Search<'c> {
+    now: u64,
     sent: &'c [Certificate],
     authorities: &'c [Certificate],
     algorithms: &'c [&'static dyn SignatureVerificationAlgorithm],
@@ -39,7 +41,6 @@ impl<'c> Search<'c> {
     fn climb(&mut self, path: &mut Vec<&'c Certificate>) -> bool {
         for authority in self.authorities {
             if self.has_issued(authority, true, path) {
-                path.push(authority);
                 return true;
             }
         }
@@ -69,7 +70,13 @@ impl<'c> Search<'c> {
             return false;
         }
         self.checks -= 1;
-        match last.check_signature(issuer, self.algorithms) {
+        let signed = last.check_signature(issuer, self.algorithms);
+        match signed.and_then(|()| issuer.is_valid(self.now)) {
+            // Whoever gives an authority knows what for.
+            Ok(()) if !is_given && !issuer.is_for_servers() => {
+                self.nearest = Distrust::Purpose;
+                false
+            }
             Ok(()) => true,
             Err(distrust) => {
                 self.nearest = distrust;

@@ -21,7 +21,7 @@ pub(crate) enum Distrust {
     Expired(DateTime),
     /// Valid from then on.
     NotYetValid(DateTime),
-    /// Not for servers.
+    /// Not for servers, or signed by one that is not.
     Purpose,
     /// Not to be read, too large, too many, or with a critical extension that is not known here.
     Unreadable(&'static str),
@@ -59,7 +59,7 @@ impl fmt::Display for Distrust {
             Self::NotYetValid(date) => {
                 write!(f, "the certificate or one above it is not valid before {date}")
             }
-            Self::Purpose => f.write_str("the certificate is not for servers"),
+            Self::Purpose => f.write_str("the certificate or one above it is not for servers"),
             Self::Unreadable(why) => write!(f, "the certificate is not one to be read: {why}"),
             Self::OtherKey => f.write_str("the host shows a certificate whose key it does not have"),
             Self::NotPinned => f.write_str("the key in the host's certificate is not the pinned one"),

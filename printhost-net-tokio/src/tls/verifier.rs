@@ -9,7 +9,7 @@ use rustls::{
 
 use super::{
     certificate::{Certificate, PublicKey},
-    chain::{self, path},
+    chain::{self, climb},
     distrust::Distrust,
 };
 
@@ -47,9 +47,8 @@ impl Verifier {
                 // What cannot be read leads nowhere, and need not: a host may send more than is needed.
                 let sent: Vec<_> = sent.iter().filter_map(|der| Certificate::read(der).ok()).collect();
                 let algorithms = self.provider.signature_verification_algorithms.all;
-                for certificate in path(&leaf, &sent, authorities, algorithms)? {
-                    certificate.is_valid(now.as_secs())?;
-                }
+                climb(&leaf, &sent, authorities, algorithms, now.as_secs())?;
+                leaf.is_valid(now.as_secs())?;
                 if !leaf.is_for_servers() {
                     return Err(Distrust::Purpose);
                 }

@@ -71,6 +71,37 @@ impl Authority {
         self.below_with(params)
     }
 
+    /// The same again, as it was when it has expired.
+    pub(crate) fn expired_self(&self) -> String {
+        let mut params = named("Test CA", IsCa::Ca(BasicConstraints::Unconstrained));
+        params.not_after = date_time_ymd(2020, 1, 1);
+        params.self_signed(self.0.key()).unwrap().pem()
+    }
+
+    /// Another one, as it was when it has expired, and as it is.
+    pub(crate) fn renewed_below(&self) -> (CertificateDer<'static>, Self) {
+        let renewed = self.below("Device CA", IsCa::Ca(BasicConstraints::Unconstrained));
+        let mut params = named("Device CA", IsCa::Ca(BasicConstraints::Unconstrained));
+        params.not_after = date_time_ymd(2020, 1, 1);
+        (params.signed_by(renewed.0.key(), &self.0).unwrap().der().clone(), renewed)
+    }
+
+    /// One that is not for servers.
+    pub(crate) fn below_for_clients(&self) -> Self {
+        let mut params = named("Device CA", IsCa::Ca(BasicConstraints::Unconstrained));
+        for_clients(&mut params);
+        self.below_with(params)
+    }
+
+    /// One whose names are constrained, by an extension that is not critical.
+    pub(crate) fn below_constrained(&self) -> Self {
+        let mut params = named("Device CA", IsCa::Ca(BasicConstraints::Unconstrained));
+        // Permitted: the DNS name "x".
+        let content = vec![0x30, 7, 0xa0, 5, 0x30, 3, 0x82, 1, b'x'];
+        params.custom_extensions.push(CustomExtension::from_oid_content(&[2, 5, 29, 30], content));
+        self.below_with(params)
+    }
+
     fn below_with(&self, params: CertificateParams) -> Self {
         Self(CertifiedIssuer::signed_by(params, KeyPair::generate().unwrap(), &self.0).unwrap())
     }

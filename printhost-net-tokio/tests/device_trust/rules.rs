@@ -38,6 +38,7 @@ fn rules() -> Vec<Rule> {
     let root: &'static Authority = Box::leak(Box::new(Authority::root()));
     let device_ca: &'static Authority = Box::leak(Box::new(root.below("Device CA", ANY_CA)));
     let (given, both) = (root.der().to_vec(), (root.pem() + &device_ca.pem()).into_bytes());
+    let renewed = (root.expired_self() + &root.pem()).into_bytes();
     let stranger = Authority::root();
     let no_authority: &'static Authority = Box::leak(Box::new(Authority::self_signed(IsCa::ExplicitNoCa)));
     let shallow: &'static Authority =
@@ -96,6 +97,24 @@ fn rules() -> Vec<Rule> {
         rule("expired intermediate", given.clone(), Err("expired on 2020-01-01"), || {
             let expired = root.expired_below();
             expired.leaf(SERIAL).with(&expired)
+        }),
+        rule("expired authority before its renewal", renewed, Ok(()), || root.leaf(SERIAL)),
+        rule("expired authority", root.expired_self().into_bytes(), Err("expired on 2020-01-01"), || {
+            root.leaf(SERIAL)
+        }),
+        rule("expired intermediate before its renewal", given.clone(), Ok(()), || {
+            let (old, renewed) = root.renewed_below();
+            let mut shown = renewed.leaf(SERIAL);
+            shown.chain.push(old);
+            shown.with(&renewed)
+        }),
+        rule("intermediate not for servers", given.clone(), Err("not for servers"), || {
+            let below = root.below_for_clients();
+            below.leaf(SERIAL).with(&below)
+        }),
+        rule("intermediate with constraints of names", given.clone(), Err("no authority given"), || {
+            let below = root.below_constrained();
+            below.leaf(SERIAL).with(&below)
         }),
         rule("swapped key", given.clone(), Err("key it does not have"), || root.leaf(SERIAL).swapped()),
         rule("v1 leaf, swapped key", made("authority.pem"), Err("key"), || {

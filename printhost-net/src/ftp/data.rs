@@ -12,14 +12,14 @@ use crate::{
     proto::ftp::{Command, Entry, Listing, Reply},
 };
 
-/// More lines than this are no listing of a printer's folder.
+/// More lines than this are no listing of a printer's folder, nor are more bytes, in whatever lines.
 const MAX_LINES: u32 = 100_000;
 /// Nor are more bytes than this.
 const MAX_LISTING: usize = 16 << 20;
 /// How long the server may take to say what became of a transfer that was broken off.
 const SETTLE: Duration = Duration::from_secs(10);
 /// How much of a listing is read at a time.
-const PIECE: usize = 1024;
+pub(super) const PIECE: usize = 1024;
 
 /// How a listing went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

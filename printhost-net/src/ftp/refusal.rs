@@ -34,15 +34,7 @@ pub(super) fn at_login(operation: &'static str, reply: &Reply, password: &Secret
 
 /// What the server says, without the password, and without the beginning of one in the middle of which it was cut.
 pub(super) fn words(reply: &Reply, password: &Secret) -> String {
-    let mut text = password.redact(&reply.text);
-    if reply.text.len() < MAX_TEXT {
-        return text;
-    }
-    let secret = password.expose();
-    let beginnings = secret.char_indices().map(|(at, _)| &secret[..at]).skip(1);
-    let left = beginnings.filter(|beginning| text.ends_with(beginning)).map(str::len).max();
-    text.truncate(text.len() - left.unwrap_or_default());
-    text
+    password.redact_cut(&reply.text, MAX_TEXT)
 }
 
 /// To EPSV, 522 means another address family (RFC 2428); nobody else's 522 speaks of anything but sessions.

@@ -136,14 +136,16 @@ enum Token {
     Null,
 }
 
-/// Bytes, how far they are read, and where in them a text is: nowhere, when it is kept since it came in several pieces, or
-/// with escapes.
+/// Bytes, how far they are read, and where in them a text is.
 struct Place<'a> {
     bytes: &'a [u8],
     at: usize,
     start: usize,
     end: usize,
 }
+
+/// The end of a text that came in several pieces, or with escapes, and is kept.
+const KEPT: usize = usize::MAX;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Numeral {
@@ -214,7 +216,7 @@ impl JsonEvents {
     /// it may come. After a fault nothing is told any more, and the fault is returned again.
     #[inline]
     pub fn next<'a, 'b: 'a>(&'a mut self, input: &mut &'b [u8]) -> Result<Option<JsonEvent<'a>>, JsonFault> {
-        let mut place = Place { bytes: input, at: 0, start: 0, end: usize::MAX };
+        let mut place = Place { bytes: input, at: 0, start: 0, end: KEPT };
         let token = self.advance(&mut place)?;
         *input = &place.bytes[place.at..];
         Ok(Some(match token {
@@ -418,6 +420,7 @@ impl JsonEvents {
         } else {
             self.more(&bytes[start..end]);
             self.half();
+            place.end = KEPT;
         }
         if !self.inside.is_key {
             self.ends(place);
@@ -536,6 +539,7 @@ impl JsonEvents {
         if !self.inside.numeral.may_end() {
             return Err(JsonFault::Malformed);
         }
+        place.end = KEPT;
         self.ends(place);
         Ok(Token::Number)
     }

@@ -4,29 +4,28 @@ use alloc::vec::Vec;
 
 use printhost_core::{Error, ErrorKind, Result};
 
+use super::json_events::{JsonEvent, JsonEvents};
 use crate::memory::grow;
 
 /// Cuts `{"…": [{…}, {…}], …}` into its inner objects: every object that stands in an array that stands in the
-/// root object. It only tracks strings and nesting; each object's own syntax is for a JSON parser to judge.
+/// root object.
 #[derive(Debug)]
 pub struct JsonItems {
+    json: JsonEvents,
     limit: usize,
-    /// How deep an item stands in what it is listed in.
+    /// How deep an array stands in what it is listed in.
     level: u16,
     depth: u16,
-    /// What stands in the root object just now is an array.
+    /// What stands at that level just now is an array.
     array: bool,
-    string: bool,
-    escape: bool,
-    item: Vec<u8>,
-    begun: bool,
     listed: bool,
+    /// An object that has not ended; it is here from its begin.
+    is_item: bool,
+    item: Vec<u8>,
     /// How many bytes have brought no item.
     between: usize,
 }
 
-/// Nesting deeper than this is refused.
-const MAX_DEPTH: u16 = 128;
 /// Root object, array.
 const ITEM_DEPTH: u16 = 2;
 
@@ -35,15 +34,14 @@ impl JsonItems {
     /// [`ErrorKind::TooLarge`].
     pub const fn new(limit: usize) -> Self {
         Self {
+            json: JsonEvents::new(0),
             limit,
             level: ITEM_DEPTH,
             depth: 0,
             array: false,
-            string: false,
-            escape: false,
-            item: Vec::new(),
-            begun: false,
             listed: false,
+            is_item: false,
+            item: Vec::new(),
             between: 0,
         }
     }
@@ -56,14 +54,10 @@ impl JsonItems {
 
     /// Takes bytes and calls `take` with every object that became complete; ends early when it says `false`.
     pub fn feed(&mut self, input: &[u8], mut take: impl FnMut(&[u8]) -> Result<bool>) -> Result<bool> {
-        for &byte in input {
-            if self.step(byte)? {
-                self.between = 0;
-                let more = take(&self.item);
-                self.item.clear();
-                if !more? {
-                    return Ok(false);
-                }
+        let mut rest = input;
+        while self.next(&mut rest)? {
+            if !take(&self.item)? {
+                return Ok(false);
             }
         }
         Ok(true)
@@ -71,58 +65,91 @@ impl JsonItems {
 
     /// To be called at the end of the input: an error when it was cut, or has no list in it at all.
     pub fn finish(&self) -> Result<()> {
-        match self.begun && self.depth == 0 {
-            true if self.listed => Ok(()),
-            true => Err(malformed("there is no list in the answer")),
-            false => Err(malformed("the listing is not complete JSON")),
+        match self.json.finish() {
+            Ok(()) if self.listed => Ok(()),
+            Ok(()) => Err(malformed("there is no list in the answer")),
+            Err(_) => Err(malformed("the listing is not complete JSON")),
         }
     }
 
     /// True when an item is complete.
-    fn step(&mut self, byte: u8) -> Result<bool> {
-        let mut begins = false;
-        if self.string {
-            (self.string, self.escape) = (byte != b'"' || self.escape, byte == b'\\' && !self.escape);
-        } else {
-            match byte {
-                b'"' => self.string = true,
-                b'{' | b'[' => {
-                    if self.depth == 0 && (byte == b'[' || self.begun) || self.depth >= MAX_DEPTH {
+    fn next(&mut self, input: &mut &[u8]) -> Result<bool> {
+        while !input.is_empty() {
+            // No further than to the first byte that is too much: however the bytes are cut, what is wrong first is told.
+            let so_far = if self.is_item { self.item.len() } else { self.between };
+            let (piece, _) = input.split_at(input.len().min((self.limit - so_far).saturating_add(1)));
+            let mut rest = piece;
+            let turns = self.to_turn(&mut rest)?;
+            let (read, _) = piece.split_at(piece.len() - rest.len());
+            *input = &input[read.len()..];
+            if turns && !self.is_item {
+                self.is_item = true;
+                self.item.clear();
+                self.keep(b"{")?;
+                continue;
+            }
+            match self.is_item {
+                true => self.keep(read)?,
+                false => self.pass(read.len())?,
+            }
+            if turns {
+                (self.is_item, self.between) = (false, 0);
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// To where an item begins or ends; false when the bytes end before.
+    fn to_turn(&mut self, bytes: &mut &[u8]) -> Result<bool> {
+        while let Some(event) =
+            self.json.next(bytes).map_err(|_| malformed("the listing is not JSON that is read here"))?
+        {
+            match event {
+                JsonEvent::BeginObject | JsonEvent::BeginArray => {
+                    let is_array = event == JsonEvent::BeginArray;
+                    if is_array && self.depth == 0 {
                         return Err(malformed("the listing is not a JSON object"));
                     }
-                    self.begun = true;
                     self.depth += 1;
                     if self.depth == self.level {
-                        self.array = byte == b'[';
-                        self.listed |= self.array;
+                        self.array = is_array;
+                        self.listed |= is_array;
                     }
-                    begins = self.array && self.depth == self.level + 1 && byte == b'{';
+                    if self.array && self.depth == self.level + 1 && !is_array {
+                        return Ok(true);
+                    }
                 }
-                b'}' | b']' => {
-                    self.depth =
-                        self.depth.checked_sub(1).ok_or_else(|| malformed("the listing is not JSON"))?;
+                JsonEvent::EndObject | JsonEvent::EndArray => {
+                    self.depth -= 1;
+                    if self.is_item && self.depth == self.level {
+                        return Ok(true);
+                    }
                 }
-                b' ' | b'\t' | b'\r' | b'\n' => {}
-                _ if self.depth == 0 => return Err(malformed("the listing is not JSON")),
                 _ => {}
             }
         }
-        if !begins && self.item.is_empty() {
-            self.between += 1;
-            return match self.between > self.limit {
-                true => Err(Error::new(ErrorKind::TooLarge, "read")
-                    .with_detail(format_args!("{} bytes of the listing list nothing", self.limit))),
-                false => Ok(false),
-            };
-        }
-        if self.item.len() >= self.limit {
+        Ok(false)
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Result<()> {
+        let len = self.item.len();
+        if len + bytes.len() > self.limit {
             return Err(Error::new(ErrorKind::TooLarge, "read")
                 .with_detail(format_args!("an entry of the listing has more than {} bytes", self.limit)));
         }
-        let len = self.item.len();
-        grow(&mut self.item, len + 1, self.limit);
-        self.item[len] = byte;
-        Ok(self.depth == self.level)
+        grow(&mut self.item, len + bytes.len(), self.limit);
+        self.item[len..].copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn pass(&mut self, len: usize) -> Result<()> {
+        self.between += len;
+        match self.between > self.limit {
+            true => Err(Error::new(ErrorKind::TooLarge, "read")
+                .with_detail(format_args!("{} bytes of the listing list nothing", self.limit))),
+            false => Ok(()),
+        }
     }
 }
 
@@ -182,7 +209,17 @@ mod tests {
     #[test]
     fn what_is_no_listing_is_an_error_in_bounded_memory() {
         let deep = [b"{\"a\":".as_slice(), &[b'['; 1000]].concat();
-        for bad in [&b"<html>"[..], b"[]", b"", b"{\"a\": [", b"}", b"{}", b"{\"a\": []}{}", &deep] {
+        for bad in [
+            &b"<html>"[..],
+            b"[]",
+            b"",
+            b"{\"a\": [",
+            b"}",
+            b"{}",
+            b"{\"a\": []}{}",
+            b"{\"a\": [{\"b\": 01}]}",
+            &deep,
+        ] {
             assert_eq!(items(1000, &[bad]).unwrap_err().kind(), ErrorKind::Protocol, "{bad:?}");
         }
         let long = [b"{\"f\":[{\"x\":\"".as_slice(), &[b'x'; 1000], b"\"}]}"].concat();

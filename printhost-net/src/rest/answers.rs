@@ -40,23 +40,35 @@ impl<N: Net> Rest<'_, N> {
     pub async fn each_item(
         &self,
         operation: &'static str,
-        mut response: ResponseOf<'_, N>,
+        response: ResponseOf<'_, N>,
         mut items: JsonItems,
         take: &mut (dyn FnMut(&[u8]) -> Result<bool> + Send),
     ) -> Result<()> {
+        let ended = self.each_piece(operation, response, &mut |piece| items.feed(piece, &mut *take)).await?;
+        if ended { items.finish().map_err(|e| e.in_operation(operation)) } else { Ok(()) }
+    }
+
+    /// Hands over JSON in the pieces in which it comes, each of at most [`crate::Limits::chunk`] bytes, until `take` says
+    /// that it is enough; whether it has come to its end. A page instead of JSON is [`ErrorKind::Protocol`].
+    pub async fn each_piece(
+        &self,
+        operation: &'static str,
+        mut response: ResponseOf<'_, N>,
+        take: &mut (dyn FnMut(&[u8]) -> Result<bool> + Send),
+    ) -> Result<bool> {
         self.uncompressed(operation, &response)?;
         let mut buf = vec![0; self.net.parts().limits().chunk];
         let mut first = true;
         loop {
             let n = response.read(&mut buf).await.map_err(|e| e.in_operation(operation))?;
             if n == 0 {
-                return items.finish().map_err(|e| e.in_operation(operation));
+                return Ok(true);
             }
             if core::mem::take(&mut first) && buf[..n].trim_ascii_start().starts_with(b"<") {
                 return Err(not_json(self.login, operation, &buf[..n], ""));
             }
-            if !items.feed(&buf[..n], &mut *take).map_err(|e| e.in_operation(operation))? {
-                return Ok(());
+            if !take(&buf[..n]).map_err(|e| e.in_operation(operation))? {
+                return Ok(false);
             }
         }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 pub enum BambuFault {
     /// An upload: takes this many bytes, and resets both connections (TCP RST). The part stays stored.
     ResetAfterReceiving(u64),
-    /// An upload: takes this many bytes and nothing more, without a word. The part is not stored.
+    /// An upload: takes this many bytes and nothing more, without a word. The part stays stored.
     StallAfterReceiving(u64),
     /// A download: sends this many bytes, and resets both connections.
     ResetAfterSending(u64),
@@ -23,6 +23,8 @@ pub enum BambuFault {
     Truncate(u64),
     /// An upload: stored whole, and confirmed late.
     LateCompletion(Duration),
+    /// An upload: stored whole, and confirmed right after the answer to the next question about files.
+    AnswerBeforeCompletion,
     /// An upload: stored whole, and never confirmed.
     NoCompletion,
     /// An upload: stored whole, and both connections reset instead of a confirmation.

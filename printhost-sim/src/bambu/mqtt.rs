@@ -13,7 +13,7 @@ use mqttbytes::{Error, QoS};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -96,6 +96,8 @@ impl Connection<'_> {
             seconds => Duration::from_millis(u64::from(seconds) * 1500),
         };
         let mut silence = self.shared.silent.subscribe();
+        // What the client sends counts, and nothing else.
+        let mut deadline = Instant::now() + patience;
         loop {
             if *silence.borrow_and_update() {
                 tokio::select! {
@@ -113,9 +115,10 @@ impl Connection<'_> {
                         written = write(&mut self.tls, &out) => written?,
                     }
                 }
-                read = timeout(patience, next(&mut self.tls, &mut self.buffer)) => {
+                read = timeout_at(deadline, next(&mut self.tls, &mut self.buffer)) => {
                     let Ok(read) = read else { return Ok(End::Broken) };
                     let Some(packet) = read? else { return Ok(End::Broken) };
+                    deadline = Instant::now() + patience;
                     if let Some(end) = self.handle(packet, &sender).await? {
                         if matches!(end, End::Reset) {
                             // Fails only on a connection that is gone already.

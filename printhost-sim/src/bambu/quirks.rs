@@ -76,7 +76,7 @@ pub struct BambuFtps {
     pub epsv: bool,
     /// Data channels work without TLS only: with it the handshake is never answered. Default: false.
     pub clear_data_only: bool,
-    /// Says farewell (close_notify) on its data channels. Default: false.
+    /// Says farewell (close_notify) on its data channels, whichever way the data goes. Default: false.
     pub close_notify: bool,
     /// Knows `MKD`, `RMD`, `RNFR`, `RNTO`. Default: true.
     pub changes_folders: bool,

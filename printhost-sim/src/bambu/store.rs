@@ -19,6 +19,8 @@ pub(super) struct File {
     /// Unless it was too long to be kept.
     pub(super) data: Option<Bytes>,
     pub(super) changed: SystemTime,
+    /// The upload that still writes it.
+    writer: Option<u64>,
 }
 
 /// Paths have no slash at either end; the root is empty.
@@ -26,11 +28,13 @@ pub(super) struct File {
 pub(super) struct Store {
     files: BTreeMap<String, File>,
     folders: BTreeSet<String>,
+    uploads: u64,
 }
 
 impl Store {
     pub(super) fn new() -> Self {
-        Self { files: BTreeMap::new(), folders: FOLDERS.iter().map(|name| (*name).to_owned()).collect() }
+        let folders = FOLDERS.iter().map(|name| (*name).to_owned()).collect();
+        Self { files: BTreeMap::new(), folders, uploads: 0 }
     }
 
     pub(super) fn files(&self) -> Vec<BambuFile> {
@@ -76,6 +80,18 @@ impl Store {
 
     pub(super) fn put(&mut self, path: &str, file: File) {
         self.files.insert(path.to_owned(), file);
+    }
+
+    /// Begins an upload, which empties what there is. Its number.
+    pub(super) fn begin(&mut self, path: &str) -> u64 {
+        self.uploads += 1;
+        self.put(path, File { writer: Some(self.uploads), ..Arriving::new(0).finish() });
+        self.uploads
+    }
+
+    /// The file that an upload writes, wherever it is by now; none once it was deleted or begun anew.
+    pub(super) fn written_by(&mut self, upload: u64) -> Option<&mut File> {
+        self.files.values_mut().find(|file| file.writer == Some(upload))
     }
 
     pub(super) fn delete(&mut self, path: &str) -> bool {
@@ -133,6 +149,12 @@ impl Arriving {
 
     pub(super) fn finish(self) -> File {
         let sha1: String = self.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        File { size: self.size, sha1, data: self.kept.map(Bytes::from), changed: SystemTime::now() }
+        File {
+            size: self.size,
+            sha1,
+            data: self.kept.map(Bytes::from),
+            changed: SystemTime::now(),
+            writer: None,
+        }
     }
 }

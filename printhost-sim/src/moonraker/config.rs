@@ -35,6 +35,10 @@ pub struct MoonrakerConfig {
     pub heated_bed: bool,
     /// Whether there is a webcam. Default: false.
     pub webcam: bool,
+    /// G-code macros, besides those that every front end wants. Default: none.
+    pub macros: Vec<String>,
+    /// What Moonraker complains about in its configuration. Default: nothing.
+    pub warnings: Vec<String>,
     /// How long after Klipper is ready this is announced. A real one takes 0.4 to 0.8 seconds. Default: 0.6 seconds.
     pub ready_lag: Duration,
     /// Files up to this many bytes are kept; of longer ones only length and hash. Default: 64 MiB.
@@ -141,6 +145,20 @@ impl MoonrakerConfig {
         self
     }
 
+    /// Adds a G-code macro. Real printers have hundreds.
+    #[must_use]
+    pub fn with_macro(mut self, name: impl Into<String>) -> Self {
+        self.macros.push(name.into());
+        self
+    }
+
+    /// Lets Moonraker complain about its configuration.
+    #[must_use]
+    pub fn warning(mut self, text: impl Into<String>) -> Self {
+        self.warnings.push(text.into());
+        self
+    }
+
     /// Sets how long after Klipper is ready this is announced.
     #[must_use]
     pub fn ready_lag(mut self, lag: Duration) -> Self {
@@ -182,6 +200,8 @@ impl Default for MoonrakerConfig {
             extruders: 1,
             heated_bed: true,
             webcam: false,
+            macros: Vec::new(),
+            warnings: Vec::new(),
             ready_lag: Duration::from_millis(600),
             keep_content_up_to: 64 << 20,
             room: super::store::ROOM,

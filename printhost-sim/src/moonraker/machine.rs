@@ -19,6 +19,8 @@ pub(super) const AXIS_MAXIMUM: [f64; 3] = [235.0, 235.0, 250.0];
 
 #[derive(Debug)]
 pub(super) struct Machine {
+    /// Those that were configured.
+    pub(super) macros: Vec<String>,
     pub(super) gcode: Interpreter,
     pub(super) homed: [bool; 3],
     /// Filament moved since the start, which no `G92` changes.
@@ -196,6 +198,7 @@ impl Machine {
     pub(super) fn new(config: &MoonrakerConfig) -> Self {
         let heater = || Heater::new(config.time_scale);
         Self {
+            macros: config.macros.clone(),
             gcode: interpreter(),
             homed: [false; 3],
             extruded: 0.0,

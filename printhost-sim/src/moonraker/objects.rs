@@ -33,7 +33,8 @@ impl Inner {
         let heaters: Vec<String> = self.machine.temperatures().into_iter().map(|(name, ..)| name).collect();
         let (bed, extruders): (Vec<_>, Vec<_>) = heaters.into_iter().partition(|name| name == "heater_bed");
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        [owned(&BEFORE_HEATERS), bed, owned(&AFTER_BED), extruders, owned(&AFTER_EXTRUDERS)].concat()
+        let macros = self.machine.macros.iter().map(|name| format!("gcode_macro {name}")).collect();
+        [owned(&BEFORE_HEATERS), bed, owned(&AFTER_BED), macros, extruders, owned(&AFTER_EXTRUDERS)].concat()
     }
 
     /// What is wanted of these objects; one that is unknown has no fields.

@@ -50,7 +50,7 @@ pub(super) fn server_info(shared: &Shared) -> Answer {
         "components": COMPONENTS,
         "failed_components": [],
         "registered_directories": ["config", "logs", "gcodes"],
-        "warnings": [],
+        "warnings": shared.config.warnings,
         "websocket_count": inner.clients.open.len(),
         "moonraker_version": VERSION,
         "missing_klippy_requirements": [],

@@ -119,11 +119,20 @@ impl Mqtt {
 
     /// Tries to; the code is none when the connection ends without an answer.
     pub(crate) async fn login(sim: &BambuSim, code: &str) -> (Self, Option<ConnectReturnCode>) {
+        Self::login_for(sim, code, 30).await
+    }
+
+    /// With a keep-alive of so many seconds.
+    pub(crate) async fn login_for(
+        sim: &BambuSim,
+        code: &str,
+        keep_alive: u16,
+    ) -> (Self, Option<ConnectReturnCode>) {
         let stream = dial(&tls(), sim.mqtt_addr()).await;
         let request = format!("device/{}/request", sim.serial());
         let mut client = Self { stream, buffer: BytesMut::new(), request };
         let mut connect = Connect::new("");
-        connect.keep_alive = 30;
+        connect.keep_alive = keep_alive;
         connect.clean_session = true;
         connect.login = Some(Login::new("bblp", code));
         client.send(|out| connect.write(out)).await;

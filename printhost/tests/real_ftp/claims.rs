@@ -178,6 +178,64 @@ async fn session_that_is_not_resumed_is_told_as_such() {
 }
 
 #[tokio::test]
+async fn file_that_was_emptied_and_never_sent_is_not_left_on_vsftpd() {
+    emptied(&Server::vsftpd(Version::V3)).await;
+}
+
+#[tokio::test]
+async fn file_that_was_emptied_and_never_sent_is_not_left_on_pure_ftpd() {
+    if let Some(server) = Server::pure_ftpd() {
+        emptied(&server).await;
+    }
+}
+
+async fn emptied(server: &Server) {
+    let net = net(Front::new(server.is_explicit));
+    let older = content(1, 5000);
+    let mut ftp = connect(&net, server).await.unwrap();
+    ftp.store(&server.path("a"), &mut &older[..], 5000).await.unwrap();
+    net.dialer().refuse_handshakes(true);
+    let error = ftp.store(&server.path("a"), &mut &older[..], 5000).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Untrusted);
+    assert!(!error.detail().unwrap_or_default().contains("left there"), "{error}");
+    let now = server.read("a");
+    assert!(now.is_none(), "of {:?} bytes", now.map(|file| file.len()));
+    ftp.replace(&server.path("b"), &mut &older[..], 5000).await.unwrap_err();
+    assert!(server.read("b").is_none() && server.read("b.part").is_none());
+    net.dialer().refuse_handshakes(false);
+    ftp.replace(&server.path("b"), &mut &older[..], 5000).await.unwrap();
+    assert!(server.read("b").unwrap() == older);
+}
+
+#[tokio::test]
+async fn two_that_store_the_same_name_never_give_it_half_a_file() {
+    let server = Server::vsftpd(Version::V3);
+    let net = net(Front::new(false));
+    let (older, ours, half) = (content(1, 5000), content(2, 1 << 20), content(3, 700_000));
+    let mut ftp = connect(&net, &server).await.unwrap();
+    ftp.store(&server.path("a"), &mut &older[..], 5000).await.unwrap();
+    let staged = ftp.stage(&server.path("a"), &mut &ours[..], 1 << 20, true).await.unwrap();
+    let mut other = connect(&net, &server).await.unwrap();
+    let path = server.path("a");
+    let (mut feed, body) = tokio::io::duplex(64 << 10);
+    let mut body = FromTokio::new(body);
+    let theirs = other.replace(&path, &mut body, 2 << 20);
+    let published = async {
+        tokio::io::AsyncWriteExt::write_all(&mut feed, &half).await.unwrap();
+        while server.read("a.part").is_none_or(|part| part.is_empty() || part.len() == ours.len()) {
+            tokio::task::yield_now().await;
+        }
+        let published = ftp.publish(&path, &staged, true).await;
+        drop(feed);
+        published
+    };
+    let (theirs, published) = tokio::join!(theirs, published);
+    assert_eq!(theirs.unwrap_err().kind(), ErrorKind::Source);
+    assert!(published.is_err(), "{published:?}");
+    assert!(server.read("a").unwrap() == older);
+}
+
+#[tokio::test]
 async fn wrong_password_is_unauthorized() {
     let Some(server) = Server::pure_ftpd() else { return };
     let net = net(Front::new(true));

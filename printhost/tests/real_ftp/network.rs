@@ -3,7 +3,10 @@
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use embedded_io_async::{ErrorType, Read, Write};
@@ -47,6 +50,8 @@ pub(crate) struct Front {
     /// Begins every TLS session anew.
     forgets: bool,
     cut: Mutex<Option<Cut>>,
+    /// Data connections are given up instead of encrypted.
+    refuses: AtomicBool,
 }
 
 fn dial() -> Arc<TokioDial> {
@@ -55,11 +60,21 @@ fn dial() -> Arc<TokioDial> {
 
 impl Front {
     pub(crate) fn new(is_explicit: bool) -> Self {
-        Self { inner: Mutex::new(dial()), is_explicit, forgets: false, cut: Mutex::default() }
+        Self {
+            inner: Mutex::new(dial()),
+            is_explicit,
+            forgets: false,
+            cut: Mutex::default(),
+            refuses: AtomicBool::new(false),
+        }
     }
 
     pub(crate) fn that_forgets(is_explicit: bool) -> Self {
         Self { forgets: true, ..Self::new(is_explicit) }
+    }
+
+    pub(crate) fn refuse_handshakes(&self, refuses: bool) {
+        self.refuses.store(refuses, Relaxed);
     }
 
     /// To the next connection of that kind.
@@ -139,6 +154,9 @@ impl Dial for Front {
     }
 
     async fn secure(&self, conn: FrontConn, to: &Origin) -> Result<FrontConn> {
+        if self.refuses.load(Relaxed) {
+            return Err(printhost::Error::new(printhost::ErrorKind::Untrusted, "connect"));
+        }
         if self.forgets {
             *self.inner.lock().unwrap() = dial();
         }

@@ -22,7 +22,7 @@ pub(crate) async fn run(stack: Stack<'static>, order: Order, button: Input<'stat
     static BUFFERS: ConstStaticCell<[([u8; BUFFER], [u8; BUFFER]); CONNECTIONS]> =
         ConstStaticCell::new([([0; BUFFER], [0; BUFFER]); CONNECTIONS]);
     let sockets = Sockets::new(stack, BUFFERS.take());
-    let tls = tls::start(&order.printer, entropy.clone());
+    let tls = tls::start(&order, entropy.clone());
     let net = embassy_net_with_tls(&sockets, &tls, entropy).with_limits(SMALL);
     let host = AnyHost::new(&net, &order.printer, order.key.clone());
     stack.wait_config_up().await;

@@ -9,18 +9,18 @@ use core::{
     ptr::null_mut,
 };
 
-use hub_firmware::encrypted_at_once;
-use printhost::{Entropy as _, PrinterUrl};
+use hub_firmware::Order;
+use printhost::Entropy as _;
 use printhost_net_embassy::Tls;
 use rand_core::{TryCryptoRng, TryRng};
 use static_cell::StaticCell;
 
 use crate::entropy::Entropy;
 
-/// Starts mbedTLS, for this printer. Call it once.
-pub(crate) fn start(printer: &PrinterUrl, entropy: Entropy) -> Tls {
+/// Starts mbedTLS, for this order. Call it once.
+pub(crate) fn start(order: &Order, entropy: Entropy) -> Tls {
     static RANDOM: StaticCell<Entropy> = StaticCell::new();
-    Tls::new(RANDOM.init(entropy)).expect("it is started once").limited(encrypted_at_once(printer))
+    Tls::new(RANDOM.init(entropy)).expect("it is started once").limited(order.encrypted_at_once())
 }
 
 impl TryRng for Entropy {

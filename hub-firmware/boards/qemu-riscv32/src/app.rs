@@ -35,8 +35,7 @@ pub(crate) async fn run(network: Stack<'static>, config: Config, entropy: Entrop
     let limits = if rounds { endurance::with_short_waits(SMALL) } else { SMALL };
     let tls = crate::tls(config, entropy)?.with_time(trust::time);
     let net = embassy_net_with_tls(&sockets, &tls, entropy).with_limits(limits);
-    let promised = config.get("budget").and_then(|bytes| bytes.parse().ok());
-    let budget = promised.map_or_else(|| Budget::of_heap(heap::size()), Budget::new);
+    let budget = Budget::of_heap(heap::size());
     if rounds {
         return endurance::run(&net, &tls, &budget, &sockets, config).await;
     }

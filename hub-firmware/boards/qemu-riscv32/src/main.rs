@@ -34,7 +34,7 @@ use alloc::string::{String, ToString as _};
 use embassy_executor::{Executor, Spawner};
 use embassy_net::{Runner, StackResources};
 use hub_firmware::encrypted_at_once;
-use printhost::Entropy as _;
+use printhost::{BaseUrl, Entropy as _};
 use printhost_net_embassy::Tls;
 use static_cell::StaticCell;
 
@@ -109,7 +109,11 @@ async fn network(mut runner: Runner<'static, Ethernet>) {
 fn tls(config: Config, entropy: Entropy) -> Result<Tls, String> {
     static RANDOM: StaticCell<Entropy> = StaticCell::new();
     let tls = Tls::new(RANDOM.init(entropy)).map_err(|error| error.to_string())?;
-    let most = config.printer().map_or(2, |printer| encrypted_at_once(&printer));
+    let source = config.get("source").and_then(|url| BaseUrl::parse(url).ok());
+    let most = config.printer().map_or(2, |printer| match &source {
+        Some(source) => encrypted_at_once(&printer, source),
+        None => printer.protocol().connections(),
+    });
     Ok(tls.limited(most))
 }
 

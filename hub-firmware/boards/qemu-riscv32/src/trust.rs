@@ -43,8 +43,10 @@ pub(crate) async fn run<const N: usize, E: Entropy>(
         let result = net.dial(&origin).await;
         let (held, peak, millis) =
             (heap::used() - before, heap::peak() - before, started.elapsed().as_millis());
-        let open = Tls::memory(&origin.trust);
-        if result.is_ok() && held > open + Tls::BESIDE / 2 || peak > open + Tls::BESIDE {
+        let (open, beside) = (Tls::memory(origin.versions), Tls::BESIDE);
+        if result.is_ok() && held > open + beside / 2
+            || peak > open + beside + Tls::opening_memory(&origin.trust)
+        {
             return Err(format!("{name} took {peak} bytes of heap, and then {held}"));
         }
         print(name, result.map(|_| format!("connected\theap {held}, at most {peak}\t{millis} ms")));

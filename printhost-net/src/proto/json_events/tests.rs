@@ -269,6 +269,23 @@ fn what_is_not_wanted_is_checked_and_not_told() {
 }
 
 #[test]
+fn what_was_passed_over_is_not_taken_for_what_follows() {
+    let text = br#"{"no":"no","\u0061":"\u00fc","no":[1,"no"],"b":1e5,"no":7,"c":"\\"}"#;
+    let (mut json, mut told) = (JsonEvents::new(16), vec![]);
+    let mut rest = &text[..];
+    while let Some(event) = json.next(&mut rest).unwrap() {
+        match event {
+            JsonEvent::Key(key) if key.bytes() == b"no" => json.skip(),
+            JsonEvent::Key(text) | JsonEvent::String(text) | JsonEvent::Number(text) => {
+                told.push(shown(text));
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(told, ["a", "ü", "b", "1e5", "c", "\\"]);
+}
+
+#[test]
 fn skipping_means_nothing_between_values() {
     let mut json = JsonEvents::new(16);
     let (mut rest, mut told) = (&br#"[1,"a",[],{"b":true,"c":null}, 2 ]"#[..], vec![]);

@@ -91,6 +91,14 @@ impl Session {
         Ok(record)
     }
 
+    /// Waits for a question about files, and answers it.
+    pub(super) async fn answer(&mut self) -> Result<(), Over> {
+        let record = self.record().await?;
+        let line = String::from_utf8_lossy(&record);
+        let (name, argument) = line.trim_end().split_once(' ').ok_or(Over)?;
+        Ok(self.about_files(name, argument).await?)
+    }
+
     /// Waits until the client is gone.
     pub(super) async fn hung_up(&mut self) {
         while self.record().await.is_ok_and(|record| !record.is_empty()) {}

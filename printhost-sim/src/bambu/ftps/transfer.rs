@@ -75,13 +75,17 @@ impl Session {
         if let Some(BambuFault::Refuse(code)) = fault {
             return self.refused((code, "Refused.")).await;
         }
+        let upload = shared.lock().store.begin(&path);
         self.reply(150, "Ok to send data.").await?;
         let mut channel = match self.secured(stream).await {
             Ok(channel) => channel,
             Err(refusal) => return self.refused(refusal).await,
         };
         let mut arriving = Arriving::new(shared.config.keep_content_up_to);
-        let taken = self.take(&mut *channel, &path, &mut arriving, fault).await;
+        let taken = self.take(&mut *channel, &path, upload, &mut arriving, fault).await;
+        if let Some(file) = shared.lock().store.written_by(upload) {
+            *file = arriving.finish();
+        }
         match taken {
             Taken::Stalled => {
                 self.hung_up().await;
@@ -97,7 +101,6 @@ impl Session {
             }
             _ => {}
         }
-        shared.lock().store.put(&path, arriving.finish());
         drop(channel);
         match taken {
             Taken::Reset => return Err(Over),
@@ -119,6 +122,7 @@ impl Session {
                 self.hung_up().await;
                 return Err(Over);
             }
+            Some(BambuFault::AnswerBeforeCompletion) => self.answer().await?,
             Some(BambuFault::ResetAfterStoring) => {
                 self.tls.get_ref().0.set_zero_linger()?;
                 return Err(Over);
@@ -136,6 +140,7 @@ impl Session {
         &mut self,
         channel: &mut dyn Channel,
         path: &str,
+        upload: u64,
         arriving: &mut Arriving,
         fault: Option<BambuFault>,
     ) -> Taken {
@@ -175,7 +180,13 @@ impl Session {
             };
             taken += read as u64;
             arriving.push(&bytes[..kept]);
-            self.shared.lock().transfers.bytes_received += read as u64;
+            {
+                let mut inner = self.shared.lock();
+                inner.transfers.bytes_received += read as u64;
+                if let Some(file) = inner.store.written_by(upload) {
+                    file.size = arriving.size;
+                }
+            }
             if arriving.size > room {
                 return Taken::Full;
             }
@@ -253,7 +264,9 @@ impl Session {
             self.tls.get_ref().0.set_zero_linger()?;
             return Err(Over);
         }
-        let _ = channel.shutdown().await;
+        if self.shared.config.ftps.close_notify {
+            let _ = channel.shutdown().await;
+        }
         drop(channel);
         Ok(self.reply(226, "Transfer complete.").await?)
     }

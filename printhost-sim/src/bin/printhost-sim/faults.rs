@@ -65,6 +65,7 @@ pub(crate) fn of_transfer(body: &Value) -> Result<BambuFault, (StatusCode, Strin
         "flip-bit" => BambuFault::FlipBit { byte: number("byte")? },
         "truncate" => BambuFault::Truncate(number("bytes")?),
         "late-completion" => BambuFault::LateCompletion(Duration::from_millis(number("milliseconds")?)),
+        "answer-before-completion" => BambuFault::AnswerBeforeCompletion,
         "no-completion" => BambuFault::NoCompletion,
         "reset-after-storing" => BambuFault::ResetAfterStoring,
         "broken-though-whole" => BambuFault::BrokenThoughWhole,

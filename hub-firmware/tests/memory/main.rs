@@ -1,15 +1,19 @@
 //! What the hub declares is enough, whatever both servers send; and a declaration that is too small is found out.
 
+mod bambu;
+mod greedy_bambu;
+
 use std::{
     io::{BufRead as _, BufReader, Read as _},
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
+use greedy_bambu::GreedyBambu;
 use hub_firmware::{Budget, Relay, SMALL, relay, status_memory, status_of};
 use printhost::{
-    AnyHost, ErrorKind, PrinterUrl,
-    net::{BaseUrl, Http1, Parts},
+    AnyHost, ErrorKind, PrintHost, PrinterUrl,
+    net::{BaseUrl, Http1, Limits, Parts},
 };
 use printhost_net_tokio::{OsEntropy, TokioClock, TokioDial};
 use printhost_testkit::runner::{Appetite, Greed, GreedyHost, Speaks};
@@ -40,10 +44,19 @@ struct Server {
 
 impl Server {
     fn start(speaks: Speaks, greed: Greed) -> Self {
+        Self::speaking(&format!("{speaks:?}"), greed)
+    }
+
+    /// A printer, with two ports for an address.
+    fn bambu(greed: Greed) -> Self {
+        Self::speaking("Bambu", greed)
+    }
+
+    fn speaking(speaks: &str, greed: Greed) -> Self {
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "--ignored", "--nocapture", "greedy_host_of_another_process"])
             .env("GREED", format!("{greed:?}"))
-            .env("SPEAKS", format!("{speaks:?}"))
+            .env("SPEAKS", speaks)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -70,6 +83,12 @@ fn greedy_host_of_another_process() {
     let greed = Greed::ALL.into_iter().find(|known| format!("{known:?}") == greed).unwrap();
     let appetite = Appetite { head: 2 << 10, json: JSON, message: MESSAGE };
     let speaks = match std::env::var("SPEAKS").unwrap().as_str() {
+        "Bambu" => {
+            let printer = GreedyBambu::start(greed, JSON).unwrap();
+            println!("\naddress {} {}", printer.mqtt, printer.ftp);
+            std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+            return;
+        }
         "OctoPrint" => Speaks::OctoPrint,
         "Moonraker" => Speaks::Moonraker,
         _ => Speaks::PrusaLink,
@@ -81,27 +100,43 @@ fn greedy_host_of_another_process() {
 
 type Net = Parts<TokioDial, Http1, TokioClock, OsEntropy>;
 
-fn net() -> Net {
+fn limits() -> Limits {
     let mut limits = SMALL;
     limits.stall = Duration::from_secs(3);
-    Parts::new(TokioDial::plain(), Http1::DEVICE, TokioClock::default(), OsEntropy::default(), limits)
+    limits
 }
 
-/// Relays a file between the two sides of a greedy host: what was declared, what was taken, and how it ended.
-async fn measured(speaks: Speaks, greed: Greed) -> (usize, usize, Result<(), ErrorKind>) {
+fn net() -> Net {
+    Parts::new(TokioDial::plain(), Http1::DEVICE, TokioClock::default(), OsEntropy::default(), limits())
+}
+
+/// What was declared, what was taken, and how it ended.
+type Measured = (usize, usize, Result<(), ErrorKind>);
+
+/// Relays a file between the two sides of a greedy host.
+async fn measured(speaks: Speaks, greed: Greed) -> Measured {
     let server = Server::start(speaks, greed);
     let source = BaseUrl::parse(&format!("http://{}", server.address)).unwrap();
     let scheme = format!("{speaks:?}").to_ascii_lowercase();
     let url: PrinterUrl = format!("{scheme}://{}", server.address).parse().unwrap();
     let net = net();
     let host = AnyHost::new(&net, &url, "a-key-of-some-length");
-    let order = Relay::new(&source, "/part.gcode", PATH);
-    let declared = order.memory(&net, &host);
+    relayed(&net, &host, &source, LONGEST).await
+}
+
+async fn relayed<N: printhost::Net, H: PrintHost>(
+    net: &N,
+    host: &H,
+    source: &BaseUrl,
+    longest: Duration,
+) -> Measured {
+    let order = Relay::new(source, "/part.gcode", PATH);
+    let declared = order.memory(net, host);
     let budget = Budget::new(declared);
     HEAP.reset_peak_usage();
     let before = HEAP.current_usage();
     // A printer that cannot be read is waited for as long as it takes.
-    let ended = timeout(LONGEST, relay(&net, &host, &budget, order, |_| {})).await;
+    let ended = timeout(longest, relay(net, host, &budget, order, |_| {})).await;
     let taken = HEAP.peak_usage() - before;
     let ended = ended.map_or(Err(ErrorKind::Timeout), |ended| ended.map(|_| ()).map_err(|e| e.kind()));
     (declared, taken, ended)
