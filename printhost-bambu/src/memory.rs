@@ -134,10 +134,14 @@ impl<N: Net> Bambu<N> {
         let ordering = ORDERING + 3 * order + ASKED + SAID + status;
         // One after the other; and whether a file is printed is asked while the connection for files is open.
         let listing = LISTING + ftp::LISTING + ENTRY;
-        let uploading = UPLOADING + limits.chunk;
+        // A piece in the pipe, and the same as it is sent.
+        let uploading = UPLOADING + 2 * limits.chunk;
         let asking = ORDERING + ASKED + status;
-        let files =
-            FILES + ftp::memory(longest_path.max(code)) + listing.max(uploading).max(asking) + origin + SAID;
+        let files = FILES
+            + ftp::memory(longest_path.max(code))
+            + listing.max(uploading).max(asking)
+            + origin
+            + SAID / 2;
 
         let mut memory = Memory::default();
         memory.connection = parts.dialer().memory(&config.mqtt());

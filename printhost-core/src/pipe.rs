@@ -23,7 +23,8 @@ use crate::{Error, ErrorKind};
 /// [`Pipe::carry`] reads the caller's reader. A `dyn` reader would not do: nobody could know whether the upload's future
 /// is `Send`, and each of its reads would be allocated. This future is `Send` where the reader is.
 ///
-/// Nothing is read before it is waited for, and no more than is wanted then. One buffer serves all pieces.
+/// Nothing is read before it is waited for, and no more than is wanted then. What is read goes straight into a buffer that
+/// is lent for it ([`PollRead::poll_lend`]); who reads into a slice has it copied there from a buffer of the pipe's own.
 pub struct Pipe {
     piece: usize,
     slot: Mutex<CriticalSectionRawMutex, RefCell<Slot>>,
@@ -32,24 +33,27 @@ pub struct Pipe {
 /// What lies between both ends.
 #[derive(Default)]
 struct Slot {
-    /// So many bytes are wanted, until they are being read.
-    wanted: usize,
-    /// What was read, and how much of it counts; nothing at the end.
-    given: Option<Result<(Vec<u8>, usize), SourceError>>,
-    /// The buffer, when there is nothing in it.
-    spare: Vec<u8>,
+    wanted: Option<Lent>,
+    given: Option<Result<Lent, SourceError>>,
     waiting: Option<Waker>,
 }
 
+/// A buffer on its way: `bytes[at..at + len]` is to be read, or was.
+struct Lent {
+    bytes: Vec<u8>,
+    at: usize,
+    len: usize,
+}
+
 impl Pipe {
-    /// For pieces of at most so many bytes, which is the heap that it takes.
+    /// Its own buffer has at most so many bytes, and is there only if it is needed.
     pub fn new(piece: usize) -> Self {
         Self { piece: piece.max(1), slot: Mutex::new(RefCell::new(Slot::default())) }
     }
 
-    /// The end that is read.
+    /// The end that is read. There should be one.
     pub const fn reader(&self) -> PipeReader<'_> {
-        PipeReader { pipe: self, bytes: Vec::new(), at: 0, end: 0 }
+        PipeReader { pipe: self, asked: false, bytes: Vec::new(), at: 0, end: 0 }
     }
 
     /// Does `work`, and reads `from` whenever it waits for [`Pipe::reader`].
@@ -82,19 +86,13 @@ impl Pipe {
 
     async fn fill(&self, from: &mut (impl Read + ?Sized)) -> Infallible {
         loop {
-            let wanted = poll_fn(|_| match self.with(|slot| mem::take(&mut slot.wanted)) {
-                0 => Poll::Pending,
-                wanted => Poll::Ready(wanted.min(self.piece)),
+            let wanted = poll_fn(|_| match self.with(|slot| slot.wanted.take()) {
+                Some(lent) => Poll::Ready(lent),
+                None => Poll::Pending,
             });
-            let wanted = wanted.await;
-            let mut bytes = self.with(|slot| mem::take(&mut slot.spare));
-            if bytes.len() < wanted {
-                bytes.reserve_exact(wanted - bytes.len());
-                bytes.resize(wanted, 0);
-            }
-            let given = from.read(&mut bytes[..wanted]).await.map_err(SourceError::new);
-            // Whoever waits may have asked again meanwhile.
-            self.with(|slot| (slot.given, slot.wanted) = (Some(given.map(|n| (bytes, n))), 0));
+            let Lent { mut bytes, at, len } = wanted.await;
+            let given = from.read(&mut bytes[at..at + len]).await.map_err(SourceError::new);
+            self.with(|slot| slot.given = Some(given.map(|len| Lent { bytes, at, len })));
         }
     }
 
@@ -109,9 +107,11 @@ impl fmt::Debug for Pipe {
     }
 }
 
-/// The end of a [`Pipe`] that is read. A read that is dropped loses nothing.
+/// The end of a [`Pipe`] that is read. A read that is dropped loses nothing but a buffer that was lent for it.
 pub struct PipeReader<'p> {
     pipe: &'p Pipe,
+    /// Something is wanted, and was not given yet.
+    asked: bool,
     /// `bytes[at..end]` is to be read.
     bytes: Vec<u8>,
     at: usize,
@@ -119,26 +119,32 @@ pub struct PipeReader<'p> {
 }
 
 impl PipeReader<'_> {
-    /// Waits until there is something to read, or nothing any more.
-    fn poll_fill(&mut self, cx: &mut Context<'_>, wanted: usize) -> Poll<Result<(), SourceError>> {
+    fn ask(&mut self, cx: &Context<'_>, lent: Lent) {
+        self.asked = true;
+        let waiting = Some(cx.waker().clone());
+        self.pipe.with(|slot| (slot.wanted, slot.waiting) = (Some(lent), waiting));
+    }
+
+    /// What was asked for.
+    fn poll_given(&mut self, cx: &Context<'_>) -> Poll<Result<(), SourceError>> {
         let given = self.pipe.with(|slot| {
             if slot.given.is_none() {
-                if !self.bytes.is_empty() {
-                    slot.spare = mem::take(&mut self.bytes);
-                }
-                slot.wanted = wanted;
                 slot.waiting = Some(cx.waker().clone());
             }
             slot.given.take()
         });
-        match given {
-            None => Poll::Pending,
-            Some(given) => {
-                (self.bytes, self.end) = given?;
-                self.at = 0;
-                Poll::Ready(Ok(()))
-            }
-        }
+        let Some(given) = given else { return Poll::Pending };
+        self.asked = false;
+        let Lent { bytes, at, len } = given?;
+        (self.bytes, self.at, self.end) = (bytes, at, at + len);
+        Poll::Ready(Ok(()))
+    }
+
+    fn take(&mut self, buf: &mut [u8]) -> usize {
+        let n = buf.len().min(self.end - self.at);
+        buf[..n].copy_from_slice(&self.bytes[self.at..self.at + n]);
+        self.at += n;
+        n
     }
 }
 
@@ -152,11 +158,20 @@ impl Read for PipeReader<'_> {
     }
 }
 
-/// What can be read without a future, and so behind `dyn`: a [`PipeReader`] and what is around it. Nothing may be kept of a
-/// buffer until the next call.
+/// What can be read without a future, and so behind `dyn`: a [`PipeReader`] and what is around it.
 pub trait PollRead {
-    /// As [`Read::read`]: 0 is the end.
+    /// As [`Read::read`]: 0 is the end. Nothing is kept of the buffer until the next call.
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, SourceError>>;
+
+    /// As [`PollRead::poll_read`] into `buf[at..at + len]`, but without a copy: until this is ready, the buffer may be gone
+    /// and nothing be left in its place. On an error it is gone for good.
+    fn poll_lend(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut Vec<u8>,
+        at: usize,
+        len: usize,
+    ) -> Poll<Result<usize, SourceError>>;
 }
 
 impl PollRead for PipeReader<'_> {
@@ -165,18 +180,68 @@ impl PollRead for PipeReader<'_> {
             return Poll::Ready(Ok(0));
         }
         if self.at == self.end {
-            ready!(self.poll_fill(cx, buf.len()))?;
+            if !self.asked {
+                let (mut bytes, len) = (mem::take(&mut self.bytes), buf.len().min(self.pipe.piece));
+                if bytes.len() < len {
+                    bytes.reserve_exact(len - bytes.len());
+                    bytes.resize(len, 0);
+                }
+                self.ask(cx, Lent { bytes, at: 0, len });
+                return Poll::Pending;
+            }
+            ready!(self.poll_given(cx))?;
         }
-        let n = buf.len().min(self.end - self.at);
-        buf[..n].copy_from_slice(&self.bytes[self.at..self.at + n]);
-        self.at += n;
-        Poll::Ready(Ok(n))
+        Poll::Ready(Ok(self.take(buf)))
+    }
+
+    fn poll_lend(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut Vec<u8>,
+        at: usize,
+        len: usize,
+    ) -> Poll<Result<usize, SourceError>> {
+        if len == 0 {
+            return Poll::Ready(Ok(0));
+        }
+        if self.at == self.end {
+            if !self.asked {
+                self.ask(cx, Lent { bytes: mem::take(buf), at, len });
+                return Poll::Pending;
+            }
+            // Else it was another read that has been dropped.
+            let is_ours = buf.is_empty();
+            ready!(self.poll_given(cx))?;
+            if is_ours {
+                *buf = mem::take(&mut self.bytes);
+                let n = self.end - self.at;
+                self.at = self.end;
+                return Poll::Ready(Ok(n));
+            }
+        }
+        Poll::Ready(Ok(self.take(&mut buf[at..at + len])))
     }
 }
 
 impl<R: PollRead + ?Sized> PollRead for &mut R {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, SourceError>> {
         R::poll_read(self, cx, buf)
+    }
+
+    fn poll_lend(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut Vec<u8>,
+        at: usize,
+        len: usize,
+    ) -> Poll<Result<usize, SourceError>> {
+        R::poll_lend(self, cx, buf, at, len)
+    }
+}
+
+impl fmt::Debug for dyn PollRead + Send + '_ {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PollRead")
     }
 }
 
@@ -308,6 +373,30 @@ mod tests {
             all(reader, 2).await
         };
         assert_eq!(block_on(pipe.carry(&mut slow, pin!(work))).as_deref(), Ok(&b"abcdef"[..]));
+    }
+
+    #[test]
+    fn lent_buffer_is_filled_and_comes_back() {
+        let mut slow = Slow { text: b"abcdef", fails: false, most: 0 };
+        let pipe = Pipe::new(1);
+        let work = async {
+            let (mut reader, mut all) = (pipe.reader(), Vec::new());
+            // One that is dropped.
+            let mut lost = vec![0; 4];
+            poll_fn(|cx| Poll::Ready(assert!(reader.poll_lend(cx, &mut lost, 1, 2).is_pending()))).await;
+            yield_now().await;
+            loop {
+                let mut buf = vec![0; 4];
+                let n = poll_fn(|cx| reader.poll_lend(cx, &mut buf, 1, 2)).await.unwrap();
+                assert_eq!(buf.len(), 4);
+                match n {
+                    0 => return all,
+                    n => all.extend_from_slice(&buf[1..1 + n]),
+                }
+            }
+        };
+        assert_eq!(block_on(pipe.carry(&mut slow, pin!(work))), b"abcdef");
+        assert_eq!(slow.most, 2);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Adapters around the reader of an upload, and just as well around any other.
 
+use alloc::vec::Vec;
 use core::{
     convert::Infallible,
     task::{Context, Poll, ready},
@@ -127,6 +128,20 @@ impl<R: PollRead, D: Digest> PollRead for Hashed<R, D> {
         let n = ready!(self.reader.poll_read(cx, buf))?;
         if let Some(digest) = &mut self.digest {
             digest.update(&buf[..n]);
+        }
+        Poll::Ready(Ok(n))
+    }
+
+    fn poll_lend(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut Vec<u8>,
+        at: usize,
+        len: usize,
+    ) -> Poll<Result<usize, SourceError>> {
+        let n = ready!(self.reader.poll_lend(cx, buf, at, len))?;
+        if let Some(digest) = &mut self.digest {
+            digest.update(&buf[at..at + n]);
         }
         Poll::Ready(Ok(n))
     }

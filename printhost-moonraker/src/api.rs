@@ -9,7 +9,7 @@ use core::{pin::pin, time::Duration};
 use printhost_core::{Error, ErrorKind, Result, Retry, within};
 pub(crate) use printhost_net::rest::Call;
 use printhost_net::{
-    BaseUrl, Body, NO_BODY, Net,
+    BaseUrl, Body, Net,
     http::ResponseOf,
     proto::json_events::JsonEvent,
     rest::{Dialect, Refusal, Rest, not_json},
@@ -79,7 +79,7 @@ impl<N: Net> Moonraker<N> {
     }
 
     async fn request_once(&self, base: &BaseUrl, call: Call<'_>, body: &[u8]) -> Result<ResponseOf<'_, N>> {
-        let body = if call.method.is_safe() || body.is_empty() { NO_BODY } else { Body::bytes(body) };
+        let body = if call.method.is_safe() || body.is_empty() { Body::none() } else { Body::bytes(body) };
         self.rest().exchange(base, call, body).await
     }
 

@@ -89,7 +89,7 @@ impl<N: Net> Moonraker<N> {
         let call = |params: usize| 2 * params + SAID / 4 + limits.message;
         let question = NAMES + PARAMS + QUERY + call(PARAMS).max(request(QUERY, short)) + OBJECTS + STATUS;
         let file = file(limits.json, longest_path);
-        let form = request(0, 0) + growing(FORM + 5 * longest_path) + limits.chunk;
+        let form = request(0, 0) + growing(FORM + 5 * longest_path);
         // What the run does for itself, one after the other.
         let own = call(2 * secret + SAID / 2)
             .max(call(PARAMS))

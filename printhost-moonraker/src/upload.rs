@@ -1,4 +1,4 @@
-use alloc::{boxed::Box, string::String};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use core::{
     fmt::Write as _,
     task::{Context, Poll, ready},
@@ -9,7 +9,7 @@ use printhost_core::{
     Clock as _, Entropy as _, Error, ErrorKind, IfExists, PipeReader, PollRead, RemotePath, Result, Retry,
     SourceError, Started, Then, Upload, Uploaded, Verified, Verify,
 };
-use printhost_net::{Body, Method, Net, Streamed, proto::multipart::Form};
+use printhost_net::{Body, Method, Net, proto::multipart::Form};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -110,7 +110,7 @@ impl<N: Net> Moonraker<N> {
         // Moving the file and looking into it takes a small host a while: 4 MiB/s is what an SD card does.
         call.answer = Some(self.net.parts().limits().answer + Duration::from_secs(len >> 22));
         let total = len + body.form.len() as u64;
-        let streamed = Body::<Streamed<'_>>::stream(before.as_bytes(), &mut *body, total, after.as_bytes());
+        let streamed = Body::streamed(before.as_bytes(), &mut *body, total, after.as_bytes());
         let response = match self.rest().exchange(&base, call, streamed).await {
             Ok(response) => response,
             Err(e) if e.kind() == ErrorKind::Source && body.left > 0 && !body.failed => {
@@ -245,30 +245,61 @@ impl<'a, R> Sent<'a, R> {
     }
 }
 
-impl<R: PollRead> PollRead for Sent<'_, R> {
-    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, SourceError>> {
-        if self.left > 0 {
-            let most = buf.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
-            let read = ready!(self.reader.poll_read(cx, &mut buf[..most]));
-            let n = read.inspect_err(|_| self.failed = true)?;
-            if let Some(digest) = &mut self.digest {
-                digest.update(&buf[..n]);
-            }
-            self.left -= n as u64;
-            return Poll::Ready(Ok(n));
+impl<R: PollRead> Sent<'_, R> {
+    /// What was read of the file.
+    fn pass(&mut self, read: Result<usize, SourceError>, bytes: &[u8]) -> Result<usize, SourceError> {
+        let n = read.inspect_err(|_| self.failed = true)?;
+        if let Some(digest) = &mut self.digest {
+            digest.update(&bytes[..n]);
         }
+        self.left -= n as u64;
+        Ok(n)
+    }
+
+    fn most(&self, len: usize) -> usize {
+        len.min(usize::try_from(self.left).unwrap_or(usize::MAX))
+    }
+
+    /// What is behind the file.
+    fn rest(&mut self, buf: &mut [u8]) -> usize {
         self.finish();
         let rest = &self.form.as_bytes()[self.at..];
         let n = rest.len().min(buf.len());
         buf[..n].copy_from_slice(&rest[..n]);
         self.at += n;
-        Poll::Ready(Ok(n))
+        n
+    }
+}
+
+impl<R: PollRead> PollRead for Sent<'_, R> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, SourceError>> {
+        if self.left == 0 {
+            return Poll::Ready(Ok(self.rest(buf)));
+        }
+        let most = self.most(buf.len());
+        let read = ready!(self.reader.poll_read(cx, &mut buf[..most]));
+        Poll::Ready(self.pass(read, buf))
+    }
+
+    fn poll_lend(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut Vec<u8>,
+        at: usize,
+        len: usize,
+    ) -> Poll<Result<usize, SourceError>> {
+        if self.left == 0 {
+            return Poll::Ready(Ok(self.rest(&mut buf[at..at + len])));
+        }
+        let most = self.most(len);
+        let read = ready!(self.reader.poll_lend(cx, buf, at, most));
+        Poll::Ready(self.pass(read, buf.get(at..).unwrap_or_default()))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use alloc::{format, vec::Vec};
+    use alloc::format;
     use core::task::Waker;
 
     use super::*;
@@ -281,6 +312,16 @@ mod tests {
             buf[..n].copy_from_slice(&self.0[..n]);
             self.0 = &self.0[n..];
             Poll::Ready(Ok(n))
+        }
+
+        fn poll_lend(
+            &mut self,
+            cx: &mut Context<'_>,
+            buf: &mut Vec<u8>,
+            at: usize,
+            len: usize,
+        ) -> Poll<Result<usize, SourceError>> {
+            self.poll_read(cx, &mut buf[at..at + len])
         }
     }
 

@@ -135,7 +135,7 @@ impl<'h, 'd, const N: usize> Dial for EmbassyDial<'h, 'd, N> {
     #[cfg(feature = "tls-core")]
     fn opening_memory(&self, to: &Origin) -> usize {
         match to.scheme {
-            Scheme::Https => Tls::opening_memory(&to.trust),
+            Scheme::Https => Tls::opening_memory(&to.trust, to.versions),
             _ => 0,
         }
     }

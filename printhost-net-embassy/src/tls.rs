@@ -87,20 +87,25 @@ impl Tls {
         engine::RECORDS + state
     }
 
-    /// The heap that whom to believe takes at most in a handshake, in bytes: the authorities as they are read. One
-    /// handshake is done at a time, and nothing of them is left when it is over.
-    pub fn opening_memory(trust: &Trust) -> usize {
-        match trust {
+    /// The heap that a handshake takes at most beside that and [`Tls::BESIDE`], in bytes: the authorities as they are read;
+    /// and of 1.2 alone, whose connections have less to spare, what is not spared there. One handshake is done at a time,
+    /// and nothing of this is left when it is over.
+    pub fn opening_memory(trust: &Trust, versions: TlsVersions) -> usize {
+        let authorities = match trust {
             Trust::Ca(authorities) => engine::read_memory(authorities),
             Trust::Device { authorities, name } => engine::read_memory(authorities) + name.len() + 1,
             _ => 0,
+        };
+        match (cfg!(feature = "tls"), versions) {
+            (false, TlsVersions::Only12) => authorities + (7 << 9),
+            _ => authorities,
         }
     }
 
     /// What is taken beside the connections, however many there are: the handshake that one of them does, measured with a
     /// server that shows two certificates, its future counted; and the sessions that are kept.
     pub const BESIDE: usize = {
-        let handshake = if cfg!(feature = "tls") { 20 << 10 } else { 10 << 10 };
+        let handshake = if cfg!(feature = "tls") { 20 << 10 } else { 13 << 9 };
         handshake + sessions::MOST
     };
 

@@ -9,13 +9,13 @@ use std::{
     io,
     pin::{Pin, pin},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering::Relaxed},
     },
     task::{Context, Poll, Waker},
 };
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use embedded_io_async::Read;
 use http_body_util::{
     Either, Empty,
@@ -190,6 +190,35 @@ impl<C: AsyncRead + AsyncWrite + Unpin> HttpConn for HyperConn<C> {
     }
 }
 
+/// Buffers that hyper is done with.
+#[derive(Clone, Default)]
+struct Spare(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Spare {
+    fn lock(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A piece of the body. Its buffer is used again.
+struct Piece {
+    bytes: Vec<u8>,
+    len: usize,
+    spare: Spare,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        self.spare.lock().push(std::mem::take(&mut self.bytes));
+    }
+}
+
 /// Moves the body into hyper's channel. Ends early, without an error, when hyper has no more use for it.
 async fn pump<R: Read + ?Sized>(
     body: &mut Body<'_, R>,
@@ -197,12 +226,12 @@ async fn pump<R: Read + ?Sized>(
     meter: &Meter,
 ) -> Result<()> {
     if let Some(channel) = sender {
-        let mut buf = BytesMut::new();
+        let spare = Spare::default();
         let chunk = body.len().and_then(|n| usize::try_from(n).ok()).unwrap_or(CHUNK).min(CHUNK);
         while !body.is_finished() {
-            buf.resize(chunk, 0);
-            let n = match body.read(&mut buf).await {
-                Ok(n) => n,
+            let mut bytes = spare.lock().pop().unwrap_or_else(|| vec![0; chunk]);
+            let piece = match body.read(&mut bytes, 0).await {
+                Ok(len) => Piece { bytes, len, spare: spare.clone() },
                 Err(source) => {
                     // Without this the body would seem to end well.
                     if let Some(channel) = sender.take() {
@@ -211,7 +240,7 @@ async fn pump<R: Read + ?Sized>(
                     return Err(source);
                 }
             };
-            if channel.send_data(buf.split_to(n).freeze()).await.is_err() {
+            if channel.send_data(Bytes::from_owner(piece)).await.is_err() {
                 return Ok(());
             }
         }

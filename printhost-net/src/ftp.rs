@@ -79,7 +79,7 @@ pub const fn memory(longest: usize) -> usize {
 }
 
 /// The heap that a listing takes at most while it is read, in bytes, beside [`memory`] and what is made of its entries.
-pub const LISTING: usize = data::PIECE + MAX_LINE + 256;
+pub const LISTING: usize = data::PIECE + MAX_LINE;
 
 /// A logged in client.
 ///

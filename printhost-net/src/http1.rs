@@ -204,7 +204,7 @@ async fn send_all<R: Read + ?Sized>(
     let mut filled = head.len(); // head and first bytes of the body leave together
     loop {
         while filled < buf.len() && !body.is_finished() {
-            filled += body.read(&mut buf[filled..]).await?;
+            filled += body.read(&mut buf, filled).await?;
             // A slow source must not fill the whole piece first: until then nothing would move.
             if filled > 1024 {
                 break;

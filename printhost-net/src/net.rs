@@ -19,7 +19,7 @@ pub struct Limits {
     pub json: usize,
     /// The largest websocket message that is read into memory; larger ones are skipped, in bytes.
     pub message: usize,
-    /// How much of a download is held at a time, in bytes.
+    /// How much of a download is held at a time, and of an upload by FTP, in bytes.
     pub chunk: usize,
     /// How many idle connections are kept in all.
     pub idle: usize,

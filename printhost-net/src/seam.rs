@@ -1,8 +1,9 @@
 //! What a platform fills in, and the few types that cross the line.
 
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 use core::{
     fmt::Write as _,
+    future::poll_fn,
     net::SocketAddr,
     sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
     time::Duration,
@@ -213,27 +214,46 @@ impl<'a> Request<'a> {
 pub type Streamed<'a> = dyn PollRead + Send + 'a;
 
 /// The body of a request without one.
-pub const NO_BODY: Body<'static, Streamed<'static>> =
-    Body { before: &[], stream: None, left: 0, after: &[], total: None, touched: false };
+pub const NO_BODY: Body<'static, Streamed<'static>> = Body::none();
 
 /// The body of a request: some bytes, then a stream of known length, then some bytes. JSON is the first only, a PUT
 /// the second, a multipart form all three. There is one client per type of reader; drivers have one such type, [`Streamed`].
 #[derive(Debug)]
 pub struct Body<'a, R: ?Sized> {
     before: &'a [u8],
-    stream: Option<&'a mut R>,
+    stream: Stream<'a, R>,
     left: u64,
     after: &'a [u8],
     total: Option<u64>,
     touched: bool,
 }
 
+#[derive(Debug)]
+enum Stream<'a, R: ?Sized> {
+    None,
+    Reader(&'a mut R),
+    Lending(&'a mut Streamed<'a>),
+}
+
+impl<'a> Body<'a, Streamed<'a>> {
+    /// As [`Body::stream`], of what can fill the back end's own buffer.
+    pub const fn streamed(before: &'a [u8], stream: &'a mut Streamed<'a>, len: u64, after: &'a [u8]) -> Self {
+        let total = Some(len.saturating_add(before.len() as u64 + after.len() as u64));
+        Self { before, stream: Stream::Lending(stream), left: len, after, total, touched: false }
+    }
+}
+
 impl<'a> Body<'a, Streamed<'static>> {
+    /// [`NO_BODY`], where another body could be.
+    pub const fn none() -> Self {
+        Body { before: &[], stream: Stream::None, left: 0, after: &[], total: None, touched: false }
+    }
+
     /// A body in memory.
     pub const fn bytes(bytes: &'a [u8]) -> Self {
         Body {
             before: bytes,
-            stream: None,
+            stream: Stream::None,
             left: 0,
             after: &[],
             total: Some(bytes.len() as u64),
@@ -246,7 +266,7 @@ impl<'a, R: Read + ?Sized> Body<'a, R> {
     /// `before`, then exactly `len` bytes of `stream`, then `after`.
     pub const fn stream(before: &'a [u8], stream: &'a mut R, len: u64, after: &'a [u8]) -> Self {
         let total = Some(len.saturating_add(before.len() as u64 + after.len() as u64));
-        Self { before, stream: Some(stream), left: len, after, total, touched: false }
+        Self { before, stream: Stream::Reader(stream), left: len, after, total, touched: false }
     }
 
     /// The exact length, or `None` for a request without a body.
@@ -266,14 +286,15 @@ impl<'a, R: Read + ?Sized> Body<'a, R> {
 
     /// True when part of it comes from the caller's reader, which can be read only once.
     pub(crate) const fn is_streamed(&self) -> bool {
-        self.stream.is_some()
+        !matches!(self.stream, Stream::None)
     }
 
     /// The body from its beginning, to be sent and, if nothing of it streams, to be sent again.
     pub(crate) const fn again(&mut self) -> Body<'_, R> {
         let stream = match &mut self.stream {
-            Some(stream) => Some(&mut **stream),
-            None => None,
+            Stream::Reader(stream) => Stream::Reader(&mut **stream),
+            Stream::Lending(stream) => Stream::Lending(&mut **stream),
+            Stream::None => Stream::None,
         };
         Body {
             before: self.before,
@@ -290,18 +311,24 @@ impl<'a, R: Read + ?Sized> Body<'a, R> {
         self.before.is_empty() && self.left == 0 && self.after.is_empty()
     }
 
-    /// For back ends: the next bytes; 0 at the end. A stream that ends early is [`ErrorKind::Source`], so a body is
-    /// never cut short silently.
-    pub async fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
+    /// For back ends: the next bytes into `buf[at..]`; 0 at the end. A stream that ends early is [`ErrorKind::Source`], so a
+    /// body is never cut short silently. The buffer is gone after an error, or when the future is dropped.
+    pub async fn read(&mut self, buf: &mut Vec<u8>, at: usize) -> Result<usize> {
         if !self.before.is_empty() {
-            return Ok(take(&mut self.before, buf));
+            return Ok(take(&mut self.before, &mut buf[at..]));
         }
-        if self.left > 0
-            && let Some(stream) = &mut self.stream
-        {
+        if self.left > 0 && self.is_streamed() {
             self.touched = true;
-            let most = buf.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
-            let n = stream.read(&mut buf[..most]).await.map_err(source_failed)?;
+            let most = (buf.len() - at).min(usize::try_from(self.left).unwrap_or(usize::MAX));
+            let n = match &mut self.stream {
+                Stream::None => 0,
+                Stream::Reader(stream) => {
+                    stream.read(&mut buf[at..at + most]).await.map_err(source_failed)?
+                }
+                Stream::Lending(stream) => {
+                    poll_fn(|cx| stream.poll_lend(cx, buf, at, most)).await.map_err(source_failed)?
+                }
+            };
             if n == 0 {
                 return Err(Error::new(ErrorKind::Source, "upload")
                     .with_detail(format_args!("it ended {} bytes early", self.left)));
@@ -309,7 +336,7 @@ impl<'a, R: Read + ?Sized> Body<'a, R> {
             self.left -= n as u64;
             return Ok(n);
         }
-        Ok(take(&mut self.after, buf))
+        Ok(take(&mut self.after, &mut buf[at..]))
     }
 }
 

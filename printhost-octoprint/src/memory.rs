@@ -74,7 +74,7 @@ impl<N: Net> OctoPrint<N> {
         let listing = request(path, limits.json + limits.chunk) + FILE;
         let reading = request(0, short) + READ;
         // A form is as long as it can be while it is sent, with nothing else.
-        let form = request(0, 0) + growing(FORM + 5 * longest_path) + limits.chunk;
+        let form = request(0, 0) + growing(FORM + 5 * longest_path);
         let asking = request(path, short);
 
         // In boxes instead of in every future.

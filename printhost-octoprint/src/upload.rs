@@ -5,7 +5,7 @@ use printhost_core::{
     Entropy, Error, ErrorKind, FileEntry, HashOnly, Hashed, IfExists, PipeReader, RemotePath, Result, Retry,
     Started, Then, Upload, Uploaded, Verified, Verify,
 };
-use printhost_net::{Body, Method, Net, Streamed, proto::multipart::Form};
+use printhost_net::{Body, Method, Net, proto::multipart::Form};
 use sha1::Sha1;
 
 use crate::{OctoPrint, api::Call, commands::reads, jobs::ours, wire};
@@ -88,7 +88,7 @@ impl<N: Net> OctoPrint<N> {
         let mut call = Call::new("upload", Method::Post, "/api/files/local").headers(&headers);
         // Moving and hashing the file takes a small host a while: 4 MiB/s is what an SD card does.
         call.answer = Some(self.net.parts().limits().answer + Duration::from_secs(len >> 22));
-        let body = Body::<Streamed<'_>>::stream(before.as_bytes(), body, len, after.as_bytes());
+        let body = Body::streamed(before.as_bytes(), body, len, after.as_bytes());
         let response = self.request(call, body).await?;
         // From here on the host has the file; an answer that cannot be read does not undo that.
         let body = self.body("upload", response).await;

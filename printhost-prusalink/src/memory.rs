@@ -76,7 +76,7 @@ impl<N: Net> PrusaLink<N> {
         memory.run = running + settling + request(0, short) + READ + STATUSES + EVENTS + login;
         memory.call = settling
             + request(path, short)
-            + ordering.max(limits.chunk)
+            + ordering
             + READ.max(FILE).max(HOST)
             + STATUS
             + 2 * longest_path.max(PATH);

@@ -4,7 +4,7 @@ use printhost_core::{
     Clock as _, Entropy as _, Error, ErrorKind, HashOnly, Hashed, IfExists, PipeReader, Result, Retry,
     Started, Then, Upload, Uploaded, Verified, Verify,
 };
-use printhost_net::{Body, Method, Net, Streamed};
+use printhost_net::{Body, Method, Net};
 use sha1::Sha1;
 
 use crate::{
@@ -121,7 +121,7 @@ impl<N: Net> PrusaLink<N> {
             Family::Pi => None,
             Family::Firmware => Some(self.turn("upload").await?),
         };
-        let response = self.request(home, call, Body::<Streamed<'_>>::stream(&[], body, len, &[])).await?;
+        let response = self.request(home, call, Body::streamed(&[], body, len, &[])).await?;
         response.finish().await;
         Ok(())
     }

@@ -17,6 +17,7 @@
 //! Beside each claim stands what would break it: a test that cannot fail shows nothing.
 
 mod bambu_requirements {
+    mod clock;
     mod codes;
     mod control;
     mod dead;

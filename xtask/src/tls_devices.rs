@@ -45,13 +45,20 @@ fn refusals(front: &TlsFront) -> Result {
         ("expired-of-v3", front.chained, format!("{ours} {TOO_LATE}"), "untrusted"),
         ("not-yet-valid", front.device, format!("{ours} {TOO_EARLY}"), "untrusted"),
         ("swapped-key", copied, ours.clone(), "untrusted"),
-        // A message with a scheme that was not offered is none to mbedTLS.
-        ("downgraded-signature", downgraded, ours.clone(), "protocol"),
+        ("downgraded-signature", downgraded, ours.clone(), "untrusted"),
         ("self-signed", front.printer, device("printer", "devices"), "untrusted"),
         ("only-1.2-of-1.3", front.alone, format!("{ours} only12"), "protocol"),
     ];
     let given = |name| Ok::<_, String>(("authorities", format!("{name} {}", front.certificate(name)?)));
-    shown(&tries, vec![given("devices")?, given("stranger")?]).map(drop)
+    shown(&tries, vec![given("devices")?, given("stranger")?])?;
+
+    let tries: [Try; 4] = [
+        ("tampered", front.tampered, ours, "untrusted"),
+        ("ca-that-is-none", front.of_none, device(SERIAL, "none"), "untrusted"),
+        ("more-below-a-ca-than-it-may-have", front.deep, device(SERIAL, "shallow"), "untrusted"),
+        ("as-much-below-a-ca-as-it-may-have", front.shallow, device(SERIAL, "shallow"), "connected"),
+    ];
+    shown(&tries, vec![given("devices")?, given("none")?, given("shallow")?]).map(drop)
 }
 
 fn beliefs(front: &TlsFront) -> Result {

@@ -38,6 +38,15 @@ pub(crate) struct TlsFront {
     pub(crate) chained: u16,
     /// TLS 1.3 with the same certificate alone.
     pub(crate) alone: u16,
+    /// A device's certificate with another serial number than the one that was signed.
+    pub(crate) tampered: u16,
+    /// A device's certificate that is signed by another one, which is no authority: `none`.
+    pub(crate) of_none: u16,
+    /// A device's certificate, and the one above it sent beside, below the authority `shallow`, which may have none in
+    /// between.
+    pub(crate) deep: u16,
+    /// A device's certificate that this authority has signed itself.
+    pub(crate) shallow: u16,
 }
 
 /// The common name of the devices' certificates.
@@ -63,7 +72,8 @@ impl TlsFront {
         signed(&dir, "signed", "IP:10.0.2.2")?;
         signed(&dir, "misnamed", "IP:10.0.2.3,DNS:other.example")?;
         devices(&dir)?;
-        let ports = free_ports::<8>()?;
+        unfit(&dir)?;
+        let ports = free_ports::<12>()?;
         let servers = [
             ("printer", "TLSv1.2"),
             ("signed", "TLSv1.3"),
@@ -71,6 +81,10 @@ impl TlsFront {
             ("device", "TLSv1.2"),
             ("chained", "TLSv1.2 TLSv1.3"),
             ("alone", "TLSv1.3"),
+            ("tampered", "TLSv1.2"),
+            ("of-none", "TLSv1.2"),
+            ("deep", "TLSv1.2"),
+            ("shallow-leaf", "TLSv1.2"),
         ];
         let servers: String = servers
             .iter()
@@ -78,15 +92,30 @@ impl TlsFront {
             .map(|((name, protocols), port)| server(name, protocols, *port, behind))
             .collect();
         // The handshake counts, too.
-        let impatient = server("printer", "TLSv1.3; client_header_timeout 2s", ports[6], behind);
-        let plain = format!("server {{ listen 127.0.0.1:{}; }}\n", ports[7]);
+        let impatient = server("printer", "TLSv1.3; client_header_timeout 2s", ports[10], behind);
+        let plain = format!("server {{ listen 127.0.0.1:{}; }}\n", ports[11]);
         write(&dir.join("nginx.conf"), nginx_conf(&(servers + &impatient + &plain)))?;
         let mut nginx = tied("nginx");
         nginx.args(["-e", "stderr", "-c", "nginx.conf", "-p"]).arg(&dir);
         let process = Process::logged("nginx", &mut nginx, &dir.join("error.log"))?;
-        let [printer, signed, misnamed, device, chained, alone, impatient, plain] = ports;
-        let mut front =
-            Self { process, dir, printer, signed, misnamed, impatient, plain, device, chained, alone };
+        let [printer, signed, misnamed, device, chained, alone, tampered, of_none, deep, shallow, ..] = ports;
+        let [.., impatient, plain] = ports;
+        let mut front = Self {
+            process,
+            dir,
+            printer,
+            signed,
+            misnamed,
+            impatient,
+            plain,
+            device,
+            chained,
+            alone,
+            tampered,
+            of_none,
+            deep,
+            shallow,
+        };
         front.wait_until_it_listens()?;
         Ok(front)
     }
@@ -223,7 +252,11 @@ fn self_signed(dir: &Path, name: &str) -> Result {
 }
 
 fn authority(dir: &Path, name: &str) -> Result {
-    write(&dir.join("ca.conf"), AUTHORITY)?;
+    authority_with(dir, name, "CA:TRUE")
+}
+
+fn authority_with(dir: &Path, name: &str, constraints: &str) -> Result {
+    write(&dir.join("ca.conf"), AUTHORITY.replace("CA:TRUE", constraints))?;
     let how = "-x509 -config ca.conf -days 3650";
     openssl(dir, &format!("req {how} -newkey {P256} -nodes -keyout {name}.key -out {name}.crt"))
 }
@@ -249,6 +282,33 @@ fn devices(dir: &Path) -> Result {
     write(&dir.join("chained.key"), read("alone.key")?)?;
     write(&dir.join("chained.crt"), read("alone.crt")? + &read("below.crt")?)?;
     write(&dir.join("device.crt"), read("device.crt")? + &read("devices.crt")?)
+}
+
+/// What no maker of printers does.
+fn unfit(dir: &Path) -> Result {
+    const OTHER: &str = "01P00A000000009";
+    let leaf = |name: &str, serial: &str, above: &str| {
+        request(dir, name, P256, serial)?;
+        certify(dir, name, &by(above), "basicConstraints=CA:FALSE")
+    };
+    authority_with(dir, "none", "CA:FALSE")?;
+    leaf("of-none", SERIAL, "none")?;
+    authority_with(dir, "shallow", "CA:TRUE,pathlen:0")?;
+    leaf("shallow-leaf", SERIAL, "shallow")?;
+    request(dir, "between", P256, "between")?;
+    certify(dir, "between", &by("shallow"), "basicConstraints=critical,CA:TRUE")?;
+    leaf("deep", SERIAL, "between")?;
+    let read = |name: &str| fs::read(dir.join(name)).map_err(|error| format!("cannot read {name}: {error}"));
+    write(&dir.join("deep.crt"), [read("deep.crt")?, read("between.crt")?].concat())?;
+
+    leaf("tampered", OTHER, "devices")?;
+    openssl(dir, "x509 -in tampered.crt -outform DER -out tampered.der")?;
+    let mut der = read("tampered.der")?;
+    let at = der.windows(OTHER.len()).position(|bytes| bytes == OTHER.as_bytes());
+    let at = at.ok_or("the certificate is for nobody")?;
+    der[at..at + SERIAL.len()].copy_from_slice(SERIAL.as_bytes());
+    write(&dir.join("tampered.der"), der)?;
+    openssl(dir, "x509 -inform DER -in tampered.der -out tampered.crt")
 }
 
 /// A key, and a request for its certificate.

@@ -1,6 +1,8 @@
 //! `guard DEGREES PRINTER`, with the key in `PRINTHOST_KEY`: pauses the print when the nozzle is further than that from
 //! its target for two minutes, or on Ctrl-C.
 
+#![recursion_limit = "100"] // Less than usual: a program of others has its own futures around these.
+
 use std::time::Duration;
 
 use printhost::{Host, HyperNet, Net as _};

@@ -1,5 +1,7 @@
 //! `print_and_follow FILE PRINTER`, with the key in `PRINTHOST_KEY`.
 
+#![recursion_limit = "100"] // Less than usual: a program of others has its own futures around these.
+
 use printhost::{Event, Host, HyperNet};
 
 #[tokio::main]

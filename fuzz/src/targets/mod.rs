@@ -1,5 +1,6 @@
 //! One module for each target, each with a `run` that panics when a promise is broken.
 
+pub mod bambu_plates;
 pub mod base_url;
 pub mod digest;
 pub mod ftp_list;

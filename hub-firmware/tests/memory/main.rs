@@ -6,6 +6,7 @@ mod greedy_bambu;
 use std::{
     io::{BufRead as _, BufReader, Read as _},
     process::{Child, Command, Stdio},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -17,13 +18,19 @@ use printhost::{
 };
 use printhost_net_tokio::{OsEntropy, TokioClock, TokioDial};
 use printhost_testkit::runner::{Appetite, Greed, GreedyHost, Speaks};
-use tokio::{sync::Mutex, time::timeout};
+use tokio::{runtime::Builder, time::timeout};
 
 #[global_allocator]
 static HEAP: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
 
 /// One at a time: all share the heap.
-static TURN: Mutex<()> = Mutex::const_new(());
+static TURN: Mutex<()> = Mutex::new(());
+
+/// Runs a test when no other one does, and makes nothing of its own before.
+fn alone(test: impl Future<Output = ()>) {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
+}
 
 /// What tokio takes for connections and timers.
 const TOKIO: usize = 2 << 10;
@@ -142,24 +149,23 @@ async fn relayed<N: printhost::Net, H: PrintHost>(
     (declared, taken, ended)
 }
 
-#[tokio::test]
-async fn relay_takes_no_more_than_it_declares_from_a_greedy_host() {
-    relay_takes_no_more_than_it_declares(Speaks::OctoPrint, 5).await;
+#[test]
+fn relay_takes_no_more_than_it_declares_from_a_greedy_host() {
+    alone(relay_takes_no_more_than_it_declares(Speaks::OctoPrint, 5));
 }
 
-#[tokio::test]
-async fn relay_takes_no_more_than_it_declares_from_a_greedy_prusalink() {
-    relay_takes_no_more_than_it_declares(Speaks::PrusaLink, 5).await;
+#[test]
+fn relay_takes_no_more_than_it_declares_from_a_greedy_prusalink() {
+    alone(relay_takes_no_more_than_it_declares(Speaks::PrusaLink, 5));
 }
 
-#[tokio::test]
-async fn relay_takes_no_more_than_it_declares_from_a_greedy_moonraker() {
-    relay_takes_no_more_than_it_declares(Speaks::Moonraker, 8).await;
+#[test]
+fn relay_takes_no_more_than_it_declares_from_a_greedy_moonraker() {
+    alone(relay_takes_no_more_than_it_declares(Speaks::Moonraker, 8));
 }
 
 /// And a declaration of a `part` of that would be found out: no host can make everything large at the same time.
 async fn relay_takes_no_more_than_it_declares(speaks: Speaks, part: usize) {
-    let _turn = TURN.lock().await;
     let (mut most, mut too_small) = (0, 0);
     for greed in Greed::ALL {
         let (declared, taken, ended) = measured(speaks, greed).await;
@@ -171,9 +177,12 @@ async fn relay_takes_no_more_than_it_declares(speaks: Speaks, part: usize) {
     assert!(most > too_small + TOKIO, "{most} bytes, and {too_small} would have passed");
 }
 
-#[tokio::test]
-async fn what_does_not_fit_is_refused_before_anything_is_sent() {
-    let _turn = TURN.lock().await;
+#[test]
+fn what_does_not_fit_is_refused_before_anything_is_sent() {
+    alone(refused_before_anything_is_sent());
+}
+
+async fn refused_before_anything_is_sent() {
     let host =
         GreedyHost::start(Greed::Padding, Appetite { head: 2 << 10, json: JSON, message: MESSAGE }).unwrap();
     let source = BaseUrl::parse(&format!("http://{}", host.address())).unwrap();

@@ -15,7 +15,7 @@ use super::{
 /// Objects and lists in each other that have something in them that is read.
 const LEVELS: usize = 12;
 /// Answers in one message: it has one category, or few.
-const MAX_ACKS: usize = 4;
+const MAX_ACKS: usize = 2;
 /// A report that does not say whether it is whole is when it has more fields than this.
 const MANY_FIELDS: u16 = 40;
 /// The longest command and reason that are kept, in bytes.
@@ -24,7 +24,8 @@ pub(crate) const REASON: usize = 256;
 
 /// The heap that a feed takes at most beside what a message has said, in bytes: a text as it comes, and answers to orders.
 pub(crate) const fn memory(bounds: Bounds) -> usize {
-    growing(bounds.path()) + MAX_ACKS.next_power_of_two() * (size_of::<Ack>() + COMMAND + REASON)
+    // A list begins with four places.
+    growing(bounds.path()) + 4 * size_of::<Ack>() + MAX_ACKS * (COMMAND + REASON)
 }
 
 /// Reads messages of a printer's report topic, in whatever pieces they come, and merges them into a [`Report`].
@@ -105,7 +106,8 @@ impl Default for Feed {
 
 impl Feed {
     /// The heap that reading takes at most, whatever a printer sends; between messages it is 3 KiB.
-    pub const MEMORY: usize = PATH + Staged::MEMORY + MAX_ACKS * (size_of::<Ack>() + COMMAND + 2 * REASON);
+    pub const MEMORY: usize =
+        PATH + Staged::MEMORY + 4 * size_of::<Ack>() + MAX_ACKS * (COMMAND + 2 * REASON);
 
     /// Nothing has come yet.
     pub fn new() -> Self {

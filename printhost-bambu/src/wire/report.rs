@@ -50,7 +50,7 @@ pub(crate) mod few {
     pub(crate) const EXTRUDERS: usize = 4;
     pub(crate) const NOZZLES: usize = 2;
     pub(crate) const AIRDUCT: usize = 8;
-    pub(crate) const MODULES: usize = 12;
+    pub(crate) const MODULES: usize = 10;
 }
 
 part! {

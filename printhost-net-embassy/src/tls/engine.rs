@@ -50,6 +50,12 @@ const OUTGOING: usize = RECORD + 512;
 /// The largest session that is worth keeping: TLS 1.3 allows tickets of 64 KiB, servers make them of 200 bytes.
 pub(super) const SESSION: usize = 512;
 
+/// Where a server shows that it has its certificate's key: by TLS 1.2, and by 1.3.
+const PROOFS: [sys::mbedtls_ssl_states; 2] = [
+    sys::mbedtls_ssl_states_MBEDTLS_SSL_SERVER_KEY_EXCHANGE,
+    sys::mbedtls_ssl_states_MBEDTLS_SSL_CERTIFICATE_VERIFY,
+];
+
 /// Servers send two at a time.
 const TICKETS: usize = 2;
 
@@ -230,7 +236,10 @@ impl Engine {
                 code => {
                     let flags = unsafe { sys::mbedtls_ssl_get_verify_result(context) };
                     let date = unsafe { (*self.judge.as_ptr()).date };
-                    return Err(TlsFailure::of_handshake(code, flags, Date(date)));
+                    return Err(match TlsFailure::of_handshake(code, flags, Date(date)) {
+                        TlsFailure::Protocol(code) if PROOFS.contains(&state) => TlsFailure::of_proof(code),
+                        failure => failure,
+                    });
                 }
             }
         }

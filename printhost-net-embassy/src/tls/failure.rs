@@ -101,6 +101,16 @@ impl TlsFailure {
         }
     }
 
+    /// Of the message by which a host proves to have its key: made with what was not offered, it proves nothing.
+    pub(super) fn of_proof(code: i32) -> Self {
+        match code {
+            sys::MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER | sys::MBEDTLS_ERR_SSL_HANDSHAKE_FAILURE => {
+                Self::Untrusted("the host proves its key in a way that was not offered")
+            }
+            code => Self::of(code),
+        }
+    }
+
     /// Whether a full handshake instead of a resumed one would end in the same way.
     pub(super) fn is_settled(self) -> bool {
         matches!(self.error_kind(), ErrorKind::Busy | ErrorKind::Untrusted | ErrorKind::PinMismatch)

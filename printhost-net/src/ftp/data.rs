@@ -12,7 +12,7 @@ use crate::{
     proto::ftp::{Command, Entry, Listing, Reply},
 };
 
-/// More lines than this are no listing of a printer's folder, nor are more bytes, in whatever lines.
+/// More lines than this are no listing of a printer's folder.
 const MAX_LINES: u32 = 100_000;
 /// Nor are more bytes than this.
 const MAX_LISTING: usize = 16 << 20;

@@ -58,9 +58,15 @@ async fn upload_that_breaks_off_leaves_nothing_under_its_name() {
         }
         // An upload whose future is dropped leaves what no listing shows, and the next one replaces.
         let mut body = Stuck(100_000);
+        let before = sim.bytes_received();
+        let has_some = async {
+            while sim.bytes_received() < before + 50_000 {
+                tokio::task::yield_now().await;
+            }
+        };
         tokio::select! {
             _ = host.upload(Upload::new("x.gcode.3mf", 200_000, &mut body)) => panic!("it cannot end"),
-            () = tokio::time::sleep(std::time::Duration::from_millis(500)) => {}
+            () = has_some => {}
         }
         assert!(sim.files().iter().all(|file| file.path != "x.gcode.3mf"));
         let shown = host.files("", Page::first(99)).await.unwrap();

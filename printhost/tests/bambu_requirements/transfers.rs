@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 use printhost::{ErrorKind, PrintHost as _, Started, Upload, Verified, bambu::Bambu};
 use printhost_sim::{BambuConfig, BambuFault, BambuModel, BambuSessions, BambuSim, bambu::three_mf};
 
+use super::clock::pass;
 use crate::harness::{config, gcode, host, net, on, sim, told, upload};
 
 /// Servers that insist on the session of the control connection refuse everything (522) to software that opens a new one:
@@ -77,4 +78,32 @@ async fn late_or_wrong_word_of_a_stored_file_is_made_up_for_by_its_size() {
     })
     .await;
     assert_eq!((told(&sim, "print").len(), sim.latest_print().0.as_str()), (1, "whole.gcode.3mf"));
+}
+
+/// Where the word never comes at all, software waited for ever, or gave up at once. Here it is waited for a minute at least,
+/// and then the size decides. The control is a word that comes late: it is not waited for any longer.
+#[tokio::test]
+async fn word_that_never_comes_is_made_up_for_by_the_size_after_a_minute_at_least() {
+    const LATE: Duration = Duration::from_secs(40);
+    for (fault, least, most) in
+        [(BambuFault::NoCompletion, 60, 200), (BambuFault::LateCompletion(LATE), LATE.as_secs(), 60)]
+    {
+        let sim = sim(BambuModel::P2s).await;
+        let host = host(&sim);
+        sim.inject(fault);
+        let content = vec![7; 100_000];
+        let begun = tokio::time::Instant::now();
+        let stored = async { (upload(&host, "x.gcode.3mf", &content).await, begun.elapsed()) };
+        let (stored, took) = tokio::join!(stored, async {
+            while sim.bytes_received() < content.len() as u64 {
+                tokio::task::yield_now().await;
+            }
+            pass(most).await;
+        })
+        .0;
+        assert_eq!(stored.unwrap().verified, Verified::Size, "{fault:?}");
+        assert!((least..most).contains(&took.as_secs()), "{fault:?}: {took:?}");
+        let size = sim.files().into_iter().find(|file| file.path == "x.gcode.3mf").map(|file| file.size);
+        assert_eq!(size, Some(100_000), "{fault:?}");
+    }
 }

@@ -44,7 +44,7 @@ macro_rules! sizes {
 #[test]
 fn futures_stay_as_small_as_they_are() {
     // host, connect, status, upload, command, run, supervise
-    sizes!(HyperNet::new(), "hyper", HyperNet, [2450, 4450, 4700, 5950, 5150, 6850, 7100]);
-    sizes!(PortableNet::new(), "portable", PortableNet, [2450, 4450, 4450, 5150, 4400, 6100, 6350]);
-    sizes!(network(), "memory", TestNet, [2450, 4150, 4150, 5100, 4350, 5950, 6250]);
+    sizes!(HyperNet::new(), "hyper", HyperNet, [2450, 4450, 4700, 7200, 1150, 2800, 3100]);
+    sizes!(PortableNet::new(), "portable", PortableNet, [2450, 4450, 4450, 6500, 1150, 2800, 3100]);
+    sizes!(network(), "memory", TestNet, [2450, 4150, 4150, 6450, 1150, 2800, 3100]);
 }

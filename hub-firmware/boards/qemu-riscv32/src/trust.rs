@@ -45,7 +45,7 @@ pub(crate) async fn run<const N: usize, E: Entropy>(
             (heap::used() - before, heap::peak() - before, started.elapsed().as_millis());
         let (open, beside) = (Tls::memory(origin.versions), Tls::BESIDE);
         if result.is_ok() && held > open + beside / 2
-            || peak > open + beside + Tls::opening_memory(&origin.trust)
+            || peak > open + beside + Tls::opening_memory(&origin.trust, origin.versions)
         {
             return Err(format!("{name} took {peak} bytes of heap, and then {held}"));
         }
