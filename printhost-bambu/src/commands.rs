@@ -126,7 +126,7 @@ impl<N: Net> Bambu<N> {
 
     /// There are four speeds.
     async fn set_speed(&self, operation: &'static str, percent: u16) -> Result<Outcome> {
-        let Some((level, _)) = SPEEDS.into_iter().find(|(_, of)| of.abs_diff(percent) <= 2) else {
+        let Some((level, _)) = SPEEDS.into_iter().find(|(_, of)| *of == percent) else {
             let why = "the speeds there are: 50 (silent), 100 (standard), 124 (sport), 166 (ludicrous)";
             return Err(Error::new(ErrorKind::InvalidInput, operation).with_detail(why));
         };

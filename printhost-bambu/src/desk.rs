@@ -5,10 +5,13 @@ use alloc::{string::String, vec::Vec};
 
 use printhost_core::{Error, ErrorKind, Result};
 
-use crate::wire::orders::{FIRST_NUMBER, Order};
+use crate::wire::orders::{FIRST_NUMBER, Order, get_version};
 
 /// How many orders can be under way at once.
 pub(crate) const ORDERS: usize = 8;
+
+/// Of these, so many are kept for what steers the printer.
+const FOR_CONTROL: usize = 2;
 
 /// The connection, as far as whoever wants to send something has to know.
 #[derive(Debug, Default)]
@@ -125,17 +128,45 @@ impl Desk {
 
     /// Puts an order on the desk; `is_own` are those of the connection itself, which pass before it is open.
     pub(crate) fn put(&mut self, operation: &'static str, order: &Order, is_own: bool) -> Result<u32> {
-        // Those of users never keep the connection from its own.
-        if !is_own && self.orders.len() >= ORDERS {
+        // Those of users never keep the connection from its own, nor anything else a print from being stopped.
+        let room = if order.is_control() { ORDERS } else { ORDERS - FOR_CONTROL };
+        if !is_own && self.orders.len() >= room {
             let why = "too many orders are under way";
             return Err(Error::new(ErrorKind::Busy, operation).with_detail(why));
         }
+        Ok(self.push(operation, order, is_own))
+    }
+
+    fn push(&mut self, operation: &'static str, order: &Order, is_own: bool) -> u32 {
         self.last =
             if (FIRST_NUMBER..i32::MAX as u32).contains(&self.last) { self.last + 1 } else { FIRST_NUMBER };
         let number = self.last;
         let stage = Stage::Waiting(order.numbered(number));
         self.orders.push(Sent { number, command: order.command(), is_own, operation, stage, reply: None });
-        Ok(number)
+        number
+    }
+
+    /// Puts the question that every printer answers, unless one is under way whose answer is to come: that answers whoever
+    /// wants to know. So it has a place however many ask.
+    pub(crate) fn ask(&mut self, operation: &'static str) -> Option<u32> {
+        let question = get_version();
+        let is_open = |sent: &Sent| {
+            sent.command == question.command()
+                && sent.reply.is_none()
+                && !matches!(sent.stage, Stage::Lost(_))
+        };
+        if self.orders.iter().any(is_open) {
+            return None;
+        }
+        Some(self.push(operation, &question, false))
+    }
+
+    /// It was answered.
+    pub(crate) fn answered(&mut self) {
+        let question = get_version();
+        let is_it =
+            |sent: &&mut Sent| sent.command == question.command() && matches!(sent.stage, Stage::Handed(_));
+        self.orders.iter_mut().filter(is_it).for_each(|sent| sent.reply = Some(Reply::Taken));
     }
 
     /// The next text for the connection.
@@ -279,6 +310,29 @@ mod tests {
         }
         assert_eq!(desk.put("pause", &steer("pause"), false).unwrap_err().kind(), ErrorKind::Busy);
         desk.put("run", &steer("x"), true).unwrap();
+    }
+
+    #[test]
+    fn many_who_ask_are_one_question_and_leave_room_for_a_cancel() {
+        let mut desk = Desk::default();
+        desk.open();
+        let first = desk.ask("status").unwrap();
+        assert_eq!(desk.ask("status"), None);
+        desk.hand_over();
+        assert_eq!(desk.ask("status"), None);
+        desk.answered();
+        // Whoever has asked may not have looked yet.
+        let second = desk.ask("status").unwrap();
+        desk.forget(second, 0);
+        let third = desk.ask("status").unwrap();
+        desk.end(Line::Down(None), 0);
+        desk.begin();
+        assert!(desk.ask("status").is_some() && desk.lost(third).is_some() && desk.lost(first).is_some());
+        while desk.put("light", &Order::new("system", "ledctrl"), false).is_ok() {}
+        for _ in 0..FOR_CONTROL {
+            desk.put("cancel", &steer("stop"), false).unwrap();
+        }
+        assert!(desk.put("cancel", &steer("stop"), false).is_err());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::{
     live::Live,
     wire::{
         feed::REASON,
-        orders::{Order, get_version, push_all},
+        orders::{Order, push_all},
     },
 };
 
@@ -40,7 +40,8 @@ pub(crate) struct Ticket<'a, N: Net> {
 
 impl<N: Net> Drop for Ticket<'_, N> {
     fn drop(&mut self) {
-        self.host.with_live(|live| {
+        // Who waits for the answer to the same question may have to ask now.
+        self.host.change(|live| {
             if live.desk.forget(self.number, self.host.outbox.len()) {
                 let _ = self.host.outbox.try_receive();
             }
@@ -98,17 +99,31 @@ impl<N: Net> Bambu<N> {
         Ok(Ticket { host: self, number })
     }
 
+    /// Asks what every printer answers, unless somebody else has, and is not answered yet.
+    fn ask(&self, live: &mut Live, operation: &'static str) -> Option<Ticket<'_, N>> {
+        let number = live.desk.ask(operation)?;
+        live.wake();
+        Some(Ticket { host: self, number })
+    }
+
     /// Asks the printer something that it answers to everybody, so that what is known is no older than this.
     pub(crate) async fn refresh(&self, operation: &'static str) -> Result<()> {
         self.admit(operation).await?;
         let before = self.with_live(|live| live.answers);
-        let ticket = self.send(operation, &get_version(), false)?;
+        let mut asked = None;
         let limit = self.net.parts().limits().answer.min(DEAF);
         let answered = self.until_or(limit, |live| {
             if live.answers != before {
                 return Some(Ok(()));
             }
-            live.desk.lost(ticket.number).map(|lost| Err(lost.error))
+            if let Some(Ticket { number, .. }) = &asked {
+                return live.desk.lost(*number).map(|lost| Err(lost.error));
+            }
+            if let Err(e) = live.desk.is_open(operation) {
+                return Some(Err(e));
+            }
+            asked = self.ask(live, operation);
+            None
         });
         match answered.await {
             Some(answered) => answered,
@@ -225,7 +240,7 @@ impl<N: Net> Bambu<N> {
         let mut done = self.until_or(left(ASK_AFTER), is_done).await;
         if done.is_none() {
             let answers = self.with_live(|live| live.answers);
-            let _asked = self.send(operation, &get_version(), false);
+            let _asked = self.change(|live| self.ask(live, operation));
             done = self.until_or(left(DROPPED), is_done).await;
             let is_answered = self.with_live(|live| live.answers) != answers;
             let is_bare = self.with_live(|live| live.desk.replied(number) == Some(&Reply::Bare));
@@ -246,7 +261,7 @@ impl<N: Net> Bambu<N> {
             if done.is_none() {
                 let error = Error::new(ErrorKind::Timeout, operation)
                     .with_detail("the printer has not answered this order");
-                if !is_answered {
+                if !is_answered && self.with_live(|live| live.answers) == answers {
                     self.renew(&error);
                     done = self.until_or(TO_SHOW_AFTER_LOSS, |live| end(live).map(Some)).await;
                 }

@@ -1,11 +1,12 @@
 //! Files, by FTP. A printer has one connection for them at a time; who comes second waits for the first to end.
 
 use alloc::{boxed::Box, string::String};
-use core::time::Duration;
+use core::{fmt, time::Duration};
 
+use embassy_futures::select::{Either, select};
 use embassy_sync::{blocking_mutex::raw::CriticalSectionRawMutex, mutex::MutexGuard};
-use embedded_io_async::Write;
-use printhost_core::{Clock as _, Error, ErrorKind, FileEntry, FileInfo, FilePage, Page, RemotePath, Result};
+use embedded_io_async::{ErrorType, Write};
+use printhost_core::{Clock, Error, ErrorKind, FileEntry, FileInfo, FilePage, Page, RemotePath, Result};
 use printhost_net::{
     Net,
     ftp::{EntryKind, Ftp, PARTIAL, Settings},
@@ -42,7 +43,8 @@ impl<N: Net> Files<'_, N> {
     pub(crate) async fn there(&mut self, path: &str) -> Result<There> {
         match Box::pin(self.ftp.size(path)).await {
             Ok(size) => return Ok(There::File(size)),
-            Err(e) if e.kind() == ErrorKind::NotFound => {}
+            // Where sizes are not told, the listing may.
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::Unsupported) => {}
             Err(e) => return Err(e),
         }
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
@@ -80,6 +82,67 @@ impl<N: Net> Files<'_, N> {
             }
         }
         Ok(())
+    }
+}
+
+/// A writer that has to take something now and then: as long as it does not, nobody else has the connection for files.
+struct Taking<'a, W: ?Sized, C> {
+    to: &'a mut W,
+    clock: &'a C,
+    limit: Duration,
+}
+
+/// Why nothing more can be written.
+#[derive(Debug)]
+enum Stopped<E> {
+    Failed(E),
+    /// It has taken nothing for so long.
+    Stuck(Duration),
+}
+
+impl<E: fmt::Display> fmt::Display for Stopped<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(error) => error.fmt(f),
+            Self::Stuck(limit) => write!(f, "it takes nothing for {} s", limit.as_secs()),
+        }
+    }
+}
+
+impl<E: core::error::Error> core::error::Error for Stopped<E> {}
+
+impl<E: embedded_io_async::Error> embedded_io_async::Error for Stopped<E> {
+    fn kind(&self) -> embedded_io_async::ErrorKind {
+        match self {
+            Self::Failed(error) => error.kind(),
+            Self::Stuck(_) => embedded_io_async::ErrorKind::TimedOut,
+        }
+    }
+}
+
+impl<W: ErrorType + ?Sized, C> ErrorType for Taking<'_, W, C> {
+    type Error = Stopped<W::Error>;
+}
+
+impl<W: Write + ?Sized, C: Clock> Taking<'_, W, C> {
+    async fn within<T>(
+        &mut self,
+        step: impl AsyncFnOnce(&mut W) -> Result<T, W::Error>,
+    ) -> Result<T, Stopped<W::Error>> {
+        match select(step(self.to), self.clock.sleep(self.limit)).await {
+            Either::First(result) => result.map_err(Stopped::Failed),
+            Either::Second(()) => Err(Stopped::Stuck(self.limit)),
+        }
+    }
+}
+
+impl<W: Write + ?Sized, C: Clock> Write for Taking<'_, W, C> {
+    async fn write(&mut self, buf: &[u8]) -> Result<usize, Self::Error> {
+        self.within(async |to| to.write(buf).await).await
+    }
+
+    async fn flush(&mut self) -> Result<(), Self::Error> {
+        self.within(async |to| to.flush().await).await
     }
 }
 
@@ -159,7 +222,10 @@ impl<N: Net> Bambu<N> {
         let operation = "download";
         let path = RemotePath::parse(path).map_err(|e| e.in_operation(operation))?.as_str();
         let mut files = Box::pin(self.open_files(operation)).await?;
-        let fetched = Box::pin(files.ftp.retrieve(path, to)).await.map_err(|e| e.in_operation(operation));
+        let parts = self.net.parts();
+        let mut to = Taking { to, clock: parts.clock(), limit: parts.limits().stall };
+        let fetched =
+            Box::pin(files.ftp.retrieve(path, &mut to)).await.map_err(|e| e.in_operation(operation));
         files.close().await;
         fetched
     }

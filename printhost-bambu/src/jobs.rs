@@ -190,7 +190,8 @@ impl<N: Net> Bambu<N> {
         let order = match is_project {
             true => {
                 let form = options.url_form.unwrap_or_else(|| self.url_form());
-                project_file(options, path.as_str(), form, stem, id)
+                let has_two_nozzles = self.with_live(|live| live.report().device.extruders.len() > 1);
+                project_file(options, has_two_nozzles, path.as_str(), form, stem, id)
             }
             false => orders::gcode_file(path.as_str()),
         };
@@ -288,7 +289,7 @@ pub(crate) fn is_project(name: &str) -> bool {
 }
 
 /// A file's name without what tells its kind, as printers show it.
-fn stem(name: &str) -> &str {
+pub(crate) fn stem(name: &str) -> &str {
     let lower = |end: &str| {
         let at = name.len().checked_sub(end.len())?;
         let tail = name.get(at..)?;

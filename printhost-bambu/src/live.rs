@@ -151,6 +151,7 @@ impl Live {
         }
         if told.versions {
             self.answers = self.answers.wrapping_add(1);
+            self.desk.answered();
         }
         for Ack { command, sequence_id, ok, reason, err_code } in told.acks {
             let reply = match ok {

@@ -81,8 +81,10 @@ pub enum Spool {
         /// The slot.
         slot: u8,
     },
-    /// The holder outside.
+    /// The holder outside; of two, that of the right nozzle.
     External,
+    /// On printers with two nozzles, the holder of the left one.
+    ExternalLeft,
     /// None: this filament is not used on the plate.
     Unused,
 }
@@ -98,7 +100,7 @@ impl Spool {
         match self {
             Self::Ams { unit: unit @ 128.., .. } => unit.into(),
             Self::Ams { unit, slot } => i16::from(unit) * 4 + i16::from(slot),
-            Self::External | Self::Unused => -1,
+            Self::External | Self::ExternalLeft | Self::Unused => -1,
         }
     }
 
@@ -107,6 +109,7 @@ impl Spool {
         match self {
             Self::Ams { unit, slot } => (unit, slot),
             Self::External => (255, 0),
+            Self::ExternalLeft => (254, 0),
             Self::Unused => (255, 255),
         }
     }
@@ -137,7 +140,8 @@ pub struct StartOptions {
     pub timelapse: bool,
     /// For every filament of the project, the first being 0, where it comes from. Empty: the spool outside.
     pub spools: Vec<Spool>,
-    /// Whether an AMS is used; `None` when one of [`StartOptions::spools`] says so.
+    /// Whether an AMS is used; `None` when one of [`StartOptions::spools`] says so. A printer with one nozzle that takes its
+    /// filament from outside is not told of spools; one with two is in any case.
     pub use_ams: Option<bool>,
     /// The MD5 of the file (the project, not the G-code in it), if known: the printer compares it before anything is
     /// heated. Of the file that this driver has stored last it is known.
@@ -206,8 +210,8 @@ impl StartOptions {
             return refuse("an AMS has the number 0 to 31 and slots from 0 to 3, or 128 to 135 and one slot");
         }
         let has_ams = self.spools.iter().any(|spool| matches!(spool, Spool::Ams { .. }));
-        if self.use_ams == Some(true) && !has_ams {
-            return refuse("an AMS is to be used, and no filament is taken from one");
+        if self.use_ams == Some(true) && self.spools.iter().all(|spool| *spool == Spool::Unused) {
+            return refuse("an AMS is to be used, and it is not said for which filament");
         }
         if self.use_ams == Some(false) && has_ams {
             return refuse("no AMS is to be used, and a filament is taken from one");
@@ -217,9 +221,10 @@ impl StartOptions {
 }
 
 /// What the printer is to print: as one message. `id` is this job's, fresh, so that the printer does not take it for the
-/// continuation of another one.
+/// continuation of another one. A printer with two nozzles wants to know of spools outside, too.
 pub(crate) fn project_file(
     options: &StartOptions,
+    has_two_nozzles: bool,
     path: &str,
     form: UrlForm,
     subtask: &str,
@@ -230,7 +235,8 @@ pub(crate) fn project_file(
     let is_on = |calibrate| calibrate == Calibrate::On;
     let has_ams = options.spools.iter().any(|spool| matches!(spool, Spool::Ams { .. }));
     let use_ams = options.use_ams.unwrap_or(has_ams);
-    let spools: &[Spool] = if use_ams { &options.spools } else { &[] };
+    let is_told = use_ams || has_two_nozzles || options.spools.contains(&Spool::ExternalLeft);
+    let spools: &[Spool] = if is_told { &options.spools } else { &[] };
     let trays: Vec<i16> = spools.iter().map(|spool| spool.tray()).collect();
     Order::new("print", "project_file")
         .text("param", &alloc::format!("Metadata/plate_{}.gcode", options.plate.unwrap_or(1)))
@@ -284,8 +290,8 @@ mod tests {
             StartOptions { timelapse: true, flow_calibration: Calibrate::Auto, ..StartOptions::default() }
                 .plate(2)
                 .spools([Spool::ams(1, 2), Spool::Unused, Spool::ams(128, 0)]);
-        let json =
-            project_file(&options, "jobs/a \"b\".gcode.3mf", UrlForm::FtpRoot, "a b", 77).numbered(30_001);
+        let json = project_file(&options, false, "jobs/a \"b\".gcode.3mf", UrlForm::FtpRoot, "a b", 77)
+            .numbered(30_001);
         let expected = concat!(
             r#"{"print":{"sequence_id":"30001","command":"project_file","param":"Metadata/plate_2.gcode","#,
             r#""project_id":"77","profile_id":"0","task_id":"77","subtask_id":"77","subtask_name":"a b","#,
@@ -301,8 +307,26 @@ mod tests {
     #[test]
     fn spool_outside_needs_no_mapping() {
         for options in [StartOptions::default(), StartOptions::default().spools([Spool::External])] {
-            let json = project_file(&options, "a.gcode.3mf", UrlForm::Ftp, "a", 1).numbered(1);
+            let json = project_file(&options, false, "a.gcode.3mf", UrlForm::Ftp, "a", 1).numbered(1);
             assert!(json.contains(r#""use_ams":false,"ams_mapping":[],"ams_mapping2":[]"#), "{json}");
+        }
+    }
+
+    #[test]
+    fn spools_outside_of_two_nozzles_are_named() {
+        let left = StartOptions::default().spools([Spool::External, Spool::ExternalLeft]);
+        let right = StartOptions::default().spools([Spool::External]);
+        for (options, two, mapping) in [
+            (
+                &left,
+                false,
+                r#"[-1,-1],"ams_mapping2":[{"ams_id":255,"slot_id":0},{"ams_id":254,"slot_id":0}]"#,
+            ),
+            (&right, true, r#"[-1],"ams_mapping2":[{"ams_id":255,"slot_id":0}]"#),
+        ] {
+            assert_eq!(options.check("start"), Ok(()));
+            let json = project_file(options, two, "a.gcode.3mf", UrlForm::Ftp, "a", 1).numbered(1);
+            assert!(json.contains(&alloc::format!(r#""use_ams":false,"ams_mapping":{mapping}"#)), "{json}");
         }
     }
 

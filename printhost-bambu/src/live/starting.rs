@@ -88,6 +88,11 @@ impl Live {
         }
     }
 
+    /// Whether the print shows that was told to begin, and that somebody waits for.
+    pub(super) fn shows_start(&self) -> bool {
+        self.starting.as_ref().is_some_and(|starting| self.shows_begin(starting.id))
+    }
+
     /// Whether the print shows that was told to begin by this number.
     pub(crate) fn shows_begin(&self, id: u32) -> bool {
         let starting = self.starting.as_ref().filter(|starting| starting.id == id);

@@ -41,6 +41,10 @@ impl Live {
             let goes_on = if begins { phase.has_job() } else { is_over(phase) };
             let is_same = begins || task.is_none() || turn.task.is_none() || task == turn.task;
             match () {
+                // Nothing of a job is passed over, whatever it is called.
+                () if begins && phase == Phase::Paused && turn.phase != phase => {
+                    events = self.follow(&turn.status(status), turn.task);
+                }
                 // It was the printer's own doing.
                 () if begins && phase == Phase::Busy => return events,
                 () if goes_on && is_same && self.tells_all(status, task.as_deref()) => {
@@ -60,7 +64,8 @@ impl Live {
             }
         }
         let begins = !self.is_at_work && status.phase.has_job();
-        if !begins && !(self.is_at_work && is_over(status.phase)) {
+        let ends = self.is_at_work && is_over(status.phase);
+        if !(begins || ends) {
             events.extend(self.follow(status, task));
             return events;
         }
@@ -96,13 +101,14 @@ impl Live {
     }
 
     /// Whether nothing more is to come of a job that begins or ends in this report: what tells everything tells its number,
-    /// too.
+    /// too, and who has told it to begin knows what it is.
     fn tells_all(&self, status: &PrinterStatus, task: Option<&str>) -> bool {
         match status.phase {
             Phase::Faulted => map::has_reason(&self.report),
             Phase::Idle => false,
             phase if phase.has_job() => {
-                self.is_told_whole || task.is_some() && task != self.task_before.as_deref()
+                let has_number = task.is_some() && task != self.task_before.as_deref();
+                self.is_told_whole || has_number || self.shows_start()
             }
             _ => true,
         }
@@ -238,7 +244,7 @@ mod tests {
             assert_eq!(told(&mut live, r#"{"print":{"msg":1,"gcode_state":"FAILED"}}"#), []);
             let message = alloc::format!(r#"{{"print":{{"msg":1,"bed_temper":21{idle}}}}}"#);
             assert_eq!(told(&mut live, &message), []);
-            assert_eq!(live.settle(), [failed.clone()]);
+            assert_eq!(live.settle(), core::slice::from_ref(&failed));
             assert!(live.turned().is_none() && live.settle().is_empty());
         }
         told(&mut live, r#"{"print":{"msg":1,"gcode_state":"RUNNING","task_id":"11"}}"#);
@@ -247,6 +253,23 @@ mod tests {
         assert_eq!(told(&mut live, r#"{"print":{"msg":1,"gcode_state":"PREPARE"}}"#), []);
         assert_eq!(live.settle(), [started("old.gcode.3mf")]);
         assert_eq!(told(&mut live, r#"{"print":{"msg":1,"task_id":"12"}}"#), []);
+    }
+
+    #[test]
+    fn pause_of_a_job_whose_number_is_not_told_is_not_passed_over() {
+        let mut live = idle();
+        assert_eq!(told(&mut live, r#"{"print":{"msg":1,"gcode_state":"RUNNING"}}"#), []);
+        let paused = told(&mut live, r#"{"print":{"msg":1,"gcode_state":"PAUSE"}}"#);
+        assert_eq!(paused, [started("old.gcode.3mf"), JobEvent::Paused]);
+        assert_eq!(told(&mut live, r#"{"print":{"msg":1,"gcode_state":"RUNNING"}}"#), [JobEvent::Resumed]);
+    }
+
+    #[test]
+    fn job_that_this_driver_has_begun_needs_no_number() {
+        let mut live = idle();
+        live.begins(1, super::super::Ours { id: None, path: "a.gcode".into() }, Duration::ZERO);
+        let message = r#"{"print":{"msg":1,"gcode_state":"PREPARE","gcode_file":"a.gcode"}}"#;
+        assert_eq!(told(&mut live, message), [started("a.gcode")]);
     }
 
     #[test]

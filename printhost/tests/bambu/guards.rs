@@ -1,11 +1,13 @@
 //! What moves, and what takes a file away, looks at what is under way at that moment.
 
-use std::{cell::Cell, convert::Infallible, time::Duration};
+use std::{cell::Cell, convert::Infallible, future::poll_fn, task::Poll, time::Duration};
 
-use printhost::{Axes, Command, ErrorKind, PrintHost as _, Retry, Upload};
+use printhost::{
+    Axes, Command, ErrorKind, Outcome, PrintHost as _, Retry, Upload, bambu::Bambu, net::Limits,
+};
 use printhost_sim::{BambuConfig, BambuModel, BambuSim, bambu::three_mf};
 
-use super::harness::{gcode, host, on, sim, told};
+use super::harness::{config, gcode, host, net_within, on, sim, told};
 
 /// What is on its way as long as this lasts.
 struct Slow<'a> {
@@ -147,4 +149,66 @@ async fn error_that_is_not_the_start_s_leaves_it_open_and_nothing_is_started_mea
     })
     .await;
     assert_eq!(told(&sim, "print"), ["project_file"]);
+}
+
+/// A printer answers all that is asked of it with one answer.
+#[tokio::test]
+async fn however_many_ask_everybody_is_answered_and_a_print_can_be_stopped() {
+    let sim = sim(BambuModel::P1s).await;
+    let host = host(&sim);
+    sim.put_file("theirs.gcode.3mf", &three_mf(&gcode(2000)));
+    on(&host, async {
+        host.connect().await.unwrap();
+        assert!(sim.start_print("theirs.gcode.3mf"));
+        while !host.status().await.unwrap().phase.has_job() {}
+        let before = told(&sim, "info").len();
+        let mut readers: Vec<_> = (0..30).map(|_| Box::pin(host.status())).collect();
+        // Each has asked before any is answered.
+        let all_ask =
+            poll_fn(|cx| Poll::Ready(readers.iter_mut().any(|reader| reader.as_mut().poll(cx).is_ready())));
+        assert!(!all_ask.await);
+        let cancelled = async {
+            let cancelled = host.command(Command::Cancel).await;
+            for reader in readers {
+                reader.await.unwrap();
+            }
+            cancelled
+        };
+        let cancelled = cancelled.await;
+        assert_eq!(cancelled, Ok(Outcome::confirmed()));
+        assert!(told(&sim, "info").len() - before < 30);
+    })
+    .await;
+}
+
+/// Whoever wants a file and does not take it keeps the only connection for files.
+#[tokio::test]
+async fn download_into_what_takes_nothing_ends_and_lets_others_go_on() {
+    let sim = sim(BambuModel::P1s).await;
+    let mut limits = Limits::HOST;
+    limits.stall = Duration::from_secs(2);
+    let host = Bambu::new(net_within(limits), config(&sim));
+    sim.put_file("a.gcode.3mf", &vec![7; 300_000]);
+    on(&host, async {
+        let error = host.download("a.gcode.3mf", &mut Full).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Sink, "{error}");
+        assert_eq!(host.file_info("a.gcode.3mf").await.unwrap().entry.size, Some(300_000));
+    })
+    .await;
+}
+
+struct Full;
+
+impl embedded_io_async::ErrorType for Full {
+    type Error = Infallible;
+}
+
+impl embedded_io_async::Write for Full {
+    async fn write(&mut self, _: &[u8]) -> Result<usize, Infallible> {
+        std::future::pending().await
+    }
+
+    async fn flush(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
 }

@@ -29,8 +29,12 @@ pub(crate) fn config(sim: &BambuSim) -> Config {
 
 /// A network with certificates.
 pub(crate) fn net() -> HyperNet {
+    net_within(Limits::HOST)
+}
+
+pub(crate) fn net_within(limits: Limits) -> HyperNet {
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    HyperNet::build(TokioDial::with_tls(provider), Hyper::default(), Limits::HOST)
+    HyperNet::build(TokioDial::with_tls(provider), Hyper::default(), limits)
 }
 
 pub(crate) fn host(sim: &BambuSim) -> Bambu<HyperNet> {

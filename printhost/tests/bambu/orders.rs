@@ -63,7 +63,9 @@ async fn what_would_do_harm_is_refused_before_it_is_sent() {
         let x = Axes { x: true, y: false, z: false };
         assert_eq!(kind(Command::Home(x)).await, ErrorKind::Unsupported);
         assert_eq!(kind(Command::Extrude { mm: 5.0, speed: None }).await, ErrorKind::Conflict);
-        assert_eq!(kind(Command::SpeedFactor(110)).await, ErrorKind::InvalidInput);
+        for percent in [99, 101, 110, 125, 165] {
+            assert_eq!(kind(Command::SpeedFactor(percent)).await, ErrorKind::InvalidInput, "{percent}");
+        }
         assert_eq!(kind(Command::Pause).await, ErrorKind::Conflict);
         assert_eq!(kind(Command::Cancel).await, ErrorKind::Conflict);
         assert_eq!(host.skip_objects(&[1]).await.unwrap_err().kind(), ErrorKind::Conflict);

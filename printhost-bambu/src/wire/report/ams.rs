@@ -7,7 +7,8 @@ use crate::wire::scalar::{colour, decimal, flag, hex, id, part, text, whole};
 
 part! {
     /// All units. Where a tray is told by one number, that is unit × 4 + slot; 128 to 135 are units of one slot, 254 is the
-    /// external spool, 255 is none.
+    /// external spool, 255 is none. Printers with two extruders and several units may tell the slot alone, of whatever unit:
+    /// there, [`Extruder::snow`](super::Extruder::snow) says which.
     pub struct Ams {
         /// Which units there are, a bit each.
         ams_exist_bits: u64 = hex;
