@@ -367,7 +367,7 @@ mod tests {
             {
                 let mut buf = [0; 4];
                 let mut read = pin!(reader.read(&mut buf));
-                poll_fn(|cx| Poll::Ready(assert!(read.as_mut().poll(cx).is_pending()))).await;
+                assert!(poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx).is_pending())).await);
             }
             yield_now().await;
             all(reader, 2).await
@@ -383,7 +383,7 @@ mod tests {
             let (mut reader, mut all) = (pipe.reader(), Vec::new());
             // One that is dropped.
             let mut lost = vec![0; 4];
-            poll_fn(|cx| Poll::Ready(assert!(reader.poll_lend(cx, &mut lost, 1, 2).is_pending()))).await;
+            assert!(poll_fn(|cx| Poll::Ready(reader.poll_lend(cx, &mut lost, 1, 2).is_pending())).await);
             yield_now().await;
             loop {
                 let mut buf = vec![0; 4];

@@ -1,6 +1,6 @@
 //! `print_and_follow FILE PRINTER`, with the key in `PRINTHOST_KEY`.
 
-#![recursion_limit = "100"] // Less than usual: a program of others has its own futures around these.
+#![recursion_limit = "110"] // Less than usual: a program of others has its own futures around these.
 
 use printhost::{Event, Host, HyperNet};
 
