@@ -75,13 +75,13 @@ impl Tls {
     }
 
     /// The heap that an open connection takes at most, in bytes: the records in and out that mbedTLS was built with, and
-    /// beside them what was measured with the features `tls` and `tls-slim`, with a fifth to spare; of 1.2 alone, where
-    /// everything has a size of its own, with 4 % to spare. Less is known of what a server can make mbedTLS take than of
+    /// beside them what was measured with the features `tls` and `tls-slim`, with a tenth to spare; of 1.2 alone, where
+    /// everything has a size of its own, with 1 %. Less is known of what a server can make mbedTLS take than of
     /// all else that is declared.
     pub fn memory(versions: TlsVersions) -> usize {
         let state = match (cfg!(feature = "tls"), versions) {
             (false, TlsVersions::Only12) => 27 << 8,
-            (false, _) => 10 << 10,
+            (false, _) => 37 << 8,
             (true, _) => 13 << 10,
         };
         engine::RECORDS + state
@@ -97,7 +97,7 @@ impl Tls {
             _ => 0,
         };
         match (cfg!(feature = "tls"), versions) {
-            (false, TlsVersions::Only12) => authorities + (7 << 9),
+            (false, TlsVersions::Only12) => authorities + (13 << 8),
             _ => authorities,
         }
     }
@@ -105,7 +105,7 @@ impl Tls {
     /// What is taken beside the connections, however many there are: the handshake that one of them does, measured with a
     /// server that shows two certificates, its future counted; and the sessions that are kept.
     pub const BESIDE: usize = {
-        let handshake = if cfg!(feature = "tls") { 20 << 10 } else { 13 << 9 };
+        let handshake = if cfg!(feature = "tls") { 20 << 10 } else { 27 << 8 };
         handshake + sessions::MOST
     };
 
