@@ -1,6 +1,6 @@
 #[cfg(feature = "tls-core")]
 use alloc::boxed::Box;
-use core::fmt;
+use core::{fmt, net::SocketAddr};
 
 use embassy_net::tcp::{Error as TcpError, TcpReader, TcpWriter};
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
@@ -74,6 +74,10 @@ impl<const N: usize> Conn for EmbassyConn<'_, '_, N> {
 
     fn is_quiet(&mut self) -> bool {
         with!(Layer, &mut self.0, conn => conn.is_quiet())
+    }
+
+    fn peer(&self) -> Option<SocketAddr> {
+        with!(Layer, &self.0, conn => conn.peer())
     }
 
     async fn finish(&mut self) -> Result<(), ConnError> {

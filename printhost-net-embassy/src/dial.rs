@@ -125,6 +125,11 @@ impl<'h, 'd, const N: usize> Dial for EmbassyDial<'h, 'd, N> {
     }
 
     #[cfg(feature = "tls-core")]
+    fn secure_waits(&self) -> Duration {
+        crate::tls::WAITS
+    }
+
+    #[cfg(feature = "tls-core")]
     fn memory(&self, to: &Origin) -> usize {
         match to.scheme {
             Scheme::Https => Tls::memory(to.versions),

@@ -1,4 +1,4 @@
-use core::{cell::Cell, cmp::Ordering, fmt};
+use core::{cell::Cell, cmp::Ordering, fmt, net::SocketAddr};
 
 use embassy_net::{
     Stack,
@@ -128,6 +128,11 @@ impl<const N: usize> Conn for Lent<'_, '_, N> {
     fn is_quiet(&mut self) -> bool {
         let socket = self.socket();
         socket.may_recv() && socket.may_send() && !socket.can_recv()
+    }
+
+    fn peer(&self) -> Option<SocketAddr> {
+        let peer = self.socket.as_ref()?.remote_endpoint()?;
+        Some(SocketAddr::new(peer.addr.into(), peer.port))
     }
 
     /// Waits until the peer has acknowledged the end, after which a reset takes nothing back.

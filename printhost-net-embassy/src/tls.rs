@@ -16,6 +16,7 @@ pub(crate) use conn::{TlsConn, TlsReader, TlsWriter};
 use engine::{Engine, Expected, Saved, Verify};
 pub(crate) use failure::TlsError;
 pub use failure::{Date, TlsFailure};
+pub(crate) use places::WAITS;
 use places::{Place, Places};
 use sessions::{Key, Sessions};
 
@@ -140,7 +141,7 @@ impl Tls {
     pub(crate) async fn secure<T: Conn>(&self, to: &Origin, transport: T) -> Result<TlsConn<'_, T>> {
         let expected = self.expected(to)?;
         let key = sessions::key(to)?;
-        let place = self.places.take().await?;
+        let place = self.places.take_soon().await?;
         let _turn = self.places.turn().await?;
         let saved = self.sessions.get(&key);
         let mut conn = self.handshake(&expected, key, saved.as_ref(), transport).await.map_err(refused)?;

@@ -2,6 +2,7 @@ use core::{
     cell::RefCell,
     fmt,
     future::poll_fn,
+    net::SocketAddr,
     pin::pin,
     task::{Context, Poll, Waker, ready},
 };
@@ -190,6 +191,10 @@ impl<'t, T: Conn> Conn for TlsConn<'t, T> {
         let Self { shared, transport, .. } = self;
         let (reader, writer) = transport.split().await.map_err(TlsError::Transport)?;
         Ok((TlsReader { shared, transport: reader }, TlsWriter { shared, transport: writer }))
+    }
+
+    fn peer(&self) -> Option<SocketAddr> {
+        self.transport.peer()
     }
 
     /// Takes in what has arrived: a ticket is no unread byte.

@@ -1,15 +1,24 @@
 //! How many encrypted connections there are at once, and that one at a time does its handshake.
 
-use core::cell::Cell;
+use core::{cell::Cell, time::Duration};
 
 use embassy_sync::{
     blocking_mutex::raw::NoopRawMutex,
     semaphore::{FairSemaphore, Semaphore as _, SemaphoreReleaser},
 };
+use embassy_time::with_timeout;
 use printhost_core::{Error, ErrorKind, Result};
 use printhost_net::Pressure;
 
 use crate::sockets::{Dialling, pressure};
+
+/// How long one that wants to encrypt waits for another's handshake: whoever stalls that must not seem to be all that is
+/// silent.
+const TURN: embassy_time::Duration = embassy_time::Duration::from_secs(5);
+/// How long an open connection waits for a place, which nothing gives up for it.
+const PLACE: embassy_time::Duration = embassy_time::Duration::from_secs(5);
+/// Both.
+pub(crate) const WAITS: Duration = Duration::from_micros(TURN.as_micros() + PLACE.as_micros());
 
 /// How many dials wait at most, in the order in which they came; one more is refused as busy.
 const QUEUE: usize = 16;
@@ -53,14 +62,23 @@ impl Places {
     /// Waits for a place.
     pub(super) async fn take(&self) -> Result<Place<'_>> {
         let _dialling = Dialling::new(&self.dialling);
-        let free = self.free.acquire(1).await.map_err(|_| busy())?;
+        let free = self.free.acquire(1).await.map_err(|_| too_many())?;
         self.open.set(self.open.get() + 1);
         Ok(Place { open: &self.open, _free: free })
     }
 
-    /// Waits until nobody else does a handshake.
+    /// As [`Places::take`] for a connection that is open already, and not for long.
+    pub(super) async fn take_soon(&self) -> Result<Place<'_>> {
+        let place = with_timeout(PLACE, self.take()).await;
+        place.unwrap_or_else(|_| Err(busy("no other encrypted connection has ended")))
+    }
+
+    /// Waits until nobody else does a handshake, but not for long.
     pub(super) async fn turn(&self) -> Result<Turn<'_>> {
-        self.handshakes.acquire(1).await.map_err(|_| busy())
+        match with_timeout(TURN, self.handshakes.acquire(1)).await {
+            Ok(turn) => turn.map_err(|_| too_many()),
+            Err(_) => Err(busy("another TLS handshake takes too long")),
+        }
     }
 }
 
@@ -70,6 +88,10 @@ impl Drop for Place<'_> {
     }
 }
 
-fn busy() -> Error {
-    Error::new(ErrorKind::Busy, "connect").with_detail("too many others wait to connect")
+fn too_many() -> Error {
+    busy("too many others wait to connect")
+}
+
+fn busy(why: &str) -> Error {
+    Error::new(ErrorKind::Busy, "connect").with_detail(why)
 }
