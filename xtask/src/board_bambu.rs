@@ -97,7 +97,7 @@ fn first_certificate(pem: &str) -> String {
     lines.take_while(|line| !line.starts_with("-----")).collect()
 }
 
-fn base64_of_hex(hex: &str) -> Result<String> {
+pub(crate) fn base64_of_hex(hex: &str) -> Result<String> {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let bits: String = hex
         .chars()

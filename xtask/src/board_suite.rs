@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 
 use crate::board::{self, HOST};
+use crate::board_bambu::base64_of_hex;
 use crate::ledger;
 use crate::moonraker::{self, Access, Moonraker};
 use crate::moonraker_smoke;
@@ -24,13 +25,19 @@ struct Judged<'a> {
     driver: &'a str,
     /// Where in the ledger.
     column: String,
-    /// Of the host.
-    address: &'a str,
-    key: &'a str,
-    /// What else its oracle is told.
-    told: Option<&'a str>,
+    host: Host<'a>,
     /// How long a case may take, in seconds.
     patience: &'a str,
+    /// Its budget of the heap.
+    heap: &'a str,
+}
+
+/// What the oracle asks.
+enum Host<'a> {
+    /// A host with this address and key, and what else the oracle is told of it.
+    Running(&'a str, &'a str, Option<&'a str>),
+    /// A printer of this model, which the oracle simulates itself.
+    Simulated(&'a str),
 }
 
 /// The suite of one driver; nothing if there is no such driver.
@@ -39,6 +46,7 @@ pub(crate) fn suite(driver: &str) -> Option<bool> {
         "octoprint" => octoprint,
         "prusalink" => prusalink,
         "moonraker" => moonraker,
+        "bambu" => bambu,
         _ => return None,
     };
     let mut steps = Steps::new();
@@ -49,7 +57,8 @@ pub(crate) fn suite(driver: &str) -> Option<bool> {
 /// What takes too long for every change.
 pub(crate) fn further(steps: &mut Steps) -> Result {
     prusalink(steps)?;
-    moonraker(steps)
+    moonraker(steps)?;
+    bambu(steps)
 }
 
 /// On a real OctoPrint.
@@ -61,10 +70,9 @@ pub(crate) fn octoprint(steps: &mut Steps) -> Result {
     let judged = Judged {
         driver: "octoprint",
         column: format!("octoprint-{}-qemu", server.version()),
-        address: url.trim_start_matches("octoprint://"),
-        key: &key,
-        told: None,
+        host: Host::Running(url.trim_start_matches("octoprint://"), &key, None),
         patience: "60",
+        heap: "heap",
     };
     judge(steps, &judged).map_err(|error| format!("{error}\nof OctoPrint {}", server.log_hint()))
 }
@@ -78,10 +86,9 @@ pub(crate) fn prusalink(steps: &mut Steps) -> Result {
     let judged = Judged {
         driver: "prusalink",
         column: format!("prusalink-{}-qemu", prusalink::VERSION),
-        address: url.trim_start_matches("prusalink://"),
-        key: &key,
-        told: Some(&supervisor),
+        host: Host::Running(url.trim_start_matches("prusalink://"), &key, Some(&supervisor)),
         patience: "150",
+        heap: "heap",
     };
     judge(steps, &judged).map_err(|error| format!("{error}\n{}", server.log_hint()))
 }
@@ -99,12 +106,24 @@ pub(crate) fn moonraker(steps: &mut Steps) -> Result {
     let judged = Judged {
         driver: "moonraker",
         column: format!("moonraker-{}-qemu", moonraker::VERSION),
-        address: url.trim_start_matches("moonraker://"),
-        key: &key,
-        told: Some(&data),
+        host: Host::Running(url.trim_start_matches("moonraker://"), &key, Some(&data)),
         patience: "120",
+        heap: "heap",
     };
     judge(steps, &judged).map_err(|error| format!("{error}\n{}", server.log_hint()))
+}
+
+/// On a simulated Bambu Lab printer, by TLS with its key pinned.
+pub(crate) fn bambu(steps: &mut Steps) -> Result {
+    build(steps, "bambu")?;
+    let judged = Judged {
+        driver: "bambu",
+        column: "bambu-sim-p1s-qemu".to_owned(),
+        host: Host::Simulated("p1s"),
+        patience: "90",
+        heap: "heap-bambu-suite",
+    };
+    judge(steps, &judged)
 }
 
 fn build(steps: &mut Steps, driver: &str) -> Result {
@@ -117,50 +136,65 @@ fn judge(steps: &mut Steps, judged: &Judged<'_>) -> Result {
     steps.run(format!("conformance from QEMU: {}", judged.column), || {
         let oracle = Oracle::start(judged)?;
         let filter = std::env::var("PRINTHOST_CASES").unwrap_or_default();
-        let report = board::run_within(
-            LONGEST,
-            &[
-                ("printer", &format!("{}://{HOST}:{}", judged.driver, oracle.proxy)),
-                ("oracle", &format!("http://{HOST}:{}", oracle.port)),
-                ("key", judged.key),
-                ("patience", judged.patience),
-                ("cases", &filter),
-            ],
-        )?;
+        let at = format!("http://{HOST}:{}", oracle.port);
+        let mut config = vec![("oracle", &*at), ("patience", judged.patience), ("cases", &filter)];
+        config.extend(oracle.printer.iter().map(|(name, value)| (*name, value.as_str())));
+        let report = board::run_within(LONGEST, &config)?;
         let cases: String = report.cases.iter().map(|line| format!("{}\n", line.trim_end())).collect();
         ledger::keep(&judged.column, &cases)?;
         ensure(report.code == 0, &format!("the board ended with code {}", report.code))?;
-        within_budget(&report, "heap", "stack-suite")
+        within_budget(&report, judged.heap, "stack-suite")
     })
 }
 
 /// The proxy and the oracle between the board and the host; it ends with its standard input.
 struct Oracle {
     process: Child,
-    proxy: u16,
     port: u16,
+    /// What the board is told of the host behind the proxy.
+    printer: Vec<(&'static str, String)>,
 }
 
 impl Oracle {
     fn start(judged: &Judged<'_>) -> Result<Self> {
-        let example = ["--package=printhost-testkit", "--features=runner", "--example=oracle"];
+        let (features, args) = match judged.host {
+            Host::Running(address, key, told) => {
+                ("--features=runner", [Some(address), Some(key), told].into_iter().flatten().collect())
+            }
+            Host::Simulated(model) => ("--features=bambu", vec![model]),
+        };
+        let example = ["--package=printhost-testkit", features, "--example=oracle"];
         crate::steps::run(workspace::cargo(["build", "--quiet"]).args(example))?;
         let mut process = workspace::cargo(["run", "--quiet"])
             .args(example)
-            .args(["--", judged.driver, judged.address, judged.key])
-            .args(judged.told)
+            .args(["--", judged.driver])
+            .args(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .map_err(|error| format!("the oracle: {error}"))?;
         let mut lines = BufReader::new(process.stdout.take().ok_or("the oracle: no output")?).lines();
-        let mut port = |name: &str| -> Result<u16> {
+        let mut told = |name: &str| -> Result<String> {
             let line = lines.next().and_then(std::result::Result::ok).unwrap_or_default();
-            let port = line.strip_prefix(name).and_then(|rest| rest.trim().parse().ok());
-            port.ok_or_else(|| format!("the oracle printed {line:?} instead of its {name} port"))
+            let word = line.strip_prefix(name).map(|rest| rest.trim().to_owned());
+            word.ok_or_else(|| format!("the oracle printed {line:?} instead of its {name}"))
         };
-        let (proxy, port) = (port("proxy")?, port("oracle")?);
-        Ok(Self { process, proxy, port })
+        let (proxy, port) = (told("proxy")?, told("oracle")?);
+        let port = port.parse().map_err(|_| format!("the oracle has no port {port:?}"))?;
+        let url = format!("{}://{HOST}:{proxy}", judged.driver);
+        let printer = match judged.host {
+            Host::Running(_, key, _) => vec![("printer", url), ("key", key.to_owned())],
+            Host::Simulated(_) => {
+                let (files, serial) = (told("files")?, told("serial")?);
+                let (code, key) = (told("code")?, told("key")?);
+                vec![
+                    ("printer", format!("{url}?serial={serial}&ftps={files}")),
+                    ("key", code),
+                    ("printer_pin", base64_of_hex(&key)?),
+                ]
+            }
+        };
+        Ok(Self { process, port, printer })
     }
 }
 

@@ -23,7 +23,7 @@ enum Judged {
 use Judged::{Always, Rarely};
 
 /// What must have been judged, in the order of the table: the name of a run, its heading, and who judges it.
-const COLUMNS: [(&str, &str, Judged); 21] = [
+const COLUMNS: [(&str, &str, Judged); 22] = [
     ("octoprint-sim-hyper", "simulator, hyper", Always),
     ("octoprint-sim-portable", "simulator, portable", Always),
     ("octoprint-1.11.8-hyper", "OctoPrint 1.11.8, hyper", Always),
@@ -45,6 +45,7 @@ const COLUMNS: [(&str, &str, Judged); 21] = [
     ("bambu-sim-x1c", "simulated X1C", Always),
     ("prusalink-0.8.1-qemu", "PrusaLink 0.8.1, from QEMU", Rarely),
     ("moonraker-0.11.0-qemu", "Moonraker 0.11.0, from QEMU", Rarely),
+    ("bambu-sim-p1s-qemu", "simulated P1S, from QEMU", Rarely),
 ];
 
 const HEAD: &str = "\

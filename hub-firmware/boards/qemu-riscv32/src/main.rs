@@ -47,10 +47,17 @@ use crate::{
 };
 
 /// One for the server, one for requests to the printer, one for what it pushes; where there are Bambu Lab printers one more,
-/// since they are told about a file on one and sent it on another.
-const CONNECTIONS: usize = if cfg!(feature = "bambu") { 4 } else { 3 };
+/// since they are told about a file on one and sent it on another. Cases of the suite have a stranger beside, who connects.
+const CONNECTIONS: usize = if BAMBU_SUITE {
+    6
+} else if cfg!(feature = "bambu") {
+    4
+} else {
+    3
+};
 /// Each connection has so much for receiving and as much for sending, in bytes.
-const BUFFER: usize = 2560;
+const BUFFER: usize = if BAMBU_SUITE { 1536 } else { 2560 };
+const BAMBU_SUITE: bool = cfg!(all(feature = "suite", feature = "bambu"));
 /// The application's connections, DHCP and DNS.
 const SOCKETS: usize = CONNECTIONS + 2;
 
@@ -112,7 +119,7 @@ fn tls(config: Config, entropy: Entropy) -> Result<Tls, String> {
     let source = config.get("source").and_then(|url| BaseUrl::parse(url).ok());
     let most = config.printer().map_or(2, |printer| match &source {
         Some(source) => encrypted_at_once(&printer, source),
-        None => printer.protocol().connections(),
+        None => printer.protocol().connections() + usize::from(BAMBU_SUITE),
     });
     Ok(tls.limited(most))
 }

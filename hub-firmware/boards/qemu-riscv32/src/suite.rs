@@ -7,6 +7,8 @@ use alloc::{
 use core::time::Duration;
 
 use embassy_net::Stack;
+#[cfg(feature = "bambu")]
+use printhost::Attended;
 use printhost::{
     AnyHost, PrinterUrl,
     net::{BaseUrl, Limits},
@@ -18,6 +20,18 @@ use static_cell::ConstStaticCell;
 use crate::{BUFFER, CONNECTIONS, config::Config, console::println, entropy::Entropy, heap};
 
 type Net<'a> = EmbassyNet<'a, 'static, CONNECTIONS, Entropy>;
+
+/// Cases make calls without running the connection, too, which a printer that has one for everything needs.
+#[cfg(feature = "bambu")]
+type Driver<'n, 'a> = Attended<AnyHost<&'n Net<'a>>>;
+#[cfg(not(feature = "bambu"))]
+type Driver<'n, 'a> = AnyHost<&'n Net<'a>>;
+
+fn driver<'n, 'a>(host: AnyHost<&'n Net<'a>>) -> Driver<'n, 'a> {
+    #[cfg(feature = "bambu")]
+    let host = Attended::new(host);
+    host
+}
 
 struct DeviceBench<'n, 'a> {
     net: &'n Net<'a>,
@@ -31,16 +45,16 @@ struct DeviceBench<'n, 'a> {
 const WRONG_KEY: &str = "WRONGKEY0123456789ABCDEF01234567";
 
 impl<'n, 'a> Bench for DeviceBench<'n, 'a> {
-    type Host = AnyHost<&'n Net<'a>>;
+    type Host = Driver<'n, 'a>;
     type Oracle = RemoteOracle<&'n Net<'a>>;
     type Clock = EmbassyClock;
 
     fn host(&self) -> Self::Host {
-        AnyHost::new(self.net, &self.printer, self.key)
+        driver(AnyHost::new(self.net, &self.printer, self.key))
     }
 
     fn stranger(&self) -> Option<Self::Host> {
-        Some(AnyHost::new(self.net, &self.printer, WRONG_KEY))
+        Some(driver(AnyHost::new(self.net, &self.printer, WRONG_KEY)))
     }
 
     fn secrets(&self) -> impl Iterator<Item = &str> {
