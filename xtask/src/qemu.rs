@@ -1,6 +1,7 @@
 //! The hub on an emulated microcontroller, against real servers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::board::{self, HOST, MANIFEST, Report};
 use crate::board_bambu;
@@ -8,6 +9,7 @@ use crate::board_relay;
 use crate::board_suite;
 use crate::budgets::{Budget, Line, check};
 use crate::elf;
+use crate::expect::poll_for;
 use crate::octoprint::{OctoPrint, STABLE};
 use crate::part;
 use crate::server::Server as _;
@@ -62,8 +64,16 @@ pub(crate) fn relay(
     let report = start_relay(server, printer, trust, path)?;
     relayed(&report, heap)?;
 
-    // The oracle is OctoPrint, asked without our driver.
-    let stored = server.get(&format!("/api/files/local/{path}")).ok_or("OctoPrint does not have the file")?;
+    // The oracle is OctoPrint, asked without our driver. It counts a print a moment after it has told its end.
+    let stored = poll_for(Duration::from_secs(10), || {
+        let stored = server.get(&format!("/api/files/local/{path}")).unwrap_or_default();
+        let is_counted = stored["prints"]["success"].is_u64();
+        Ok(if is_counted {
+            Ok(stored)
+        } else {
+            Err(format!("OctoPrint has no such file that was printed, but {stored}"))
+        })
+    })?;
     let prints = &stored["prints"]["success"];
     println!("  OctoPrint: size {}, SHA-1 {}, successful prints {prints}", stored["size"], stored["hash"]);
     let sha1 = part::sha1_of(&part::gcode(FILE))?;
