@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod conn;
 mod dial;

@@ -5,6 +5,8 @@ mod engine;
 mod failure;
 mod places;
 mod sessions;
+#[cfg(test)]
+mod tests;
 
 use core::{fmt, time::Duration};
 

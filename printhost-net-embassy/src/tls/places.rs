@@ -21,7 +21,7 @@ const PLACE: embassy_time::Duration = embassy_time::Duration::from_secs(5);
 pub(crate) const WAITS: Duration = Duration::from_micros(TURN.as_micros() + PLACE.as_micros());
 
 /// How many dials wait at most, in the order in which they came; one more is refused as busy.
-const QUEUE: usize = 16;
+pub(super) const QUEUE: usize = 16;
 
 type Queue = FairSemaphore<NoopRawMutex, QUEUE>;
 
