@@ -3,19 +3,22 @@
 
 use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    net::{Ipv4Addr, Shutdown, TcpListener, TcpStream},
     sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+        Arc, Condvar, Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        mpsc::{self, Receiver},
     },
     thread,
-    time::{Duration, Instant},
 };
 
 use printhost_testkit::runner::Greed;
 
 /// The file that it takes, and what its name is until it is whole.
 const PATH: &str = "greedy/part.gcode";
+
+/// How often everything is told while a file comes: before the connection for reports is cut, and when it is there again.
+const ROUNDS: u32 = 6;
 
 /// Two ports, of the connection for reports and of the one for files.
 pub(crate) struct GreedyBambu {
@@ -25,13 +28,21 @@ pub(crate) struct GreedyBambu {
 
 #[derive(Default)]
 struct Shared {
-    /// How often the connection for reports was opened.
-    opened: AtomicU32,
-    /// A file comes.
-    uploading: AtomicBool,
+    coming: Mutex<Coming>,
+    round: Condvar,
     stored: AtomicU64,
     renamed: AtomicBool,
     started: AtomicBool,
+}
+
+/// What is told while a file comes.
+#[derive(Default)]
+struct Coming {
+    is_now: bool,
+    /// The connection for reports was cut.
+    is_cut: bool,
+    /// How often everything was told since.
+    rounds: u32,
 }
 
 impl GreedyBambu {
@@ -57,8 +68,8 @@ fn listen(serve: impl Fn(TcpStream) -> Option<()> + Send + Sync + 'static) -> io
     Ok(port)
 }
 
-/// What a packet for the printer's topic has.
-fn published(greed: Greed, json: &str) -> Vec<u8> {
+/// A packet for the printer's topic; one with a number is acknowledged.
+fn published(greed: Greed, json: &str, number: Option<u16>) -> Vec<u8> {
     let json = match greed {
         // Longer than anything that a printer sends, and nothing of it is read.
         Greed::Padding => format!("{},\"\":\"{}\"}}", &json[..json.len() - 1], "x".repeat(200_000)),
@@ -68,8 +79,9 @@ fn published(greed: Greed, json: &str) -> Vec<u8> {
         _ => json.to_owned(),
     };
     let topic = format!("device/{}/report", super::bambu::SERIAL);
-    let len = 2 + topic.len() + json.len();
-    let mut packet = vec![0x30];
+    let number = number.map(u16::to_be_bytes);
+    let len = 2 + topic.len() + number.map_or(0, |number| number.len()) + json.len();
+    let mut packet = vec![if number.is_some() { 0x32 } else { 0x30 }];
     let mut rest = len;
     while rest > 0x7F {
         packet.push(rest as u8 | 0x80);
@@ -78,6 +90,7 @@ fn published(greed: Greed, json: &str) -> Vec<u8> {
     packet.push(rest as u8);
     packet.extend((topic.len() as u16).to_be_bytes());
     packet.extend(topic.as_bytes());
+    packet.extend(number.into_iter().flatten());
     packet.extend(json.as_bytes());
     packet
 }
@@ -178,24 +191,48 @@ fn field<'a>(order: &'a str, name: &str) -> &'a str {
     at.and_then(|at| order[at + name.len() + 4..].split('"').next()).unwrap_or_default()
 }
 
+/// The connection for reports.
+#[derive(Clone)]
+struct Line {
+    stream: Arc<Mutex<TcpStream>>,
+    greed: Greed,
+}
+
+impl Line {
+    fn say(&self, packet: &[u8]) -> Option<()> {
+        self.stream.lock().ok()?.write_all(packet).ok()
+    }
+
+    fn tell(&self, json: &str) -> Option<()> {
+        self.send(&published(self.greed, json, None))
+    }
+
+    /// And waits until it was taken, and all that was told before.
+    fn tell_until_taken(&self, json: &str, taken: &Receiver<u16>) -> Option<()> {
+        const NUMBER: u16 = 7;
+        self.send(&published(self.greed, json, Some(NUMBER)))?;
+        taken.recv().ok().filter(|number| *number == NUMBER).map(drop)
+    }
+
+    fn send(&self, packet: &[u8]) -> Option<()> {
+        if self.greed != Greed::Chunks {
+            return self.say(packet);
+        }
+        let mut stream = self.stream.lock().ok()?;
+        packet.chunks(7).try_for_each(|piece| stream.write_all(piece)).ok()
+    }
+
+    fn cut(&self) {
+        let _ = self.stream.lock().map(|stream| stream.shutdown(Shutdown::Both));
+    }
+}
+
 impl Shared {
-    /// The connection for reports: it ends once while a file comes.
     fn mqtt(self: &Arc<Self>, stream: TcpStream, greed: Greed, json: usize) -> Option<()> {
-        let opened = self.opened.fetch_add(1, Relaxed);
         let mut reader = BufReader::new(stream.try_clone().ok()?);
-        let writer = Arc::new(Mutex::new(stream));
-        let send = {
-            let writer = writer.clone();
-            move |packet: &[u8]| {
-                let mut writer = writer.lock().ok()?;
-                if greed != Greed::Chunks {
-                    return writer.write_all(packet).ok();
-                }
-                packet.chunks(7).try_for_each(|piece| writer.write_all(piece)).ok()
-            }
-        };
-        let told = { move |json: &str| send(&published(greed, json)) };
-        let say = |packet: &[u8]| writer.lock().ok()?.write_all(packet).ok();
+        let line = Line { stream: Arc::new(Mutex::new(stream)), greed };
+        let (take, taken) = mpsc::channel();
+        let mut taken = Some(taken);
         loop {
             let mut head = [0];
             reader.read_exact(&mut head).ok()?;
@@ -212,96 +249,96 @@ impl Shared {
             let mut body = vec![0; len];
             reader.read_exact(&mut body).ok()?;
             match head[0] >> 4 {
-                1 => say(&[0x20, 2, 0, 0])?,
+                1 => line.say(&[0x20, 2, 0, 0])?,
+                4 => take.send(u16::from_be_bytes([body[0], body[1]])).ok()?,
                 8 => {
-                    say(&[0x90, 3, body[0], body[1], 0])?;
-                    let (at, told) = (self.clone(), told.clone());
-                    let writer = writer.clone();
-                    thread::spawn(move || {
-                        let ended = at.push(&told, greed, json, opened);
-                        let _ = writer.lock().map(|stream| stream.shutdown(std::net::Shutdown::Both));
-                        ended
-                    });
+                    line.say(&[0x90, 3, body[0], body[1], 0])?;
+                    let (at, line, taken) = (self.clone(), line.clone(), taken.take()?);
+                    thread::spawn(move || at.push(&line, &taken, json));
                 }
-                12 => say(&[0xD0, 0])?,
+                12 => line.say(&[0xD0, 0])?,
                 3 => {
                     let topic = 2 + usize::from(u16::from_be_bytes([body[0], body[1]]));
-                    say(&[0x40, 2, body[topic], body[topic + 1]])?;
+                    line.say(&[0x40, 2, body[topic], body[topic + 1]])?;
                     let order = String::from_utf8_lossy(&body[topic + 2..]).into_owned();
-                    self.obey(&order, &told, greed, json)?;
+                    self.obey(&order, &line, json)?;
                 }
                 _ => {}
             }
         }
     }
 
-    fn obey(
-        self: &Arc<Self>,
-        order: &str,
-        told: &(impl Fn(&str) -> Option<()> + Clone + Send + 'static),
-        greed: Greed,
-        json: usize,
-    ) -> Option<()> {
+    fn obey(&self, order: &str, line: &Line, json: usize) -> Option<()> {
         let number = field(order, "sequence_id");
         match field(order, "command") {
             "pushall" => {
                 let state = if self.started.load(Relaxed) { "RUNNING" } else { "IDLE" };
-                told(&format!(
+                line.tell(&format!(
                     r#"{{"print":{{"command":"push_status","msg":0,"gcode_state":"{state}","gcode_file":"/{PATH}"}}}}"#
                 ))
             }
             "get_version" => {
-                told(&reports(greed, json).iter().rev().nth(1)?.replace("\"1\"", &format!("\"{number}\"")))
+                let reports = reports(line.greed, json);
+                line.tell(&reports.iter().rev().nth(1)?.replace("\"1\"", &format!("\"{number}\"")))
             }
             "gcode_file" => {
-                let reason = text(greed, 256);
-                told(&format!(
+                let reason = text(line.greed, 256);
+                line.tell(&format!(
                     r#"{{"print":{{"command":"gcode_file","sequence_id":"{number}","result":"success","reason":"{reason}"}}}}"#
                 ))?;
                 self.started.store(true, Relaxed);
-                let told = told.clone();
-                thread::spawn(move || {
-                    for state in ["RUNNING", "FINISH"] {
-                        thread::sleep(Duration::from_millis(400));
-                        told(&format!(
-                            r#"{{"print":{{"command":"push_status","msg":1,"gcode_state":"{state}","gcode_file":"/{PATH}"}}}}"#
-                        ));
-                    }
-                });
                 Some(())
             }
             _ => Some(()),
         }
     }
 
-    /// Tells everything again and again, and jobs of others while a file comes.
-    fn push(&self, told: &impl Fn(&str) -> Option<()>, greed: Greed, json: usize, opened: u32) -> Option<()> {
-        let mut round = 0;
+    /// Tells everything again and again, and jobs of others while a file comes; then how the print goes.
+    fn push(&self, line: &Line, taken: &Receiver<u16>, json: usize) -> Option<()> {
+        let state = |state: &str, path: &str| {
+            format!(
+                r#"{{"print":{{"command":"push_status","msg":1,"gcode_state":"{state}","gcode_file":"{path}"}}}}"#
+            )
+        };
         while !self.started.load(Relaxed) {
-            for report in reports(greed, json) {
-                told(&report)?;
+            for report in reports(line.greed, json) {
+                line.tell(&report)?;
             }
-            let is_uploading = self.uploading.load(Relaxed);
-            if is_uploading {
+            let is_coming = self.coming().is_now;
+            if is_coming {
                 for job in 0..12 {
                     let path = format!("/{job:02}{}.gcode", "y".repeat(240));
-                    for state in ["RUNNING", "FINISH"] {
-                        told(&format!(
-                            r#"{{"print":{{"command":"push_status","msg":1,"gcode_state":"{state}","gcode_file":"{path}"}}}}"#
-                        ))?;
-                    }
+                    line.tell(&state("RUNNING", &path))?;
+                    line.tell(&state("FINISH", &path))?;
                 }
             }
-            told(r#"{"print":{"command":"push_status","msg":1,"gcode_state":"IDLE"}}"#)?;
-            thread::sleep(Duration::from_millis(20));
-            round += u32::from(is_uploading);
-            if round > 5 && opened == 0 {
+            line.tell_until_taken(
+                r#"{"print":{"command":"push_status","msg":1,"gcode_state":"IDLE"}}"#,
+                taken,
+            )?;
+            if is_coming && self.is_to_be_cut() {
+                line.cut();
                 return None;
             }
         }
-        // Until the printer ends the connection.
-        thread::sleep(Duration::from_secs(20));
-        None
+        line.tell_until_taken(&state("RUNNING", &format!("/{PATH}")), taken)?;
+        line.tell_until_taken(&state("FINISH", &format!("/{PATH}")), taken)
+    }
+
+    fn coming(&self) -> MutexGuard<'_, Coming> {
+        self.coming.lock().unwrap()
+    }
+
+    /// Counts a round. The connection is cut once, in the middle of a file.
+    fn is_to_be_cut(&self) -> bool {
+        let mut coming = self.coming();
+        coming.rounds += 1;
+        let is_to_be_cut = !coming.is_cut && coming.rounds == ROUNDS;
+        if is_to_be_cut {
+            (coming.is_cut, coming.rounds) = (true, 0);
+        }
+        self.round.notify_all();
+        is_to_be_cut
     }
 
     /// The connection for files: every reply is long.
@@ -354,17 +391,12 @@ impl Shared {
                 "STOR" => {
                     let (mut file, _) = data.take()?.accept().ok()?;
                     say(150, "")?;
-                    let opened = self.opened.load(Relaxed);
-                    self.uploading.store(true, Relaxed);
+                    self.coming().is_now = true;
                     let mut first = vec![0; 4096];
                     let mut len = file.read(&mut first).ok()? as u64;
-                    // Until the other connection has ended, and is there again.
-                    let since = Instant::now();
-                    while self.opened.load(Relaxed) == opened && since.elapsed() < Duration::from_secs(4) {
-                        thread::sleep(Duration::from_millis(10));
-                    }
-                    thread::sleep(Duration::from_millis(300));
-                    self.uploading.store(false, Relaxed);
+                    // Until the other connection was cut, and is there again.
+                    let is_early = |coming: &mut Coming| !coming.is_cut || coming.rounds < ROUNDS;
+                    self.round.wait_while(self.coming(), is_early).ok()?.is_now = false;
                     len += io::copy(&mut file, &mut io::sink()).ok()?;
                     self.stored.store(len, Relaxed);
                     say(226, "")
