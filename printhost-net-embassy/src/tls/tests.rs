@@ -58,8 +58,15 @@ fn peer_key<'a>(tls: &'a Tls, host: &'a Host) -> Opening<'a> {
     Box::pin(async { tls.peer_key(&host.origin(), async || Ok(host.line())).await.map(|_| None) })
 }
 
+type Way = for<'a> fn(&'a Tls, &'a Host) -> Opening<'a>;
+
 /// All that does a handshake.
-const WAYS: [for<'a> fn(&'a Tls, &'a Host) -> Opening<'a>; 3] = [dial, secure, peer_key];
+const WAYS: [Way; 3] = [dial, secure, peer_key];
+
+/// Each beside each.
+fn pairs() -> impl Iterator<Item = (Way, Way)> {
+    WAYS.into_iter().flat_map(|one| WAYS.map(|other| (one, other)))
+}
 
 /// Why it has failed by now.
 #[track_caller]
@@ -77,10 +84,10 @@ fn opened<T>(opening: impl Future<Output = Result<T>>) -> T {
 
 #[test]
 fn handshake_of_another_host_is_waited_for_5_s_and_then_it_is_busy_here() {
-    for waits in WAYS {
+    for (begins, waits) in pairs() {
         let chip = chip();
         let (stalled, other) = (Host::new(Does::Nothing), Host::new(Does::Answer));
-        let mut stalls = dial(&chip.tls, &stalled);
+        let mut stalls = begins(&chip.tls, &stalled);
         assert!(poll_once(stalls.as_mut()).is_pending());
         assert!(stalled.heard() > 0, "it has not begun");
 
@@ -103,10 +110,10 @@ fn handshake_of_another_host_is_waited_for_5_s_and_then_it_is_busy_here() {
 
 #[test]
 fn handshake_waits_for_nobody_when_none_is_stalled() {
-    for waits in WAYS {
+    for (begins, waits) in pairs() {
         let chip = chip();
         let (first, other) = (Host::new(Does::Answer), Host::new(Does::Answer));
-        let open = opened(dial(&chip.tls, &first));
+        let open = opened(begins(&chip.tls, &first));
         opened(waits(&chip.tls, &other));
         assert!(other.heard() > 0);
         drop(open);
@@ -115,11 +122,11 @@ fn handshake_waits_for_nobody_when_none_is_stalled() {
 
 #[test]
 fn end_of_a_stalled_handshake_lets_the_next_one_begin() {
-    for waits in WAYS {
+    for (begins, waits) in pairs() {
         for end in ["dropped", "closed", "answered"] {
             let chip = chip();
             let (stalled, other) = (Host::new(Does::Nothing), Host::new(Does::Answer));
-            let mut stalls = dial(&chip.tls, &stalled);
+            let mut stalls = begins(&chip.tls, &stalled);
             assert!(poll_once(stalls.as_mut()).is_pending());
             let mut waiting = waits(&chip.tls, &other);
             assert!(poll_once(waiting.as_mut()).is_pending());
