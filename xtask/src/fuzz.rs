@@ -19,8 +19,6 @@ pub(crate) const MANIFEST: &str = "fuzz/Cargo.toml";
 const INPUTS: u32 = 20_000;
 /// How long one run is by default, each target.
 const SHORT: u64 = 8;
-/// How long [`crate::test::full`] does.
-const LONG: u64 = 180;
 
 /// What `cargo fuzz` passes to a nightly compiler, without the sanitizer, which the stable one lacks.
 const COVERAGE: &str = "-Cpasses=sancov-module \
@@ -63,13 +61,8 @@ pub(crate) fn short(steps: &mut Steps) -> Result {
     campaign(steps, "fuzzing, short", Length::Short)
 }
 
-/// The steps of a full run.
-pub(crate) fn long(steps: &mut Steps) -> Result {
-    run(steps, "fuzzing, long", LONG)?;
-    planted(steps)
-}
-
-fn run(steps: &mut Steps, name: &str, seconds: u64) -> Result {
+/// Every target, for so many seconds.
+pub(crate) fn run(steps: &mut Steps, name: &str, seconds: u64) -> Result {
     steps.run("fuzz targets", || build(&workspace::root(), &target_dir(), &[]))?;
     campaign(steps, name, Length::Seconds(seconds))
 }
@@ -273,7 +266,7 @@ impl Outcome {
 }
 
 /// Plants one bug at a time into a copy of the sources and demands that the short run finds it.
-fn planted(steps: &mut Steps) -> Result {
+pub(crate) fn planted(steps: &mut Steps) -> Result {
     let copy = workspace::target_dir().join("planted");
     steps.run("fuzz targets without a bug", || build(&workspace::root(), &self::target_dir(), &[]))?;
     steps.run("a copy of the sources", || copy_sources(&copy))?;

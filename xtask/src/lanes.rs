@@ -1,11 +1,12 @@
 //! Lists of steps that run side by side: most of them wait for servers and timers most of the time.
 //!
-//! Each lane is a process of its own, this program again. What it prints is kept and shown when it has ended.
+//! Each lane is a process of its own, this program again. What it prints is kept in `target/lanes`; what a lane printed
+//! that failed is shown when all have ended, so that it stands last and not between pages of what passed.
 
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{Command, ExitStatus};
+use std::process::Command;
 use std::time::Duration;
 
 use crate::process::{Process, tied};
@@ -51,9 +52,14 @@ pub(crate) fn run(steps: &mut Steps, lanes: &[Lane]) -> Result {
                 match lane.process.status()? {
                     None => still.push((at, lane)),
                     Some(status) => {
-                        reports[at] = lane.show(status)?;
-                        if !status.success() {
-                            failed.push(lanes[at].name);
+                        println!("  {} ended: {status}", lane.name);
+                        // Without a report it ended in the middle, whatever it says.
+                        match fs::read_to_string(&lane.report) {
+                            Ok(report) if status.success() => reports[at] = report,
+                            report => {
+                                reports[at] = report.unwrap_or_default();
+                                failed.push(lane);
+                            }
                         }
                     }
                 }
@@ -61,11 +67,12 @@ pub(crate) fn run(steps: &mut Steps, lanes: &[Lane]) -> Result {
             running = still;
             std::thread::sleep(Duration::from_millis(50));
         }
+        failed.iter().try_for_each(Running::show)?;
         if failed.is_empty() {
-            Ok(())
-        } else {
-            Err(format!("see above what failed in: {}", failed.join(", ")))
+            return Ok(());
         }
+        let names: Vec<_> = failed.iter().map(|lane| lane.name).collect();
+        Err(format!("see above what failed in: {}", names.join(", ")))
     });
     for report in &reports {
         steps.adopt(report);
@@ -95,14 +102,12 @@ impl Running {
         Ok(Self { name: lane.name, process, log, report })
     }
 
-    /// Shows what it printed, and returns what became of its steps.
-    fn show(self, status: ExitStatus) -> Result<String> {
+    /// Shows what it printed.
+    fn show(&self) -> Result {
         let failed = |error| format!("lane {}: {error}", self.name);
         let text = fs::read(&self.log).map_err(failed)?;
-        println!("\n==== {}: {status}", self.name);
-        std::io::stdout().write_all(&text).map_err(failed)?;
-        fs::read_to_string(&self.report)
-            .map_err(|_| format!("lane {} ended in the middle: {status}", self.name))
+        println!("\n==== {}", self.name);
+        std::io::stdout().write_all(&text).map_err(failed)
     }
 }
 

@@ -15,6 +15,7 @@ mod esptool;
 mod expect;
 mod features;
 mod firmware;
+mod full;
 mod fuzz;
 mod klipper;
 mod lanes;
@@ -84,8 +85,10 @@ usage: cargo xtask <command>
   package               pack what would be published, and check each package from that
   ledger                write the ledger of the conformance suite from the last runs
   bench                 uploads beside curl; pushed changes beside a plain websocket, and their merging
-  full                  test, every feature of every package alone, every suite on the board, 200 relays with
-                        faults, long fuzzing, planted bugs, and bench
+  full [PART]           all of these, or one, each recorded when it passes: test; features (of every package, each
+                        alone); peers (the suite on a real PrusaLink and a real Moonraker); boards (every suite on
+                        the emulated microcontroller); endurance (200 relays with faults); planted (bugs, for the fuzz
+                        targets); fuzz (for long); bench
 ";
 
 fn main() -> ExitCode {
@@ -138,7 +141,7 @@ fn run(args: &[&str]) -> Option<bool> {
         ["bench"] => alone(bench::run),
         ["endure", ref args @ ..] => return endurance::endure(args),
         ["fuzz", ref args @ ..] => return fuzz::fuzz(args),
-        ["full"] => alone(test::full),
+        ["full", ref args @ ..] => return full::full(args),
         _ => return None,
     })
 }

@@ -2,43 +2,15 @@
 
 use crate::lanes::{self, Lane};
 use crate::octoprint::{NEXT, STABLE};
-use crate::steps::{Result, Steps, output};
-use crate::workspace::{self, cargo, cargo_test, cargo_test_peers, command};
+use crate::steps::{Result, Steps};
+use crate::workspace::{cargo, cargo_test, cargo_test_peers, command};
 use crate::{
-    bambulabs_api, bench, board, board_relay, board_suite, endurance, features, firmware, fuzz, ledger,
-    moonraker_api, moonraker_smoke, octorest, package, peers, portable, pyprusalink, qemu, setup,
+    bambulabs_api, board, board_relay, endurance, firmware, fuzz, ledger, moonraker_api, moonraker_smoke,
+    octorest, package, peers, portable, pyprusalink, qemu, setup,
 };
-
-/// Where the last full run is kept.
-const RECORD: &str = "docs/full-run.txt";
 
 /// The tests of the suite on the simulators.
 const SIMULATED_SUITE: &str = "conformance::simulated";
-
-/// [`test`], and what takes too long for every change.
-pub(crate) fn full(steps: &mut Steps) -> Result {
-    test(steps)?;
-    features::run(steps)?;
-    board_suite::further(steps)?;
-    endurance::run(steps, endurance::MANY, endurance::by_the_clock())?;
-    fuzz::long(steps)?;
-    bench::run(steps)?;
-    record(steps)
-}
-
-/// Keeps what passed, to be committed.
-fn record(steps: &Steps) -> Result {
-    let line = |program, args: &[&str]| output(command(program).args(args));
-    let text = format!(
-        "The last `cargo xtask full` that passed.\n\ncommit {}{}{}\n{}",
-        line("git", &["rev-parse", "HEAD"])?,
-        line("uname", &["-srm"])?,
-        line("rustc", &["--version"])?,
-        steps.table(),
-    );
-    let file = workspace::root().join(RECORD);
-    workspace::write(&file, text)
-}
 
 /// The parts of [`test`] that run side by side. What takes long to build is built before, or in a folder that no other
 /// lane builds in: cargo lets one build at a time into a folder.
