@@ -76,6 +76,11 @@ fn tests(steps: &mut Steps) -> Result {
         &mut cargo_test(["--lib", "--bins", "--examples", "--tests", "--", "--skip", SIMULATED_SUITE]),
     )?;
     steps.command("documentation tests", &mut cargo_test(["--doc"]))?;
+    // On its own: beside its clock no other can be linked. With the features that clippy has built mbedTLS with.
+    steps.command(
+        "tests of the microcontrollers' network",
+        &mut cargo(["test", "--package", "printhost-net-embassy", "--all-features"]),
+    )?;
     octorest::run(steps)?;
     moonraker_api::run(steps)?;
     pyprusalink::run(steps)?;
