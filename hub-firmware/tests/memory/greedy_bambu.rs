@@ -18,7 +18,7 @@ use printhost_testkit::runner::Greed;
 const PATH: &str = "greedy/part.gcode";
 
 /// How often everything is told while a file comes: before the connection for reports is cut, and when it is there again.
-const ROUNDS: u32 = 6;
+const ROUNDS: u32 = 2;
 
 /// Two ports, of the connection for reports and of the one for files.
 pub(crate) struct GreedyBambu {
