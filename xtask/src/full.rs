@@ -54,29 +54,34 @@ fn real_printers(steps: &mut Steps) -> Result {
 fn passes(part: &Part) -> bool {
     println!("\n#### {}", part.name);
     let mut steps = Steps::new();
+    // Before, since somebody may go on working meanwhile.
+    let what = sources();
     let result = (part.run)(&mut steps);
     if !steps.summary(&result) {
         return false;
     }
-    let recorded = record(part, &steps);
+    let recorded = what.and_then(|what| record(part, &what, &steps));
     if let Err(error) = &recorded {
         println!("the record: {error}");
     }
     recorded.is_ok()
 }
 
-/// Keeps what passed, to be committed.
-fn record(part: &Part, steps: &Steps) -> Result {
+/// The day, the commit, the machine and the compiler, a line each.
+fn sources() -> Result<String> {
     let line = |program, args: &[&str]| output(command(program).args(args));
-    let text = format!(
-        "The last `cargo xtask full {}` that passed.\n\n{}commit {}{}{}\n{}",
-        part.name,
+    Ok([
         line("date", &["-u", "+%Y-%m-%d"])?,
         line("git", &["describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=, with changes"])?,
         line("uname", &["-srm"])?,
         line("rustc", &["--version"])?,
-        steps.table(),
-    );
+    ]
+    .concat())
+}
+
+/// Keeps what passed, to be committed.
+fn record(part: &Part, what: &str, steps: &Steps) -> Result {
+    let text = format!("The last `cargo xtask full {}` that passed.\n\n{what}\n{}", part.name, steps.table());
     let folder = workspace::root().join(RECORD);
     create_dir(&folder)?;
     workspace::write(&folder.join(format!("{}.txt", part.name)), text)
