@@ -18,6 +18,9 @@ use crate::{
 const MAX_GCODE: usize = 64 << 10;
 /// Before the printer is read after a lost answer, and between two such reads.
 const SETTLES: Duration = Duration::from_millis(400);
+/// When to look again for what was accepted: OctoPrint shows it once the line was sent to the printer, behind those that
+/// wait, and on a busy Pi that takes longer than a moment.
+const LATE: [Duration; 3] = [SETTLES, Duration::from_millis(800), Duration::from_millis(1600)];
 
 /// How much longer than since it was sent a job may have been printing that a lost start has begun: clocks differ, and
 /// OctoPrint counts whole seconds.
@@ -203,9 +206,11 @@ impl<N: Net> OctoPrint<N> {
     ) -> Result<Outcome> {
         let outcome = self.confirm(sent, &shows).await?;
         if outcome.confirmation == Confirmation::Accepted {
-            self.net.parts().clock().sleep(SETTLES).await;
-            if self.status().await.is_ok_and(|status| shows(&status)) {
-                return Ok(Outcome::confirmed());
+            for waits in LATE {
+                self.net.parts().clock().sleep(waits).await;
+                if self.status().await.is_ok_and(|status| shows(&status)) {
+                    return Ok(Outcome::confirmed());
+                }
             }
         }
         Ok(outcome)

@@ -1,6 +1,6 @@
 //! A file from a server through the emulated board into a simulated Bambu Lab printer, printed and followed to its end.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use crate::board::{self, HOST};
@@ -10,7 +10,7 @@ use crate::qemu::relayed;
 use crate::simulator::{self, Controlled, Simulator};
 use crate::steps::{Result, Steps, ensure};
 
-/// The file's size in bytes, and how many its server sends in a second: slowly enough for a report to come meanwhile.
+/// The file's size in bytes, and how many its server sends in a second.
 const FILE: usize = 4 << 20;
 const RATE: usize = 4 << 20;
 const PATH: &str = "relay/part.gcode";
@@ -45,11 +45,16 @@ fn relay(believed: Believed) -> Result {
         Believed::Key => ("printer_pin", base64_of_hex(text("pin")?)?),
     };
     let file = Arc::new(part::gcode(FILE));
-    let source = part::serve_each(RATE, move |_| Some(file.clone()))?;
+    let (told_all, go_on) = mpsc::channel();
+    let source = part::serve_in_halves(RATE, file, go_on)?;
 
     simulator.printer().tell("report-size", REPORT)?;
     let told = simulator.printer();
-    let meanwhile = thread::spawn(move || report_meanwhile(&told));
+    let meanwhile = thread::spawn(move || {
+        let reported = report_meanwhile(&told);
+        drop(told_all);
+        reported
+    });
     let report = board::run(&[
         ("source", &format!("http://{HOST}:{source}/part.gcode")),
         ("printer", &printer),

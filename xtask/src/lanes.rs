@@ -36,6 +36,11 @@ pub(crate) fn run_one(lane: &Lane) -> bool {
     passed && written.is_ok()
 }
 
+/// Whether this process is one that [`run`] has started.
+pub(crate) fn is_lane() -> bool {
+    std::env::var_os(REPORT).is_some()
+}
+
 /// All of them at once, each to its end; an error names those that failed.
 pub(crate) fn run(steps: &mut Steps, lanes: &[Lane]) -> Result {
     let mut reports = vec![String::new(); lanes.len()];

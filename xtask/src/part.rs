@@ -3,7 +3,8 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::steps::Result;
@@ -57,20 +58,44 @@ pub(crate) fn serve_each(
     rate: usize,
     file_at: impl Fn(&str) -> Option<Arc<Vec<u8>>> + Send + Sync + 'static,
 ) -> Result<u16> {
+    listen(move |stream| answer(stream, rate, &file_at, |_| ()))
+}
+
+/// As [`serve`], no faster than this many bytes a second, and the second half once it is told to go on.
+pub(crate) fn serve_in_halves(rate: usize, file: Arc<Vec<u8>>, go_on: Receiver<()>) -> Result<u16> {
+    let go_on = Mutex::new(Some(go_on));
+    listen(move |stream| {
+        answer(stream, rate, &|_: &str| Some(file.clone()), |sent| {
+            if sent >= file.len() / 2
+                && let Some(go_on) = go_on.lock().ok().and_then(|mut go_on| go_on.take())
+            {
+                // Nobody may be there any more to tell it.
+                let _ = go_on.recv();
+            }
+        })
+    })
+}
+
+fn listen(answer: impl Fn(TcpStream) -> Option<()> + Send + Sync + 'static) -> Result<u16> {
     let listener =
         TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| format!("file server: {error}"))?;
     let port = listener.local_addr().map_err(|error| format!("file server: {error}"))?.port();
-    let file_at = Arc::new(file_at);
+    let answer = Arc::new(answer);
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let file_at = file_at.clone();
-            std::thread::spawn(move || answer(stream, rate, &*file_at));
+            let answer = answer.clone();
+            std::thread::spawn(move || answer(stream));
         }
     });
     Ok(port)
 }
 
-fn answer(mut stream: TcpStream, rate: usize, file_at: &impl Fn(&str) -> Option<Arc<Vec<u8>>>) -> Option<()> {
+fn answer(
+    mut stream: TcpStream,
+    rate: usize,
+    file_at: &impl Fn(&str) -> Option<Arc<Vec<u8>>>,
+    mut between: impl FnMut(usize),
+) -> Option<()> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -82,8 +107,11 @@ fn answer(mut stream: TcpStream, rate: usize, file_at: &impl Fn(&str) -> Option<
         return write!(stream, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").ok();
     };
     write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", file.len()).ok()?;
+    let mut sent = 0;
     for piece in file.chunks((rate / PIECES).max(1)) {
+        between(sent);
         stream.write_all(piece).ok()?;
+        sent += piece.len();
         if rate != usize::MAX {
             std::thread::sleep(Duration::from_secs(1) / PIECES as u32);
         }

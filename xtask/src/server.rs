@@ -4,12 +4,17 @@ use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
 use crate::expect::poll;
+use crate::lanes;
 use crate::steps::Result;
 use crate::workspace::{self, command, create_dir};
+
+/// Below what Linux, macOS and Windows give to connections and to whoever binds port 0.
+const GIVEN_BY_NOBODY: std::ops::Range<u16> = 20_000..32_000;
 
 /// A running one.
 pub(crate) trait Server {
@@ -83,7 +88,10 @@ pub(crate) trait Server {
 /// after another or side by side.
 pub(crate) fn fresh_dir(name: &str) -> Result<PathBuf> {
     let peers = workspace::target_dir().join("peers");
-    remove_leftovers(&peers);
+    // What failed in a lane is looked for there after it has ended.
+    if !lanes::is_lane() {
+        remove_leftovers(&peers);
+    }
     create_dir(&peers)?;
     // Some take other paths as relative to their homes.
     let peers = peers.canonicalize().map_err(|error| format!("{}: {error}", peers.display()))?;
@@ -119,11 +127,18 @@ pub(crate) fn free_port() -> Result<u16> {
     free_ports().map(|[port]| port)
 }
 
-/// All of them are held until the last is found, so that they differ.
+/// All of them are held until the last is found, so that they differ. Some servers take seconds before they listen:
+/// the system gives none of these ports to anybody who asks for just any.
 pub(crate) fn free_ports<const N: usize>() -> Result<[u16; N]> {
-    let free =
-        || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| Ok((free.local_addr()?.port(), free)));
-    let held: std::io::Result<Vec<_>> = (0..N).map(|_| free()).collect();
-    let held = held.map_err(|error| format!("no free port: {error}"))?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_micros() as usize);
+    let begin = now.wrapping_add(std::process::id() as usize * 7919);
+    let ports = GIVEN_BY_NOBODY.cycle().skip(begin % GIVEN_BY_NOBODY.len()).take(GIVEN_BY_NOBODY.len());
+    let held: Vec<_> = ports
+        .filter_map(|port| Some((port, TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()?)))
+        .take(N)
+        .collect();
+    if held.len() < N {
+        return Err("no free port".to_owned());
+    }
     Ok(std::array::from_fn(|at| held[at].0))
 }

@@ -48,7 +48,7 @@ fn relay(server: &OctoPrint, front: &TlsFront, port: u16, trust: (&str, &str), p
     let path = format!("relay/{protocol}.gcode");
     qemu::relay(server, &format!("octoprint+https://{HOST}:{port}"), Some(trust), &path, "heap-tls")?;
     // The first of the two is a full handshake.
-    let connections = front.connections(port)?;
+    let connections = front.connections_since(port, 0, 2)?;
     println!("  nginx: {connections:?}");
     let resumed: Vec<bool> = connections.iter().map(|connection| connection.resumed).collect();
     ensure(

@@ -153,6 +153,23 @@ impl TlsFront {
         Ok(steps::output(command("sh").current_dir(&self.dir).args(["-c", &script]))?.trim().to_owned())
     }
 
+    /// As [`Self::connections`], once there are so many that have carried a request since there were `before`: nginx writes
+    /// what it has answered after the answer, and what was a websocket after its end.
+    pub(crate) fn connections_since(
+        &self,
+        port: u16,
+        before: usize,
+        count: usize,
+    ) -> Result<Vec<Connection>> {
+        poll(|| {
+            let mut connections = self.connections(port)?;
+            Ok(match connections.len() >= before + count {
+                true => Ok(connections.split_off(before)),
+                false => Err(format!("nginx knows {connections:?}")),
+            })
+        })
+    }
+
     /// The connections to a port that have carried a request so far, oldest first.
     pub(crate) fn connections(&self, port: u16) -> Result<Vec<Connection>> {
         let log = fs::read_to_string(self.dir.join("access.log")).map_err(|error| error.to_string())?;

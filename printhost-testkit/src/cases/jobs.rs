@@ -51,9 +51,8 @@ pub(crate) async fn pause_resume_and_cancel_do_what_they_say<B: Bench>(bench: &B
         Ok(matches!(host.status().await?.phase, Phase::Idle | Phase::Cancelled))
     })
     .await?;
-    let printer = seen(bench).await?;
-    ensure!(printer.prints == 1, "{printer:?}");
-    Ok(())
+    // Some count a print a moment after its end.
+    until(bench, "that was one print", async || Ok(seen(bench).await?.prints == 1)).await
 }
 
 pub(crate) async fn second_start_is_a_conflict_and_changes_nothing<B: Bench>(bench: &B) -> Claim {

@@ -1,14 +1,21 @@
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use printhost::{
-    Error, ErrorKind, PrintHost as _, Result, Upload, Verified,
+    Command, Confirmation, Error, ErrorKind, HeaterId, PrintHost as _, Result, Upload, Verified,
     net::{BaseUrl, Net},
     octoprint::{Config, OctoPrint},
 };
+use tokio::time::Instant;
 
 use super::{
     harness::KEY,
-    server::{Answer, Heard, Server, Step, json, say},
+    server::{Answer, Heard, Server, Step, json, reply, say},
 };
 
 over_both!(;
@@ -18,6 +25,7 @@ over_both!(;
     half_a_copy_is_not_taken_for_the_whole,
     folder_that_does_not_tell_what_is_in_it_is_not_taken_for_empty,
     upload_is_verified_though_the_first_answer_about_it_is_cut,
+    target_that_shows_two_seconds_late_is_confirmed_and_one_that_never_does_is_not,
 );
 
 fn octoprint<N: Net>(net: N, port: u16) -> OctoPrint<N> {
@@ -121,4 +129,39 @@ async fn upload_is_verified_though_the_first_answer_about_it_is_cut<N: Net>(net:
     let uploaded = octoprint(net(), server.port).upload(upload).await.unwrap();
     assert_eq!(uploaded.verified, Verified::Size);
     assert_eq!(server.heard().iter().filter(|line| line.starts_with("POST")).count(), 1);
+}
+
+async fn target_that_shows_two_seconds_late_is_confirmed_and_one_that_never_does_is_not<N: Net>(
+    net: fn() -> N,
+) {
+    for (late, expected) in
+        [(Duration::from_secs(2), Confirmation::Confirmed), (Duration::MAX, Confirmation::Accepted)]
+    {
+        let ordered = Mutex::new(None);
+        let server = Server::start(move |heard| match heard {
+            h if h.is("POST /api/printer/bed") => {
+                *ordered.lock().unwrap() = Some(Instant::now());
+                Some(reply(204, "", ""))
+            }
+            h if h.is("GET /api/printer") => {
+                let shows = ordered.lock().unwrap().is_some_and(|at| at.elapsed() >= late);
+                let target = if shows { 60 } else { 0 };
+                Some(json(
+                    200,
+                    &format!(
+                        r#"{{"state":{{"text":"Operational","flags":{{"operational":true}}}},
+                            "temperature":{{"bed":{{"actual":21.0,"target":{target}}}}}}}"#
+                    ),
+                ))
+            }
+            h if h.is("GET /api/job") => Some(json(200, r#"{"job":{},"progress":{},"state":"Operational"}"#)),
+            _ => None,
+        })
+        .await;
+        let heat = Command::SetTemperature { heater: HeaterId::Bed, celsius: 60.0 };
+        let outcome = octoprint(net(), server.port).command(heat).await.unwrap();
+        assert_eq!(outcome.confirmation, expected);
+        let orders = server.heard().iter().filter(|line| line.starts_with("POST /api/printer")).count();
+        assert_eq!(orders, 1, "looked at again, never sent again");
+    }
 }

@@ -50,7 +50,8 @@ async fn whole_life<N: Net>(net: N, name: &str) {
     let id = std::process::id(); // a peer may live longer than one run of the tests
     let path = format!("life ü {id}/{name}.gcode");
     let encoded = format!("life%20%C3%BC%20{id}/{name}.gcode");
-    let content = gcode(4);
+    // Long enough for all that happens before it is cancelled.
+    let content = gcode(8);
     let sha1 = Sha1::digest(&content);
 
     let info = host.connect().await.unwrap();
