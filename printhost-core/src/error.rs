@@ -48,7 +48,7 @@ pub enum ErrorKind {
     Unreachable,
     /// The connection broke.
     Disconnected,
-    /// Nothing moved for longer than the no-progress limit.
+    /// Nothing moved for longer than the no-progress limit, or an answer came too slowly to be waited for.
     Timeout,
     /// The peer's certificate is not trusted.
     Untrusted,

@@ -10,7 +10,7 @@ use std::{
     pin::{Pin, pin},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
     },
     task::{Context, Poll, Waker},
 };
@@ -52,7 +52,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin> HttpBackend<C> for Hyper {
     type Conn = HyperConn<C>;
 
     async fn open(&self, conn: C) -> Result<HyperConn<C>> {
-        let moved = Arc::new(AtomicU32::new(0));
+        let moved = Arc::new(Moved::default());
         let io = Metered { io: TokioIo::new(conn), moved: moved.clone() };
         let (sender, connection) = Builder::new().handshake(io).await.map_err(failed)?;
         let connection = Some(Box::pin(connection));
@@ -74,7 +74,7 @@ pub struct HyperConn<C: AsyncRead + AsyncWrite + Unpin = TokioConn> {
     sender: SendRequest<Outgoing>,
     /// `None` once it has ended.
     connection: Option<Pin<Box<Running<C>>>>,
-    moved: Arc<AtomicU32>,
+    moved: Arc<Moved>,
     /// It has been asked something before.
     used: bool,
     /// The end of a body that was answered before it was sent. Dropping it would end the connection before the
@@ -121,13 +121,17 @@ impl<C: AsyncRead + AsyncWrite + Unpin> HttpConn for HyperConn<C> {
         let mut answer = pin!(sender.send_request(request));
         let mut pump = pin!(pump(body, unfinished, meter));
         let mut pumping = true;
-        let mut seen = moved.load(Relaxed);
+        moved.read.store(false, Relaxed);
+        let progress = || (moved.written.load(Relaxed), interim.load(Relaxed));
+        let mut seen = progress();
         let response = poll_fn(|cx| {
             Self::drive(connection, cx);
-            let now = moved.load(Relaxed);
-            if now != seen {
-                seen = now;
+            if progress() != seen {
+                seen = progress();
                 meter.tick();
+            }
+            if moved.read.load(Relaxed) {
+                meter.set_answered();
             }
             if let Poll::Ready(response) = answer.as_mut().poll(cx) {
                 return Poll::Ready(response.map_err(|e| match fresh && spoke_first(&e) {
@@ -289,19 +293,28 @@ fn not_http() -> Error {
     Error::new(ErrorKind::Protocol, "http").with_detail("the host speaks first, so this is not HTTP")
 }
 
+/// What has moved on a connection.
+#[derive(Debug, Default)]
+struct Moved {
+    /// How often something was written.
+    written: AtomicU32,
+    /// Something was read since the last request.
+    read: AtomicBool,
+}
+
 /// The connection under hyper: counts what moves, and keeps a failed write to itself. A peer that has closed may
 /// have said why before, and hyper would give up reading at the first write error; the read then ends in any case.
 #[derive(Debug)]
 struct Metered<C> {
     io: TokioIo<C>,
-    moved: Arc<AtomicU32>,
+    moved: Arc<Moved>,
 }
 
 impl<C> Metered<C> {
     fn written<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         match result {
             Poll::Ready(Ok(n)) => {
-                self.moved.fetch_add(1, Relaxed);
+                self.moved.written.fetch_add(1, Relaxed);
                 Poll::Ready(Ok(n))
             }
             Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
@@ -317,7 +330,7 @@ impl<C: AsyncRead + Unpin> hyper::rt::Read for Metered<C> {
     ) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.io).poll_read(cx, buf);
         if result.is_ready() {
-            self.moved.fetch_add(1, Relaxed);
+            self.moved.read.store(true, Relaxed);
         }
         result
     }

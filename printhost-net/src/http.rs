@@ -10,6 +10,7 @@ use printhost_core::{Clock, Entropy, Error, ErrorKind, Result, Retry};
 use crate::{
     Body, Dial, Head, HttpBackend, HttpConn, Meter, Net, Origin, Parts, Pressure, Request,
     memory::{grow, growing, growing_to},
+    pace::Pace,
     pool::Pool,
 };
 
@@ -24,8 +25,9 @@ impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Parts<D, H, C, E> {
     ///   answer, and the request only reads, it is sent once more on a fresh connection. Nothing else is repeated.
     /// - A failure's [`Retry`] says what is known: `Safe` when the host cannot have acted (the request only reads,
     ///   or its body was not complete), `ReadFirst` otherwise.
-    /// - Times out when no byte moves for [`crate::Limits::stall`], or the host thinks longer than
-    ///   [`crate::Limits::answer`]; there is no total deadline.
+    /// - Times out when nothing is sent for [`crate::Limits::stall`], when the host thinks longer than
+    ///   [`crate::Limits::answer`], or takes longer than that from the first byte of its answer to the end of the head. For
+    ///   the request there is no total deadline.
     /// - Dropping the future closes the connection.
     pub async fn send<'a, R: Read + ?Sized>(
         &'a self,
@@ -45,14 +47,16 @@ impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Parts<D, H, C, E> {
                 }
             };
             let meter = Meter::new();
-            let failed =
-                match select(conn.send(request, &mut body, &meter), self.watch(request, &meter)).await {
-                    Either::First(Ok(head)) => {
-                        return Ok(Response { home: self, at: Some((request.origin.clone(), conn)), head });
-                    }
-                    Either::First(Err(error)) => error,
-                    Either::Second(error) => error,
-                };
+            let failed = match select(conn.send(request, &mut body, &meter), self.watch(request, &meter))
+                .await
+            {
+                Either::First(Ok(head)) => {
+                    let (at, pace) = (Some((request.origin.clone(), conn)), Pace::steady(self.limits.stall));
+                    return Ok(Response { home: self, at, head, pace });
+                }
+                Either::First(Err(error)) => error,
+                Either::Second(error) => error,
+            };
             let only_reads = request.method.is_safe() && !body.is_touched();
             if reused && only_reads && failed.kind() == ErrorKind::Disconnected {
                 continue;
@@ -125,23 +129,28 @@ impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Parts<D, H, C, E> {
 
     /// Completes when nothing has moved for too long.
     async fn watch(&self, request: &Request<'_>, meter: &Meter) -> Error {
-        let (mut ticks, mut since) = (meter.ticks(), self.clock.now());
-        let mut thinking = false;
+        // Bytes of an answer are no progress but for the first: they could come one by one for days.
+        let progress = || (meter.ticks(), meter.all_sent(), meter.is_answered());
+        let (mut seen, mut since) = (progress(), self.clock.now());
         loop {
+            let (_, thinking, answers) = seen;
             let limit = match thinking {
                 true => request.answer.unwrap_or(self.limits.answer),
                 false => self.limits.stall,
             };
             let still = self.clock.now().saturating_sub(since);
             if still >= limit {
-                let what =
-                    if thinking { "the host has everything and does not answer" } else { "nothing moves" };
+                let what = match (thinking, answers) {
+                    (true, true) => "the host begins its answer, and does not come to the end of the head",
+                    (true, false) => "the host has everything and does not answer",
+                    (false, _) => "nothing moves",
+                };
                 return Error::new(ErrorKind::Timeout, request.operation)
                     .with_detail(format_args!("{what} for {} s", limit.as_secs()));
             }
             self.clock.sleep(min(limit - still, Duration::from_secs(5))).await;
-            if meter.ticks() != ticks || meter.all_sent() != thinking {
-                (ticks, since, thinking) = (meter.ticks(), self.clock.now(), meter.all_sent());
+            if progress() != seen {
+                (seen, since) = (progress(), self.clock.now());
             }
         }
     }
@@ -153,6 +162,7 @@ pub struct Response<'a, D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> 
     home: &'a Parts<D, H, C, E>,
     at: Option<(Origin, H::Conn)>,
     head: Head,
+    pace: Pace,
 }
 
 impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Response<'_, D, H, C, E> {
@@ -176,7 +186,8 @@ impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Response<'_, D, H, 
         self.header("content-length")?.parse().ok()
     }
 
-    /// The rest of the body; [`ErrorKind::TooLarge`] beyond `max` bytes, without reading further.
+    /// The rest of the body; [`ErrorKind::TooLarge`] beyond `max` bytes, without reading further. It must come as
+    /// [`Self::read_steadily`] has it.
     pub async fn read_to_end(&mut self, max: usize) -> Result<Vec<u8>> {
         let too_large = || {
             Error::new(ErrorKind::TooLarge, "read")
@@ -201,7 +212,8 @@ impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Response<'_, D, H, 
         let _ = select(rest, clock.sleep(Duration::from_secs(1))).await;
     }
 
-    /// At most the first `max` bytes of the rest of the body; all of it when that is shorter.
+    /// At most the first `max` bytes of the rest of the body; all of it when that is shorter. They must come as
+    /// [`Self::read_steadily`] has it.
     pub async fn read_start(&mut self, max: usize) -> Result<Vec<u8>> {
         let told = self.content_length().map_or(max, |n| usize::try_from(n).unwrap_or(max).min(max));
         let mut bytes = Vec::new();
@@ -210,7 +222,7 @@ impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Response<'_, D, H, 
             if bytes.len() == filled {
                 grow(&mut bytes, min(told, filled + (filled / 2).max(512)), told);
             }
-            match self.read(&mut bytes[filled..]).await? {
+            match self.read_steadily(&mut bytes[filled..]).await? {
                 0 => break,
                 n => filled += n,
             }
@@ -218,33 +230,32 @@ impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Response<'_, D, H, 
         bytes.truncate(filled);
         if filled < max {
             // The end of the body is what makes the connection idle. A back end has none of it left.
-            let _ = self.read(&mut [0]).await?;
+            let _ = self.read_steadily(&mut [0]).await?;
         }
         Ok(bytes)
     }
-}
 
-impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> ErrorType for Response<'_, D, H, C, E> {
-    type Error = Error;
-}
+    /// As [`Read::read`], for answers that are parsed as they come: beyond [`crate::Limits::stall`] in all, no longer is
+    /// waited for bytes than they take at a kilobyte per second. [`ErrorKind::Timeout`] when they come more slowly; what
+    /// the caller does between two calls takes no part of that time.
+    pub async fn read_steadily(&mut self, buf: &mut [u8]) -> Result<usize> {
+        let mut pace = self.pace;
+        let read = self.read_in(&mut pace, buf).await;
+        self.pace = pace;
+        read
+    }
 
-impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Read for Response<'_, D, H, C, E> {
-    /// Reads the body; 0 at its end. A body that is cut short is [`ErrorKind::Disconnected`].
-    async fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
+    async fn read_in(&mut self, pace: &mut Pace, buf: &mut [u8]) -> Result<usize> {
         if buf.is_empty() {
             return Ok(0);
         }
         let Some((_, conn)) = &mut self.at else { return Ok(0) };
-        let stall = self.home.limits.stall;
-        let n = match select(conn.read(buf), self.home.clock.sleep(stall)).await {
-            Either::First(Ok(n)) => n,
-            failed => {
+        let (clock, stall) = (&self.home.clock, self.home.limits.stall);
+        let n = match pace.read(clock, stall, "read", async || conn.read(buf).await).await {
+            Ok(n) => n,
+            Err(error) => {
                 self.at = None;
-                return Err(match failed {
-                    Either::First(Err(error)) => error,
-                    _ => Error::new(ErrorKind::Timeout, "read")
-                        .with_detail(format_args!("the answer stopped coming for {} s", stall.as_secs())),
-                });
+                return Err(error);
             }
         };
         if n == 0
@@ -254,6 +265,18 @@ impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Read for Response<'
             self.home.put_idle(origin, conn);
         }
         Ok(n)
+    }
+}
+
+impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> ErrorType for Response<'_, D, H, C, E> {
+    type Error = Error;
+}
+
+impl<D: Dial, H: HttpBackend<D::Conn>, C: Clock, E: Entropy> Read for Response<'_, D, H, C, E> {
+    /// Reads the body; 0 at its end. A body that is cut short is [`ErrorKind::Disconnected`]. However slowly it comes,
+    /// only silence of [`crate::Limits::stall`] ends it: this is for what is passed on.
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize> {
+        self.read_in(&mut { Pace::ANY }, buf).await
     }
 }
 

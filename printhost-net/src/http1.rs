@@ -176,6 +176,7 @@ async fn receive_head(
                 return Ok(parsed);
             }
             interim += 1;
+            meter.tick();
             if parsed.head.status() == 101 || interim > 8 {
                 return Err(Error::new(ErrorKind::Protocol, "read").with_detail("unexpected interim answer"));
             }
@@ -186,7 +187,7 @@ async fn receive_head(
         if inbox.fill(reader, max).await? == 0 {
             return Err(cut());
         }
-        meter.tick();
+        meter.set_answered();
     }
 }
 

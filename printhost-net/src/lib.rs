@@ -12,6 +12,7 @@ mod login;
 pub mod memory;
 pub mod mqtt;
 mod net;
+mod pace;
 mod pool;
 pub mod proto;
 pub mod rest;

@@ -11,9 +11,11 @@ use crate::{Dial, HttpBackend, Origin, Pressure, pool::Pool};
 pub struct Limits {
     /// Connecting, TLS included.
     pub dial: Duration,
-    /// The longest time without a byte moving, while a request is sent or an answer is read.
+    /// The longest time without a byte moving, while a request is sent or an answer is read. For an answer that is parsed,
+    /// also how much longer is waited in all than its bytes take at a kilobyte per second.
     pub stall: Duration,
-    /// How long a host may think between the end of a request and the begin of its answer.
+    /// How long a host may think between the end of a request and the begin of its answer; and as long again to the end of
+    /// the answer's head.
     pub answer: Duration,
     /// The largest JSON answer that is read into memory, in bytes.
     pub json: usize,

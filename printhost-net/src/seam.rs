@@ -412,20 +412,21 @@ impl Head {
     }
 }
 
-/// How a back end says that bytes move, so that one timer serves all of them.
+/// How a back end says that there is progress, so that one timer serves all of them.
 #[derive(Debug, Default)]
 pub struct Meter {
     ticks: AtomicU32,
     all_sent: AtomicBool,
+    answered: AtomicBool,
 }
 
 impl Meter {
     /// Nothing has moved.
     pub const fn new() -> Self {
-        Self { ticks: AtomicU32::new(0), all_sent: AtomicBool::new(false) }
+        Self { ticks: AtomicU32::new(0), all_sent: AtomicBool::new(false), answered: AtomicBool::new(false) }
     }
 
-    /// Some bytes were written or read.
+    /// There is progress.
     pub fn tick(&self) {
         // One writer, so load and store suffice; riscv32imc has nothing more.
         self.ticks.store(self.ticks.load(Relaxed).wrapping_add(1), Relaxed);
@@ -436,7 +437,12 @@ impl Meter {
         self.all_sent.store(true, Relaxed);
     }
 
-    /// A number that changes when bytes move.
+    /// The first byte of an answer has come.
+    pub fn set_answered(&self) {
+        self.answered.store(true, Relaxed);
+    }
+
+    /// A number that changes with every progress.
     pub fn ticks(&self) -> u32 {
         self.ticks.load(Relaxed)
     }
@@ -445,6 +451,11 @@ impl Meter {
     pub fn all_sent(&self) -> bool {
         self.all_sent.load(Relaxed)
     }
+
+    /// Whether an answer has begun.
+    pub fn is_answered(&self) -> bool {
+        self.answered.load(Relaxed)
+    }
 }
 
 /// An HTTP/1.1 connection: one exchange at a time. Everything above it is [`crate::Parts::send`].
@@ -452,7 +463,8 @@ pub trait HttpConn {
     /// Sends a request and reads the head of the final answer, dropping interim ones.
     ///
     /// An answer that comes before the body is sent ends the sending and is returned. A peer that stops taking
-    /// bytes may have said why: what it said is returned. Ticks the meter with every byte that moves.
+    /// bytes may have said why: what it said is returned. Ticks the meter with every piece that is written and every
+    /// interim answer, and tells it when everything is handed over and when the first byte of an answer has come.
     async fn send<R: Read + ?Sized>(
         &mut self,
         request: &Request<'_>,

@@ -2,7 +2,6 @@
 
 use alloc::{format, string::String, vec, vec::Vec};
 
-use embedded_io_async::Read as _;
 use printhost_core::{Camera, Error, ErrorKind, Result};
 use printhost_net::{BaseUrl, NO_BODY, Net, rest::has_scheme};
 
@@ -18,7 +17,7 @@ impl<N: Net> OctoPrint<N> {
         let mut member = Member::new("webcam", limits.json);
         let mut buf = vec![0; limits.chunk];
         loop {
-            let n = response.read(&mut buf).await.map_err(|e| e.in_operation(operation))?;
+            let n = response.read_steadily(&mut buf).await.map_err(|e| e.in_operation(operation))?;
             if n == 0 {
                 return Err(Error::new(ErrorKind::Protocol, operation)
                     .with_detail("there are no cameras in the settings"));

@@ -17,6 +17,7 @@ mod bad_input {
     mod klippy;
     mod logins;
     mod lost_answers;
+    mod pace;
     mod rpc_socket;
     mod secrets;
     pub(crate) mod server;

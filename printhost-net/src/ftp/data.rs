@@ -9,6 +9,7 @@ use printhost_core::{Error, ErrorKind, Result, within};
 use super::{DataChannel, Ftp, absolute, control::Control};
 use crate::{
     Conn, Dial, Net, Origin,
+    pace::Pace,
     proto::ftp::{Command, Entry, Listing, Reply},
 };
 
@@ -46,7 +47,8 @@ impl<N: Net> Ftp<'_, N> {
     ///
     /// Names are the server's, and each is the name of one entry of the folder, of at most 255 bytes, without control
     /// characters, `/` and `\`; others are passed over and counted. A listing that is cut short where the network can do
-    /// that unnoticed is not noticed here either: small servers do not end TLS properly.
+    /// that unnoticed is not noticed here either: small servers do not end TLS properly. It must come at the pace of
+    /// [`Response::read_steadily`](crate::http::Response::read_steadily).
     pub async fn list(
         &mut self,
         folder: &str,
@@ -66,8 +68,9 @@ impl<N: Net> Ftp<'_, N> {
         let mut left = MAX_LISTING;
         let mut is_cut = false;
         let mut piece = vec![0; PIECE];
+        let mut pace = Pace::steady(self.net.parts().limits().stall);
         let result = loop {
-            match self.piece(operation, &mut data, &mut piece).await {
+            match self.piece(operation, &mut pace, &mut data, &mut piece).await {
                 Ok(0) => break Ok(true),
                 Ok(n) => match feed(&mut listing, &piece[..n], &mut take) {
                     Ok(true) if listing.lines() > MAX_LINES || n > left => {
@@ -126,7 +129,7 @@ impl<N: Net> Ftp<'_, N> {
         let mut piece = vec![0; self.net.parts().limits().chunk];
         let mut got = 0;
         let is_cut = loop {
-            match self.piece(operation, &mut data, &mut piece).await {
+            match self.piece(operation, &mut { Pace::ANY }, &mut data, &mut piece).await {
                 Ok(0) => break false,
                 Ok(n) => {
                     got += n as u64;
@@ -294,16 +297,14 @@ impl<N: Net> Ftp<'_, N> {
     async fn piece(
         &mut self,
         operation: &'static str,
+        pace: &mut Pace,
         data: &mut ConnOf<N>,
         into: &mut [u8],
     ) -> Result<usize> {
-        let limit = self.net.parts().limits().stall;
-        let read = async { data.read(into).await.map_err(super::control::broke) };
-        let read = within(self.net.parts().clock(), limit, operation, read).await;
-        read.map_err(|error| match error.kind() {
-            ErrorKind::Timeout => error.with_detail(format_args!("nothing came for {} s", limit.as_secs())),
-            _ => error.in_operation(operation),
-        })
+        let parts = self.net.parts();
+        let read = async || data.read(into).await.map_err(super::control::broke);
+        let read = pace.read(parts.clock(), parts.limits().stall, operation, read).await;
+        read.map_err(|error| error.in_operation(operation))
     }
 
     /// The server's word at the end of a transfer.

@@ -8,9 +8,12 @@ use printhost_core::{Error, ErrorKind, Result};
 use super::{Rest, not_json, unexpected};
 use crate::{Net, http::ResponseOf, proto::json_items::JsonItems};
 
+/// More bytes than these are nothing that is told of a printer.
+const LONGEST: usize = 64 << 20;
+
 impl<N: Net> Rest<'_, N> {
     /// The body of an answer, bounded by [`crate::Limits::json`]: [`ErrorKind::TooLarge`] beyond, and
-    /// [`ErrorKind::Protocol`] when it is compressed.
+    /// [`ErrorKind::Protocol`] when it is compressed. It must come at the pace of [`crate::http::Response::read_steadily`].
     pub async fn json_body(
         &self,
         operation: &'static str,
@@ -49,7 +52,8 @@ impl<N: Net> Rest<'_, N> {
     }
 
     /// Hands over JSON in the pieces in which it comes, each of at most [`crate::Limits::chunk`] bytes, until `take` says
-    /// that it is enough; whether it has come to its end. A page instead of JSON is [`ErrorKind::Protocol`].
+    /// that it is enough; whether it has come to its end. It must come at the pace of [`crate::http::Response::read_steadily`],
+    /// and 64 MiB are [`ErrorKind::TooLarge`]. A page instead of JSON is [`ErrorKind::Protocol`].
     pub async fn each_piece(
         &self,
         operation: &'static str,
@@ -59,11 +63,15 @@ impl<N: Net> Rest<'_, N> {
         self.uncompressed(operation, &response)?;
         let mut buf = vec![0; self.net.parts().limits().chunk];
         let mut first = true;
+        let mut left = LONGEST;
         loop {
-            let n = response.read(&mut buf).await.map_err(|e| e.in_operation(operation))?;
+            let n = response.read_steadily(&mut buf).await.map_err(|e| e.in_operation(operation))?;
             if n == 0 {
                 return Ok(true);
             }
+            left = left.checked_sub(n).ok_or_else(|| {
+                Error::new(ErrorKind::TooLarge, operation).with_detail("a longer list than any printer has")
+            })?;
             if core::mem::take(&mut first) && buf[..n].trim_ascii_start().starts_with(b"<") {
                 return Err(not_json(self.login, operation, &buf[..n], ""));
             }
@@ -75,7 +83,8 @@ impl<N: Net> Rest<'_, N> {
 
     /// Writes the body of an answer into `to`, and flushes that; returns how many bytes there were. A body that ends
     /// before the length that was told for it is [`ErrorKind::Disconnected`], and what cannot be written
-    /// [`ErrorKind::Sink`].
+    /// [`ErrorKind::Sink`]. It may come slowly and have any length, also a picture: files do, and it is `to` that knows
+    /// when there is enough.
     pub async fn copy<W: Write + ?Sized>(
         &self,
         operation: &'static str,

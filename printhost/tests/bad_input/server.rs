@@ -23,6 +23,8 @@ pub(crate) enum Step {
     Say(Cow<'static, [u8]>),
     /// Says this so many times, or until nobody listens any more.
     Repeat(&'static [u8], u64),
+    /// Says this, so many bytes at a time and so long after one another, or until nobody listens any more.
+    Trickle(Cow<'static, [u8]>, usize, Duration),
     /// Goes on when it is told to.
     Wait(Arc<Notify>),
     /// Speaks the websocket's part after an upgrade: answers every text of the client.
@@ -148,6 +150,8 @@ impl Drop for Server {
 }
 
 async fn converse(mut tcp: TcpStream, greeting: Answer, script: &Script, log: &Mutex<Vec<String>>) {
+    // Small pieces would wait for acknowledgements, and virtual time does not.
+    tcp.set_nodelay(true).unwrap();
     let reset = {
         let (mut reader, mut writer) = tcp.split();
         talk(&mut reader, &mut writer, greeting, script, log).await
@@ -183,6 +187,16 @@ pub(crate) async fn talk(
                         left -= 1;
                     }
                     left == 0
+                }
+                Step::Trickle(bytes, piece, pause) => {
+                    let mut left = bytes.chunks(piece);
+                    loop {
+                        let Some(piece) = left.next() else { break true };
+                        if writer.write_all(piece).await.is_err() || writer.flush().await.is_err() {
+                            break false;
+                        }
+                        tokio::time::sleep(pause).await;
+                    }
                 }
                 Step::Converse(converse) => {
                     let text = next_text(reader, &mut inbox).await;

@@ -1,10 +1,12 @@
 //! Hostile listings: no name leads anywhere else or to a terminal's controls, and none is too long to be read.
 
+use std::time::Duration;
+
 use printhost::{ErrorKind, FilePage, Page, PrintHost as _, Result};
 use tokio::time::Instant;
 
 use super::{
-    super::harness::{Scene, alone, decent},
+    super::harness::{Scene, alone, decent, limits},
     harness::{MEMORY, PATIENCE, host, peak},
     printer::{Printer, Step, transfer},
 };
@@ -120,17 +122,35 @@ async fn listing_without_an_end_is_read_as_far_as_it_is_wanted_or_refused() {
     }
 }
 
+fn slowly(text: &str, piece: usize, millis: u64) -> Step {
+    Step::Drip(text.as_bytes().to_vec().into(), piece, Duration::from_millis(millis))
+}
+
+/// For longer than any silence may last.
 #[tokio::test(start_paused = true)]
-async fn listing_that_breaks_off_is_an_error() {
+async fn listing_that_comes_slowly_and_steadily_is_read_to_its_end() {
+    let _alone = alone().await;
+    let begun = Instant::now();
+    let sends = vec![slowly(&GOOD.repeat(3000), 512, 250)];
+    let page = listed(sends, Page::first(10_000)).await.0.unwrap();
+    assert_eq!((page.entries.len(), page.more), (3000, false));
+    assert!(begun.elapsed() > 2 * limits().stall, "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn listing_that_breaks_off_or_hardly_comes_is_an_error() {
     let _alone = alone().await;
     let good = || Step::Send(GOOD.as_bytes().into(), 1);
     for (name, sends, kinds) in [
         ("silence", vec![good(), Step::Hold], &[ErrorKind::Timeout][..]),
+        ("a byte now and then", vec![slowly(GOOD, 1, 20_000)], &[ErrorKind::Timeout]),
+        ("a line now and then", vec![slowly(&GOOD.repeat(99), GOOD.len(), 20_000)], &[ErrorKind::Timeout]),
+        ("half of the least pace", vec![slowly(&GOOD.repeat(9000), 128, 250)], &[ErrorKind::Timeout]),
         ("no word", vec![good(), Step::End, Step::Hold], &[ErrorKind::Timeout]),
         ("the end of all", vec![good(), Step::Close], &[ErrorKind::Disconnected]),
         ("a reset of all", vec![good(), Step::Reset], &[ErrorKind::Disconnected]),
     ] {
-        let error = listed(sends, Page::first(10)).await.0.expect_err(name);
+        let error = listed(sends, Page::first(10_000)).await.0.expect_err(name);
         assert!(kinds.contains(&error.kind()), "{name}: {error:?}");
     }
 }

@@ -49,6 +49,8 @@ pub(crate) enum Step {
     EncryptAsAnother,
     /// Says this there, so many times, or until nobody listens any more.
     Send(Cow<'static, [u8]>, u64),
+    /// Says this there, so many bytes at a time and so long after one another, or until nobody listens any more.
+    Drip(Cow<'static, [u8]>, usize, Duration),
     /// Reads there to the end, and keeps so many bytes as the file that is named, if not all.
     Receive(Option<u64>),
     /// Ends the data connection.
@@ -394,14 +396,18 @@ impl Talk {
             }
             Step::Send(bytes, times) => {
                 for _ in 0..times {
-                    let sent = match &mut self.data {
-                        Some(Data::Encrypted(line)) => line.write_all(&bytes).await,
-                        Some(Data::Plain(tcp)) => tcp.write_all(&bytes).await,
-                        None => break,
-                    };
-                    if sent.is_err() {
+                    if !self.send(&bytes).await {
                         break;
                     }
+                }
+                true
+            }
+            Step::Drip(bytes, piece, pause) => {
+                for piece in bytes.chunks(piece) {
+                    if !self.send(piece).await {
+                        break;
+                    }
+                    tokio::time::sleep(pause).await;
                 }
                 true
             }
@@ -422,6 +428,15 @@ impl Talk {
                 }
                 true
             }
+        }
+    }
+
+    /// Says something on the data connection; false when nobody listens there.
+    async fn send(&mut self, bytes: &[u8]) -> bool {
+        match &mut self.data {
+            Some(Data::Encrypted(line)) => line.write_all(bytes).await.is_ok() && line.flush().await.is_ok(),
+            Some(Data::Plain(tcp)) => tcp.write_all(bytes).await.is_ok(),
+            None => false,
         }
     }
 }
