@@ -81,7 +81,8 @@ usage: cargo xtask <command>
   fuzz TARGET [--seconds N]
                         one fuzz target
   fuzz TARGET FILE...   one fuzz target on these inputs
-  fuzz --planted        plants bugs and demands that the fuzz targets find them
+  fuzz --planted [TARGET]
+                        plants bugs, or one target's, and demands that the fuzz targets find them
   package               pack what would be published, and check each package from that
   ledger                write the ledger of the conformance suite from the last runs
   bench                 uploads beside curl; pushed changes beside a plain websocket, and their merging
