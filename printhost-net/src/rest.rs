@@ -228,7 +228,9 @@ impl<'a, N: Net> Rest<'a, N> {
         let text = response.read_start(REFUSAL).await.unwrap_or_default();
         // A page's head may come without anything of a page in it: a host's own words as text/html.
         let page = html && text.trim_ascii_start().starts_with(b"<");
-        let words = match (self.dialect.words)(&text) {
+        // A list could be taken for an object's fields in their order.
+        let object = text.trim_ascii_start().starts_with(b"{");
+        let words = match object.then(|| (self.dialect.words)(&text)).flatten() {
             Some(words) => words,
             None if json || page => String::new(),
             None => readable(&text),

@@ -13,7 +13,8 @@ pub fn run(data: &[u8]) {
     let (words, body): (Vec<&str>, _) = (line.split(' ').collect(), &data[end + 1..]);
     let [status, kind, wait] = words[..] else { return };
     let Some(status) = status.parse().ok().filter(|s| (400_u16..600).contains(s)) else { return };
-    if line.chars().any(char::is_control) {
+    // Longer heads are refused.
+    if line.len() > 200 || line.chars().any(char::is_control) {
         return;
     }
     let answer = |head: &str| {

@@ -10,7 +10,8 @@ pub fn run(data: &[u8]) {
     let Ok(line) = std::str::from_utf8(&data[..end]) else { return };
     let Some((status, kind)) = line.split_once(' ') else { return };
     let Some(status) = status.parse().ok().filter(|s| (400_u16..600).contains(s)) else { return };
-    if line.chars().any(char::is_control) {
+    // Longer heads are refused.
+    if line.len() > 200 || line.chars().any(char::is_control) {
         return;
     }
     let body = &data[end + 1..];

@@ -50,32 +50,38 @@ impl Entry {
     /// Reads a line as `ls -l` writes it. `None` for everything else, and for a name that is no name of one entry of the
     /// folder, such as `../x`.
     pub fn parse(line: &str) -> Option<Self> {
-        let kind = match line.bytes().next()? {
-            b'-' => EntryKind::File,
-            b'd' => EntryKind::Folder,
-            b'l' => EntryKind::Link,
-            _ => return None,
-        };
-        // Rights, links, owner and group, of which some leave one or the other out; then size and date.
-        let mut rest = line;
-        let mut size = "";
-        for column in 0..9 {
-            let (word, after) = next_word(rest)?;
-            if column >= 3
-                && let Some((modified, name)) = date(rest)
-                && let Some(size) = number(size)
-            {
-                let name = match kind {
-                    EntryKind::Link => name.split_once(" -> ").map_or(name, |(name, _)| name),
-                    _ => name,
-                };
-                let size = (kind == EntryKind::File).then_some(size);
-                return is_name(name).then(|| Self { name: name.to_owned(), kind, size, modified });
-            }
-            (size, rest) = (word, after);
-        }
-        None
+        let (name, kind, size, modified) = columns(line)?;
+        is_name(name).then(|| Self { name: name.to_owned(), kind, size, modified })
     }
+}
+
+/// What a line has that `ls -l` writes, whatever the name.
+fn columns(line: &str) -> Option<(&str, EntryKind, Option<u64>, Modified)> {
+    let kind = match line.bytes().next()? {
+        b'-' => EntryKind::File,
+        b'd' => EntryKind::Folder,
+        b'l' => EntryKind::Link,
+        _ => return None,
+    };
+    // Rights, links, owner and group, of which some leave one or the other out; then size and date.
+    let mut rest = line;
+    let mut size = "";
+    for column in 0..9 {
+        let (word, after) = next_word(rest)?;
+        if column >= 3
+            && let Some((modified, name)) = date(rest)
+            && let Some(size) = number(size)
+        {
+            let name = match kind {
+                EntryKind::Link => name.split_once(" -> ").map_or(name, |(name, _)| name),
+                _ => name,
+            };
+            let size = (kind == EntryKind::File).then_some(size);
+            return Some((name, kind, size, modified));
+        }
+        (size, rest) = (word, after);
+    }
+    None
 }
 
 fn next_word(text: &str) -> Option<(&str, &str)> {
@@ -203,11 +209,7 @@ fn read(line: &[u8]) -> Result<Option<Entry>, ()> {
     let line = core::str::from_utf8(line).map_err(|_| ())?;
     let line = line.strip_suffix('\r').unwrap_or(line);
     let is_total = line.strip_prefix("total ").is_some_and(|blocks| number::<u64>(blocks.trim()).is_some());
-    if line.is_empty()
-        || is_total
-        || line.ends_with(" .") && is_dots(line)
-        || line.ends_with(" ..") && is_dots(line)
-    {
+    if line.is_empty() || is_total || is_dots(line) {
         return Ok(None);
     }
     Entry::parse(line).map(Some).ok_or(())
@@ -215,8 +217,5 @@ fn read(line: &[u8]) -> Result<Option<Entry>, ()> {
 
 /// A folder's line for itself or for the one above it, and no name that ends like that.
 fn is_dots(line: &str) -> bool {
-    let Some(at) = line.rfind(' ') else { return false };
-    let mut named = line[..=at].to_owned();
-    named.push('x');
-    Entry::parse(&named).is_some_and(|entry| entry.kind == EntryKind::Folder && entry.name == "x")
+    matches!(columns(line), Some(("." | "..", EntryKind::Folder, ..)))
 }
