@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use printhost::{
-    ErrorKind, Page, PrintHost as _, Retry,
+    ErrorKind, Page, PrintHost as _,
     net::{Limits, Method, NO_BODY, Net, Origin, Request},
 };
 use tokio::time::Instant;
@@ -12,6 +12,7 @@ use super::{
     drivers::{Driver, times},
     harness::{Call, decent, is_kind, limits},
     server::{Answer, Server, Step, reply, say, then},
+    silence::{SLACK, TO_SHOW, times_out},
 };
 
 over_all!(
@@ -29,12 +30,6 @@ over_both!(;
     paused
     reader_may_take_its_time
 );
-
-/// Rounding, and the steps in which the timers look.
-const SLACK: Duration = Duration::from_secs(6);
-
-/// How long drivers look for what is to show.
-const TO_SHOW: Duration = Duration::from_secs(10);
 
 /// Shorter than any silence that ends something.
 const PAUSE: Duration = Duration::from_secs(20);
@@ -56,27 +51,6 @@ fn parsed(driver: &'static Driver) -> impl Iterator<Item = Call> {
     driver.reads().filter(|call| *call != Call::Download)
 }
 
-async fn ends_every_read<N: Net>(
-    net: fn() -> N,
-    driver: &'static Driver,
-    name: &str,
-    calls: impl Iterator<Item = Call>,
-    answer: Answer,
-    limit: Duration,
-) {
-    for call in calls {
-        let answer = answer.clone();
-        let server = driver.answering(call, move |_| answer.clone()).await;
-        let start = Instant::now();
-        let error = call.make(&driver.host(net(), server.port)).await.unwrap_err();
-        is_kind(&format!("{name}: {call:?}"), &error, ErrorKind::Timeout);
-        decent(name, &error);
-        assert_eq!((error.retry(), error.operation()), (Retry::Safe, call.operation()), "{name}");
-        let took = start.elapsed();
-        assert!(took >= limit && took < limit + SLACK, "{name}: {call:?} takes {took:?}");
-    }
-}
-
 async fn answer_that_trickles_ends_every_read_in_a_timeout<N: Net>(net: fn() -> N, driver: &'static Driver) {
     let chunks = "1\r\n \r\n".repeat(999);
     let chunked = "HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -89,7 +63,7 @@ async fn answer_that_trickles_ends_every_read_in_a_timeout<N: Net>(net: fn() -> 
         ("a chunk's size", then(say(chunked.as_bytes()), trickle("0".repeat(999)))),
     ];
     for (name, answer) in rows {
-        ends_every_read(net, driver, name, parsed(driver), answer, limits().stall).await;
+        times_out(net, driver, name, parsed(driver), answer, limits().stall).await;
     }
 }
 
@@ -100,7 +74,7 @@ async fn head_that_trickles_ends_every_read_in_a_timeout<N: Net>(net: fn() -> N,
         ("interim answers", interim.repeat(99)),
     ] {
         let answer = vec![Step::Hear, trickle(head)];
-        ends_every_read(net, driver, name, driver.reads(), answer, limits().answer).await;
+        times_out(net, driver, name, driver.reads(), answer, limits().answer).await;
     }
 }
 

@@ -22,10 +22,10 @@ over_all!(;
 );
 
 /// Rounding, and the steps in which the timers look.
-const SLACK: Duration = Duration::from_secs(6);
+pub(super) const SLACK: Duration = Duration::from_secs(6);
 
 /// How long drivers look for what is to show.
-const TO_SHOW: Duration = Duration::from_secs(10);
+pub(super) const TO_SHOW: Duration = Duration::from_secs(10);
 
 async fn silent_host_ends_every_read_in_a_timeout<N: Net>(net: fn() -> N, driver: &'static Driver) {
     let rows: [(&str, Answer, Duration); 5] = [
@@ -40,17 +40,7 @@ async fn silent_host_ends_every_read_in_a_timeout<N: Net>(net: fn() -> N, driver
         ),
     ];
     for (name, answer, limit) in rows {
-        for call in driver.reads() {
-            let answer = then(answer.clone(), Step::Hold);
-            let server = driver.answering(call, move |_| answer.clone()).await;
-            let start = Instant::now();
-            let error = call.make(&driver.host(net(), server.port)).await.unwrap_err();
-            is_kind(&format!("{name}: {call:?}"), &error, ErrorKind::Timeout);
-            decent(name, &error);
-            assert_eq!((error.retry(), error.operation()), (Retry::Safe, call.operation()), "{name}");
-            let took = start.elapsed();
-            assert!(took >= limit && took < limit + SLACK, "{name}: {call:?} takes {took:?}");
-        }
+        times_out(net, driver, name, driver.reads(), then(answer, Step::Hold), limit).await;
     }
 }
 
@@ -136,5 +126,27 @@ impl embedded_io_async::Read for Zeros {
     async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Self::Error> {
         buf.fill(0);
         Ok(buf.len())
+    }
+}
+
+/// Each of these calls ends after so long when it is answered like this, and may be made again.
+pub(super) async fn times_out<N: Net>(
+    net: fn() -> N,
+    driver: &'static Driver,
+    name: &str,
+    calls: impl Iterator<Item = Call>,
+    answer: Answer,
+    limit: Duration,
+) {
+    for call in calls {
+        let answer = answer.clone();
+        let server = driver.answering(call, move |_| answer.clone()).await;
+        let start = Instant::now();
+        let error = call.make(&driver.host(net(), server.port)).await.unwrap_err();
+        is_kind(&format!("{name}: {call:?}"), &error, ErrorKind::Timeout);
+        decent(name, &error);
+        assert_eq!((error.retry(), error.operation()), (Retry::Safe, call.operation()), "{name}");
+        let took = start.elapsed();
+        assert!(took >= limit && took < limit + SLACK, "{name}: {call:?} takes {took:?}");
     }
 }
